@@ -1,0 +1,171 @@
+#include "raft_internal.h"
+
+static void check_log(const struct raft *raft) {
+    const struct raft_log *log = &raft->log;
+    uint64_t index = log->previous_index, term = log->previous_term;
+    lf_check((log->run_count == 0) == (log->last_index == log->previous_index));
+    for (size_t i = 0; i < log->run_count; i++) {
+        lf_check(i > 0 ? log->runs[i].first_index > index : log->runs[i].first_index == index + 1);
+        lf_check(i > 0 ? log->runs[i].term > term : log->runs[i].term >= term);
+        index = log->runs[i].first_index;
+        term = log->runs[i].term;
+    }
+    lf_check(index <= log->last_index);
+    lf_check(term <= raft->term);
+    lf_check(log->run_count <= log->run_max);
+    lf_check(log->sized_from <= log->last_index + 1);
+    lf_check(log->last_index + 1 - log->sized_from <= log->size_capacity);
+    lf_check(log->size_capacity <= log->size_max);
+}
+
+static void check_configurations(const struct raft *raft) {
+    const struct raft_log *log = &raft->log;
+    lf_check(log->configuration_count >= 1);
+    lf_check(log->configuration_count <= RAFT_CONFIGURATIONS_MAX);
+    for (size_t i = 0; i < log->configuration_count; i++) {
+        lf_check(raft_configuration_is_valid(&log->configurations[i].configuration));
+        lf_check(log->configurations[i].index <= log->last_index);
+        lf_check(i == 0 || log->configurations[i].index > log->configurations[i - 1].index);
+    }
+    lf_check(log->configurations[0].index <= raft->commit || log->configuration_count == 1); /* can roll back to it */
+    lf_check(raft->peers_configuration == raft_log_configuration(log)->index);
+}
+
+static void check_positions(const struct raft *raft) {
+    lf_check(raft->commit >= raft->log.previous_index); /* I2 */
+    lf_check(raft->commit <= raft->log.last_index);
+    lf_check(raft->writes.durable_index <= raft->log.last_index);
+    lf_check(raft->writes.durable_term <= raft->term);
+    lf_check(raft->equal_index <= raft->log.last_index);
+    lf_check(raft->acked_durable <= raft->equal_index); /* I6 */
+    lf_check(raft->acked_durable <= raft->writes.durable_index);
+    lf_check(raft->owed_vote == 0 || raft->owed_vote == raft->vote);
+}
+
+static void check_writes(const struct raft *raft) {
+    const struct raft_writes *writes = &raft->writes;
+    uint64_t index = writes->durable_index, term = writes->durable_term, token = 0;
+    lf_check(writes->count <= RAFT_WRITES_MAX);
+    for (uint32_t i = 0; i < writes->count; i++) {
+        const struct raft_write *write = &writes->ring[(writes->head + i) % RAFT_WRITES_MAX];
+        lf_check(write->last_index >= index);
+        lf_check(write->term >= term);
+        lf_check(write->first_token > token);
+        lf_check(write->last_token >= write->first_token);
+        index = write->last_index;
+        term = write->term;
+        token = write->last_token;
+    }
+    lf_check(token < writes->next_token);
+    if (raft->failed)
+        return;
+    /* With every write finished all of it is durable: nothing changes without a write. */
+    uint64_t vote = writes->durable_vote;
+    if (writes->count > 0)
+        vote = writes->ring[(writes->head + writes->count - 1) % RAFT_WRITES_MAX].vote;
+    lf_check(index == raft->log.last_index);
+    lf_check(term == raft->term);
+    lf_check(vote == raft->vote);
+}
+
+static void check_peers(const struct raft *raft) {
+    for (uint32_t i = 0; i < raft->peer_count; i++) {
+        const struct raft_peer *peer = &raft->peers[i];
+        lf_check(peer->match < peer->next); /* I4 */
+        lf_check(peer->match <= peer->received);
+        lf_check(peer->received < peer->next);
+        lf_check(peer->next <= raft->log.last_index + 1);
+        lf_check(peer->answered <= peer->sequence);
+        lf_check(peer->session <= peer->sequence);
+        lf_check(peer->match_sequence <= peer->sequence);
+        lf_check(raft_peer_inflight(peer) <= raft->limits.inflight_messages_max); /* I9 */
+        lf_check(peer->round_acked <= raft->round_sent);
+        lf_check(raft_configuration_has(raft_configuration(raft), peer->replica));
+        lf_check(peer->replica != raft->self);
+    }
+}
+
+static void check_role(const struct raft *raft) {
+    lf_check(raft->read_count <= raft->limits.reads_max); /* I9 */
+    if (raft->role != RAFT_LEADER) {
+        lf_check(raft->uncommitted_bytes == 0);
+        lf_check(raft->transfer_to == 0);
+        lf_check(raft->peer_count == 0);
+        lf_check(raft->leader != raft->self);
+        lf_check(raft->role == RAFT_FOLLOWER || raft->leader == 0);
+        lf_check(raft->role != RAFT_CANDIDATE || raft->vote == raft->self);
+        return;
+    }
+    lf_check(raft->leader == raft->self);
+    lf_check(raft->vote == raft->self);
+    lf_check(raft->writes.durable_term == raft->term); /* A2 */
+    lf_check(raft->writes.durable_vote == raft->self);
+    lf_check(raft_log_term(&raft->log, raft->noop_index) == raft->term);
+    lf_check(raft_log_last_term(&raft->log) == raft->term);
+    lf_check(raft->commit < raft->log.last_index || raft->uncommitted_bytes == 0); /* H7 */
+}
+
+/** I5 once more, counted another way: how many voters hold the commit index durably. */
+static void check_commit_quorum(const struct raft *raft, const struct raft *before) {
+    if (raft->role != RAFT_LEADER || raft->commit == before->commit)
+        return;
+    const struct raft_configuration *configuration = raft_configuration(raft);
+    uint32_t holders = 0;
+    if (raft_configuration_has(configuration, raft->self))
+        holders += raft->writes.durable_index >= raft->commit;
+    for (uint32_t i = 0; i < raft->peer_count; i++)
+        holders += !raft->peers[i].damaged && raft->peers[i].match >= raft->commit;
+    lf_checkf(holders > configuration->voter_count / 2, "commit %llu held by %u", raft_u(raft->commit), holders);
+    lf_check(raft_log_term(&raft->log, raft->commit) == raft->term);
+}
+
+/** First index at which the logs differ as far as both reach; last common index + 1 when they do not. */
+static uint64_t first_difference(const struct raft_log *a, const struct raft_log *b) {
+    uint64_t end = a->last_index < b->last_index ? a->last_index : b->last_index;
+    for (size_t i = 0; i < a->run_count && i < b->run_count; i++) {
+        if (a->runs[i].first_index != b->runs[i].first_index || a->runs[i].term != b->runs[i].term) {
+            uint64_t first =
+                a->runs[i].first_index < b->runs[i].first_index ? a->runs[i].first_index : b->runs[i].first_index;
+            return first <= end ? first : end + 1;
+        }
+    }
+    uint64_t next_a = a->run_count > b->run_count ? a->runs[b->run_count].first_index : end + 1;
+    uint64_t next_b = b->run_count > a->run_count ? b->runs[a->run_count].first_index : end + 1;
+    uint64_t next = next_a < next_b ? next_a : next_b;
+    return next <= end ? next : end + 1;
+}
+
+static void check_against(const struct raft *raft, const struct raft *before) {
+    lf_check(raft->self == before->self);
+    lf_check(raft->term >= before->term); /* I1 */
+    lf_check(raft->commit >= before->commit);
+    lf_check(raft->term > before->term || before->vote == 0 || raft->vote == before->vote);
+    lf_check(raft->now_ms >= before->now_ms);
+    lf_check(!before->failed || raft->failed);
+    uint64_t difference = first_difference(&raft->log, &before->log);
+    bool shorter = raft->log.last_index < before->log.last_index;
+    lf_check(difference > before->commit); /* I3 */
+    lf_check(raft->log.last_index >= before->commit);
+    bool still_leads = raft->role == RAFT_LEADER && before->role == RAFT_LEADER && raft->term == before->term;
+    lf_check(!still_leads || (!shorter && difference > before->log.last_index));
+    if (raft->term == before->term) {
+        lf_check(raft->equal_index >= before->equal_index);
+        lf_check(difference > before->equal_index);
+    }
+    for (uint32_t i = 0; still_leads && i < raft->peer_count; i++)
+        for (uint32_t k = 0; k < before->peer_count; k++)
+            if (raft->peers[i].replica == before->peers[k].replica)
+                lf_check(raft->peers[i].match >= before->peers[k].match); /* I4 */
+    check_commit_quorum(raft, before);
+}
+
+void raft_check_invariants(const struct raft *raft, const struct raft *before) {
+    check_log(raft);
+    check_configurations(raft);
+    check_positions(raft);
+    check_writes(raft);
+    check_peers(raft);
+    check_role(raft);
+    if (before)
+        check_against(raft, before);
+}

@@ -1,0 +1,243 @@
+#include "raft_log.h"
+
+#include "lf_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/** Entries whose bytes are remembered at least: 1 KiB per group. */
+#define SIZES_MIN 256u
+
+static size_t power_of_two_from(size_t wanted) {
+    size_t power = 1;
+    while (power < wanted)
+        power *= 2;
+    return power;
+}
+
+enum lf_status raft_log_init(struct raft_log *log, const struct raft_start *start, const struct raft_limits *limits) {
+    *log = (struct raft_log){.previous_index = start->previous_index,
+                             .previous_term = start->previous_term,
+                             .last_index = start->last_index,
+                             .run_count = start->run_count,
+                             .run_capacity = start->run_count + 8,
+                             .run_max = limits->log_runs_max,
+                             .size_max = power_of_two_from(limits->sized_entries_max),
+                             .sized_from = start->last_index + 1,
+                             .configuration_count = start->configuration_count,
+                             .configuration_capacity = start->configuration_count + 2};
+    log->size_capacity = log->size_max < SIZES_MIN ? log->size_max : SIZES_MIN;
+    log->runs = malloc(log->run_capacity * sizeof *log->runs);
+    log->sizes = malloc(log->size_capacity * sizeof *log->sizes);
+    log->configurations = malloc(log->configuration_capacity * sizeof *log->configurations);
+    if (!log->runs || !log->sizes || !log->configurations)
+        return LF_NO_MEMORY;
+    if (start->run_count > 0)
+        memcpy(log->runs, start->runs, start->run_count * sizeof *log->runs);
+    memcpy(log->configurations, start->configurations, start->configuration_count * sizeof *log->configurations);
+    return LF_OK;
+}
+
+void raft_log_deinit(struct raft_log *log) {
+    free(log->runs);
+    free(log->sizes);
+    free(log->configurations);
+    *log = (struct raft_log){0};
+}
+
+static void *copied(const void *data, size_t bytes) {
+    void *copy = malloc(bytes);
+    if (copy)
+        memcpy(copy, data, bytes);
+    return copy;
+}
+
+bool raft_log_copy(struct raft_log *to, const struct raft_log *from) {
+    *to = *from;
+    to->runs = copied(from->runs, from->run_capacity * sizeof *from->runs);
+    to->sizes = copied(from->sizes, from->size_capacity * sizeof *from->sizes);
+    to->configurations = copied(from->configurations, from->configuration_capacity * sizeof *from->configurations);
+    if (to->runs && to->sizes && to->configurations)
+        return true;
+    raft_log_deinit(to);
+    return false;
+}
+
+/** Position of the run that holds index, previous_index < index <= last_index. The newest run is asked for most. */
+static size_t run_of(const struct raft_log *log, uint64_t index) {
+    size_t low = 0, high = log->run_count - 1;
+    if (log->runs[high].first_index <= index)
+        return high;
+    while (low < high) { /* the answer is in low ... high - 1 */
+        size_t middle = low + (high - low + 1) / 2;
+        if (log->runs[middle].first_index <= index)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+uint64_t raft_log_term(const struct raft_log *log, uint64_t index) {
+    if (index == log->previous_index)
+        return log->previous_term;
+    if (index < log->previous_index || index > log->last_index)
+        return 0;
+    return log->runs[run_of(log, index)].term;
+}
+
+uint64_t raft_log_not_above(const struct raft_log *log, uint64_t index, uint64_t term) {
+    if (index > log->last_index)
+        index = log->last_index;
+    if (index <= log->previous_index)
+        return log->previous_index;
+    size_t run = run_of(log, index);
+    if (log->runs[run].term <= term)
+        return index;
+    size_t low = 0, high = run; /* runs before `low` have terms <= term, those from `high` on have not */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (log->runs[middle].term <= term)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return log->runs[low].first_index - 1;
+}
+
+bool raft_log_covered_by(const struct raft_log *log, uint64_t last_index, uint64_t last_term) {
+    uint64_t own_term = raft_log_last_term(log);
+    return last_term > own_term || (last_term == own_term && last_index >= log->last_index);
+}
+
+uint32_t raft_log_bytes(const struct raft_log *log, uint64_t index) {
+    if (index < log->sized_from || index > log->last_index)
+        return 0;
+    return log->sizes[index & (log->size_capacity - 1)];
+}
+
+uint32_t raft_log_fitting(const struct raft_log *log, uint64_t first, const struct raft_limits *limits) {
+    if (first > log->last_index)
+        return 0;
+    uint64_t available = log->last_index - first + 1;
+    if (first < log->sized_from) { /* bytes not known: a few at a time */
+        uint64_t unsized = log->sized_from - first;
+        uint64_t most = available < unsized ? available : unsized;
+        return (uint32_t)(most < limits->unsized_entries_max ? most : limits->unsized_entries_max);
+    }
+    uint32_t most = (uint32_t)(available < limits->append_entries_max ? available : limits->append_entries_max);
+    uint64_t bytes = 0;
+    for (uint32_t count = 0; count < most; count++) {
+        bytes += log->sizes[(first + count) & (log->size_capacity - 1)];
+        if (bytes > limits->append_bytes_max)
+            return count > 0 ? count : 1;
+    }
+    return most;
+}
+
+static enum lf_status grow(void **items, size_t *capacity, size_t wanted, size_t most, size_t item_bytes) {
+    if (wanted <= *capacity)
+        return LF_OK;
+    if (wanted > most)
+        return LF_FULL;
+    size_t doubled = *capacity * 2 > wanted ? *capacity * 2 : wanted;
+    void *grown = realloc(*items, doubled * item_bytes);
+    if (!grown)
+        return LF_NO_MEMORY;
+    *items = grown;
+    *capacity = doubled;
+    return LF_OK;
+}
+
+/** Doubles the ring of sizes until `count` more entries push out none above keep_above, or the bound is reached. */
+static enum lf_status reserve_sizes(struct raft_log *log, uint32_t count, uint64_t keep_above) {
+    uint64_t keep_from = keep_above + 1 > log->sized_from ? keep_above + 1 : log->sized_from;
+    uint64_t wanted = log->last_index + 1 + count - keep_from;
+    size_t capacity = log->size_capacity;
+    while (capacity < wanted && capacity < log->size_max)
+        capacity *= 2;
+    if (capacity == log->size_capacity)
+        return LF_OK;
+    uint32_t *sizes = malloc(capacity * sizeof *sizes);
+    if (!sizes)
+        return LF_NO_MEMORY;
+    for (uint64_t index = log->sized_from; index <= log->last_index; index++)
+        sizes[index & (capacity - 1)] = log->sizes[index & (log->size_capacity - 1)];
+    free(log->sizes);
+    log->sizes = sizes;
+    log->size_capacity = capacity;
+    return LF_OK;
+}
+
+enum lf_status raft_log_reserve(struct raft_log *log, const struct raft_entry *entries, uint32_t count, uint64_t term,
+                                uint64_t keep_above) {
+    size_t runs = log->run_count, configurations = log->configuration_count;
+    uint64_t last_term = raft_log_last_term(log);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t entry_term = term != 0 ? term : entries[i].term;
+        if (entry_term != last_term || runs == 0)
+            runs++;
+        last_term = entry_term;
+        if (entries[i].configuration)
+            configurations++;
+    }
+    void *items = log->runs;
+    enum lf_status status = grow(&items, &log->run_capacity, runs, log->run_max, sizeof *log->runs);
+    log->runs = items;
+    if (status != LF_OK)
+        return status;
+    items = log->configurations;
+    status = grow(&items, &log->configuration_capacity, configurations, RAFT_CONFIGURATIONS_MAX,
+                  sizeof *log->configurations);
+    log->configurations = items;
+    if (status != LF_OK)
+        return status;
+    return reserve_sizes(log, count, keep_above);
+}
+
+void raft_log_append(struct raft_log *log, uint64_t term, uint32_t bytes,
+                     const struct raft_configuration *configuration) {
+    lf_checkf(term >= raft_log_last_term(log), "term %llu after %llu", (unsigned long long)term,
+              (unsigned long long)raft_log_last_term(log));
+    log->last_index++;
+    if (log->run_count == 0 || log->runs[log->run_count - 1].term != term) {
+        lf_check(log->run_count < log->run_capacity);
+        log->runs[log->run_count++] = (struct raft_run){.first_index = log->last_index, .term = term};
+    }
+    log->sizes[log->last_index & (log->size_capacity - 1)] = bytes;
+    if (log->last_index - log->sized_from + 1 > log->size_capacity)
+        log->sized_from++; /* the ring went round: the oldest is forgotten */
+    if (configuration) {
+        lf_check(log->configuration_count < log->configuration_capacity);
+        log->configurations[log->configuration_count++] =
+            (struct raft_configuration_at){.index = log->last_index, .configuration = *configuration};
+    }
+}
+
+bool raft_log_truncate(struct raft_log *log, uint64_t first) {
+    lf_check(first > log->previous_index);
+    lf_check(first <= log->last_index);
+    log->last_index = first - 1;
+    while (log->run_count > 0 && log->runs[log->run_count - 1].first_index >= first)
+        log->run_count--;
+    if (log->sized_from > log->last_index + 1)
+        log->sized_from = log->last_index + 1;
+    bool rolled_back = false;
+    while (raft_log_configuration(log)->index >= first) {
+        lf_check(log->configuration_count > 1);
+        log->configuration_count--;
+        rolled_back = true;
+    }
+    return rolled_back;
+}
+
+void raft_log_committed(struct raft_log *log, uint64_t commit) {
+    size_t obsolete = 0;
+    while (obsolete + 1 < log->configuration_count && log->configurations[obsolete + 1].index <= commit)
+        obsolete++;
+    if (obsolete == 0)
+        return;
+    log->configuration_count -= obsolete;
+    memmove(log->configurations, log->configurations + obsolete,
+            log->configuration_count * sizeof *log->configurations);
+}

@@ -1,0 +1,80 @@
+/** What the core remembers of the log: terms as runs, bytes of the newest entries, configurations.
+ *
+ *  Terms: a run per term change, found by halving. Bytes: a ring of the newest entries, indexed by the low bits of the
+ *  entry's index; it doubles, up to its bound, only while an entry it would forget is still wanted (not committed, or a
+ *  peer has not got it). Configurations: the last one at or below commit, and all after it, so that truncation can go
+ *  back to any that may come into force again.
+ *
+ *  Adding is in two steps: raft_log_reserve may fail and changes nothing; raft_log_append after it cannot fail.
+ */
+#ifndef RAFT_LOG_H
+#define RAFT_LOG_H
+
+#include "raft.h"
+
+/** Configuration entries above the last committed one that a log may hold. A leader has at most one that is not
+ *  committed; a follower whose commit lags can see more. */
+#define RAFT_CONFIGURATIONS_MAX 1024
+
+struct raft_log {
+    uint64_t previous_index; /**< the log begins after it */
+    uint64_t previous_term;
+    uint64_t last_index;
+    struct raft_run *runs; /**< ordered by index and by term, covering previous_index + 1 ... last_index */
+    size_t run_count;
+    size_t run_capacity;
+    size_t run_max;
+    uint32_t *sizes; /**< bytes of entry i at i & (size_capacity - 1), for sized_from ... last_index */
+    size_t size_capacity;
+    size_t size_max;
+    uint64_t sized_from;
+    struct raft_configuration_at *configurations; /**< ordered by index, never empty */
+    size_t configuration_count;
+    size_t configuration_capacity;
+};
+
+/** Copies what start says. LF_NO_MEMORY; the start state was checked before. Deinit in any case. */
+enum lf_status raft_log_init(struct raft_log *log, const struct raft_start *start, const struct raft_limits *limits);
+void raft_log_deinit(struct raft_log *log);
+/** Deep copy into uninitialised memory. False without memory (then nothing to deinit). */
+bool raft_log_copy(struct raft_log *to, const struct raft_log *from);
+
+/** Term of the entry; of previous_index previous_term; 0 for any other index. */
+uint64_t raft_log_term(const struct raft_log *log, uint64_t index);
+static inline uint64_t raft_log_last_term(const struct raft_log *log) {
+    return log->run_count > 0 ? log->runs[log->run_count - 1].term : log->previous_term;
+}
+/** The largest index <= `index` whose term is <= `term`; previous_index when there is none. One step of it skips all of
+ *  a conflicting term. */
+uint64_t raft_log_not_above(const struct raft_log *log, uint64_t index, uint64_t term);
+/** Is (last_index, last_term) at least as up to date as this log? By term first, then by index (A10). */
+bool raft_log_covered_by(const struct raft_log *log, uint64_t last_index, uint64_t last_term);
+
+/** Bytes of the entry, or 0 when not remembered. */
+uint32_t raft_log_bytes(const struct raft_log *log, uint64_t index);
+/** How many entries from `first` fit one message: at least one if there is any. */
+uint32_t raft_log_fitting(const struct raft_log *log, uint64_t first, const struct raft_limits *limits);
+
+/** Room for `count` entries with terms as given (all `term` if term != 0). Entries above `keep_above` must not lose
+ *  their remembered bytes as long as the bound allows.
+ *  LF_NO_MEMORY, LF_FULL (more term changes or configurations than the bound). */
+enum lf_status raft_log_reserve(struct raft_log *log, const struct raft_entry *entries, uint32_t count, uint64_t term,
+                                uint64_t keep_above);
+/** Adds one entry after raft_log_reserve. */
+void raft_log_append(struct raft_log *log, uint64_t term, uint32_t bytes,
+                     const struct raft_configuration *configuration);
+/** Removes the entries at and above `first`. Returns whether the configuration in force changed (E8). */
+bool raft_log_truncate(struct raft_log *log, uint64_t first);
+/** Forgets configurations that cannot come into force again now that `commit` is committed. */
+void raft_log_committed(struct raft_log *log, uint64_t commit);
+
+static inline const struct raft_configuration_at *raft_log_configuration(const struct raft_log *log) {
+    return &log->configurations[log->configuration_count - 1];
+}
+
+/** 1 ... RAFT_VOTERS_MAX voters, none 0, none twice. */
+bool raft_configuration_is_valid(const struct raft_configuration *configuration);
+bool raft_configuration_has(const struct raft_configuration *configuration, uint64_t replica);
+bool raft_configuration_same_voters(const struct raft_configuration *a, const struct raft_configuration *b);
+
+#endif

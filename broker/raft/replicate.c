@@ -1,0 +1,56 @@
+#include "raft_internal.h"
+
+static void send_append(struct raft *raft, struct raft_peer *peer, uint32_t count) {
+    struct raft_message *request = raft_send(raft, RAFT_APPEND_REQUEST, peer->replica);
+    uint64_t prev = peer->next - 1;
+    lf_check(prev >= raft->log.previous_index); /* its term is known, never 0 by want of it (B10) */
+    lf_check(prev + count <= raft->log.last_index);
+    request->append_request.prev_index = prev;
+    request->append_request.prev_term = raft_log_term(&raft->log, prev);
+    request->append_request.commit = raft->commit;
+    request->append_request.sequence = ++peer->sequence;
+    request->append_request.count = count;
+    peer->append_round = raft->round_sent;
+}
+
+/** Entries before our log's begin can only come as history, which is not this core's. */
+static bool needs_history(const struct raft *raft, const struct raft_peer *peer) {
+    return peer->next <= raft->log.previous_index;
+}
+
+bool raft_replicate(struct raft *raft, struct raft_peer *peer) {
+    bool sent = false;
+    if (peer->damaged || needs_history(raft, peer))
+        return false;
+    uint64_t window = peer->replicating ? raft->limits.inflight_messages_max : 1;
+    while (raft_peer_inflight(peer) < window) {
+        uint32_t count = raft_log_fitting(&raft->log, peer->next, &raft->limits);
+        if (count == 0)
+            break;
+        send_append(raft, peer, count);
+        if (peer->replicating)
+            peer->next += count; /* on the assumption that it arrives */
+        sent = true;
+    }
+    return sent;
+}
+
+void raft_replicate_all(struct raft *raft) {
+    for (uint32_t i = 0; i < raft->peer_count; i++)
+        raft_replicate(raft, &raft->peers[i]);
+}
+
+void raft_replicate_empty(struct raft *raft, struct raft_peer *peer) {
+    if (!peer->damaged && !needs_history(raft, peer))
+        send_append(raft, peer, 0);
+}
+
+void raft_beat(struct raft *raft) {
+    raft->round_sent++;
+    for (uint32_t i = 0; i < raft->peer_count; i++) {
+        const struct raft_peer *peer = &raft->peers[i];
+        struct raft_message *beat = raft_send(raft, RAFT_HEARTBEAT_REQUEST, peer->replica);
+        beat->heartbeat.commit = raft->commit < peer->match ? raft->commit : peer->match; /* I7 */
+        beat->heartbeat.sequence = raft->round_sent;
+    }
+}
