@@ -1,0 +1,48 @@
+/** What brokers say to each other, decoded. broker/net/peer_codec maps it to protocol/peer.proto and frames. */
+#ifndef PEER_MESSAGE_H
+#define PEER_MESSAGE_H
+
+#include "lf_buf.h"
+#include "log_store.h"
+#include "raft.h"
+
+enum peer_lane { PEER_LANE_CONTROL = 1, PEER_LANE_DATA = 2, PEER_LANE_BULK = 3 };
+#define PEER_LANE_COUNT 3
+/** Most messages in one envelope (all groups of a pair of nodes), and most entries. Decoders refuse more. */
+#define PEER_ENVELOPE_MESSAGES_MAX 8192
+#define PEER_ENVELOPE_ENTRIES_MAX 8192
+
+/** One message of one group. For an append request, `entries` are its raft.append_request.count entries. */
+struct peer_message {
+    uint64_t group;
+    struct raft_message raft; /**< from, to: replica ids. append_request.entries is NULL here */
+    struct lf_buf **entries;  /**< count references owned by the message */
+};
+
+/** Everything one node has to say to another on one lane at one moment. No messages: a greeting. */
+struct peer_envelope {
+    uint32_t protocol_version;
+    uint8_t cluster_id[LOG_STORE_ID_BYTES];
+    uint8_t founding_hash[LOG_STORE_ID_BYTES];
+    uint64_t from_node;
+    uint64_t to_node;
+    uint64_t from_incarnation;
+    uint64_t to_incarnation; /**< 0: not known yet; only a greeting may say so */
+    uint8_t store_uuid[LOG_STORE_ID_BYTES];
+    int64_t wall_clock_ms;
+    enum peer_lane lane;
+    struct peer_message *messages;
+    size_t message_count;
+    size_t message_capacity;
+    size_t entry_count; /**< of all messages; kept by peer_envelope_add */
+};
+
+/** Returns (caller destroys) an empty envelope or NULL. */
+struct peer_envelope *peer_envelope_new(void);
+/** Drops entries and frees; leaves NULL; NULL inside is fine. */
+void peer_envelope_destroy(struct peer_envelope **envelope);
+/** Appends one message; takes the references in message->entries and the array (malloc'd) itself. LF_NO_MEMORY (then
+ *  the caller keeps them), LF_FULL. */
+enum lf_status peer_envelope_add(struct peer_envelope *envelope, const struct peer_message *message);
+
+#endif

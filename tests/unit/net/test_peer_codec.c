@@ -1,0 +1,373 @@
+/** Envelopes between brokers to frames and back; and what a decoder must refuse. */
+#include "peer_codec.h"
+
+#include "lf_entry.h"
+#include "peer.pb-c.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static struct lf_buf *make_entry(uint64_t index, uint32_t payload_bytes) {
+    struct lf_buf *entry = lf_buf_new(LF_ENTRY_HEADER_BYTES + payload_bytes);
+    assert_non_null(entry);
+    memset(entry->data, 0x5a, entry->size);
+    struct lf_entry_header header = {
+        .type = LF_ENTRY_METADATA, .payload_bytes = payload_bytes, .index = index, .term = 3, .replica_id = 1};
+    lf_entry_encode(&header, 7, lf_bytes(entry->data + LF_ENTRY_HEADER_BYTES, payload_bytes), entry->data);
+    return entry;
+}
+
+static struct peer_envelope *make_envelope(enum peer_lane lane) {
+    struct peer_envelope *envelope = peer_envelope_new();
+    assert_non_null(envelope);
+    envelope->protocol_version = 1;
+    for (uint8_t i = 0; i < LOG_STORE_ID_BYTES; i++) {
+        envelope->cluster_id[i] = i;
+        envelope->founding_hash[i] = (uint8_t)(100 + i);
+        envelope->store_uuid[i] = (uint8_t)(200 + i);
+    }
+    envelope->from_node = 1;
+    envelope->to_node = 2;
+    envelope->from_incarnation = 1700000000001;
+    envelope->to_incarnation = 1700000000002;
+    envelope->wall_clock_ms = -5;
+    envelope->lane = lane;
+    return envelope;
+}
+
+static void add(struct peer_envelope *envelope, uint64_t group, struct raft_message raft) {
+    struct peer_message message = {.group = group, .raft = raft};
+    if (raft.type == RAFT_APPEND_REQUEST && raft.append_request.count > 0) {
+        message.entries = calloc(raft.append_request.count, sizeof(struct lf_buf *));
+        for (uint32_t i = 0; i < raft.append_request.count; i++)
+            message.entries[i] = make_entry(raft.append_request.prev_index + 1 + i, i * 1000);
+    }
+    assert_int_equal(peer_envelope_add(envelope, &message), LF_OK);
+}
+
+static void add_one_of_each(struct peer_envelope *envelope) {
+    for (int pre = 0; pre < 2; pre++) {
+        add(envelope, 0,
+            (struct raft_message){.type = pre ? RAFT_PRE_VOTE_REQUEST : RAFT_VOTE_REQUEST,
+                                  .from = 11,
+                                  .to = 12,
+                                  .term = 9,
+                                  .vote_request = {41, 6, true}});
+        add(envelope, 1,
+            (struct raft_message){.type = pre ? RAFT_PRE_VOTE_REPLY : RAFT_VOTE_REPLY,
+                                  .from = 11,
+                                  .to = 12,
+                                  .term = 9,
+                                  .vote_reply = {pre == 0, 10}});
+    }
+    add(envelope, 7,
+        (struct raft_message){
+            .type = RAFT_APPEND_REQUEST, .from = 11, .to = 12, .term = 9, .append_request = {40, 8, 39, 17, 3, NULL}});
+    add(envelope, 7,
+        (struct raft_message){
+            .type = RAFT_APPEND_REQUEST, .from = 13, .to = 14, .term = 2, .append_request = {0, 0, 0, 1, 0, NULL}});
+    add(envelope, 8,
+        (struct raft_message){
+            .type = RAFT_APPEND_REPLY, .from = 11, .to = 12, .term = 9, .append_reply = {true, 1, 2, 3, 4, 5, 6, 7}});
+    add(envelope, 8,
+        (struct raft_message){.type = RAFT_HEARTBEAT_REQUEST, .from = 11, .to = 12, .term = 9, .heartbeat = {21, 22}});
+    add(envelope, 8,
+        (struct raft_message){.type = RAFT_HEARTBEAT_REPLY, .from = 11, .to = 12, .term = 9, .heartbeat = {23, 24}});
+    add(envelope, 8,
+        (struct raft_message){.type = RAFT_TIMEOUT_NOW, .from = 11, .to = 12, .term = 9, .timeout_now = {31, 32}});
+    add(envelope, 8,
+        (struct raft_message){
+            .type = RAFT_READ_REQUEST, .from = 11, .to = 12, .term = 9, .read = {UINT64_MAX, 0, LF_OK}});
+    add(envelope, 8,
+        (struct raft_message){
+            .type = RAFT_READ_REPLY, .from = 11, .to = 12, .term = 9, .read = {52, 53, LF_NOT_LEADER}});
+    add(envelope, 9,
+        (struct raft_message){
+            .type = RAFT_APPEND_REQUEST, .from = 11, .to = 12, .term = 9, .append_request = {100, 8, 39, 18, 2, NULL}});
+}
+
+#define SAME(field) assert_int_equal(a->field, b->field)
+
+static void assert_same_raft(const struct raft_message *a, const struct raft_message *b) {
+    SAME(type), SAME(from), SAME(to), SAME(term);
+    if (a->type == RAFT_VOTE_REQUEST || a->type == RAFT_PRE_VOTE_REQUEST)
+        SAME(vote_request.last_index), SAME(vote_request.last_term), SAME(vote_request.transfer);
+    else if (a->type == RAFT_VOTE_REPLY || a->type == RAFT_PRE_VOTE_REPLY)
+        SAME(vote_reply.granted), SAME(vote_reply.campaign_term);
+    else if (a->type == RAFT_APPEND_REQUEST)
+        SAME(append_request.prev_index), SAME(append_request.prev_term), SAME(append_request.commit),
+            SAME(append_request.sequence), SAME(append_request.count), assert_null(b->append_request.entries);
+    else if (a->type == RAFT_APPEND_REPLY)
+        SAME(append_reply.accepted), SAME(append_reply.sequence), SAME(append_reply.durable),
+            SAME(append_reply.received), SAME(append_reply.prev_index), SAME(append_reply.last_index),
+            SAME(append_reply.hint_index), SAME(append_reply.hint_term);
+    else if (a->type == RAFT_HEARTBEAT_REQUEST || a->type == RAFT_HEARTBEAT_REPLY)
+        SAME(heartbeat.commit), SAME(heartbeat.sequence);
+    else if (a->type == RAFT_TIMEOUT_NOW)
+        SAME(timeout_now.index), SAME(timeout_now.entry_term);
+    else
+        SAME(read.id), SAME(read.index), SAME(read.status);
+}
+
+static void assert_same_message(const struct peer_message *a, const struct peer_message *b) {
+    SAME(group);
+    assert_same_raft(&a->raft, &b->raft);
+    uint32_t count = a->raft.type == RAFT_APPEND_REQUEST ? a->raft.append_request.count : 0;
+    for (uint32_t i = 0; i < count; i++)
+        assert_ptr_equal(a->entries[i], b->entries[i]);
+}
+
+static void every_message_type_comes_back_as_it_went(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_DATA);
+    add_one_of_each(envelope);
+    struct peer_frames frames = {0};
+    assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
+    assert_int_equal(frames.count, 1 + 3 + 2);
+    struct peer_envelope *back = NULL;
+    struct lf_error error = {0};
+    assert_int_equal(peer_codec_decode(frames.frames, frames.count, &back, &error), LF_OK);
+    assert_memory_equal(back->cluster_id, envelope->cluster_id, LOG_STORE_ID_BYTES);
+    assert_memory_equal(back->founding_hash, envelope->founding_hash, LOG_STORE_ID_BYTES);
+    assert_memory_equal(back->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
+    assert_int_equal(back->protocol_version, 1);
+    assert_int_equal(back->from_node, 1);
+    assert_int_equal(back->to_node, 2);
+    assert_int_equal(back->from_incarnation, envelope->from_incarnation);
+    assert_int_equal(back->to_incarnation, envelope->to_incarnation);
+    assert_int_equal(back->wall_clock_ms, -5);
+    assert_int_equal(back->lane, PEER_LANE_DATA);
+    assert_int_equal(back->message_count, envelope->message_count);
+    for (size_t i = 0; i < back->message_count; i++)
+        assert_same_message(&back->messages[i], &envelope->messages[i]);
+    peer_frames_deinit(&frames);
+    peer_envelope_destroy(&envelope);
+    peer_envelope_destroy(&back); /* the last holder of the entries */
+}
+
+static void a_greeting_is_one_frame(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL);
+    envelope->to_incarnation = 0;
+    struct peer_frames frames = {0};
+    assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
+    assert_int_equal(frames.count, 1);
+    struct peer_envelope *back = NULL;
+    assert_int_equal(peer_codec_decode(frames.frames, frames.count, &back, NULL), LF_OK);
+    assert_int_equal(back->message_count, 0);
+    peer_frames_deinit(&frames);
+    peer_envelope_destroy(&envelope);
+    peer_envelope_destroy(&back);
+}
+
+static void the_largest_envelope_fits_its_header(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL);
+    const uint64_t big = PEER_CODEC_NUMBER_LIMIT - 1;
+    struct raft_message raft = {.type = RAFT_APPEND_REPLY,
+                                .from = UINT64_MAX,
+                                .to = UINT64_MAX,
+                                .term = big,
+                                .append_reply = {true, big, big, big, big, big, big, big}};
+    for (size_t i = 0; i < PEER_ENVELOPE_MESSAGES_MAX; i++)
+        add(envelope, UINT64_MAX, raft);
+    struct peer_message extra = {.group = 1, .raft = raft};
+    assert_int_equal(peer_envelope_add(envelope, &extra), LF_FULL);
+    struct peer_frames frames = {0};
+    assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
+    assert_true(frames.bytes <= PEER_CODEC_HEADER_BYTES_MAX);
+    struct peer_envelope *back = NULL;
+    assert_int_equal(peer_codec_decode(frames.frames, frames.count, &back, NULL), LF_OK);
+    assert_int_equal(back->message_count, PEER_ENVELOPE_MESSAGES_MAX);
+    peer_frames_deinit(&frames);
+    peer_envelope_destroy(&envelope);
+    peer_envelope_destroy(&back);
+}
+
+/* Wire forms, for what our encoder never writes. */
+
+static uint8_t id_bytes[LOG_STORE_ID_BYTES];
+
+static Lf__PeerEnvelope wire_envelope(void) {
+    Lf__PeerEnvelope wire = LF__PEER_ENVELOPE__INIT;
+    wire.protocol_version = 1;
+    wire.cluster_id = wire.founding_hash = wire.store_uuid = (ProtobufCBinaryData){LOG_STORE_ID_BYTES, id_bytes};
+    wire.from_node = 1;
+    wire.to_node = 2;
+    wire.from_incarnation = 5;
+    wire.to_incarnation = 6;
+    wire.lane = PEER_LANE_CONTROL;
+    return wire;
+}
+
+static enum lf_status decode_wire(const Lf__PeerEnvelope *wire, struct lf_buf **entries, size_t entry_count,
+                                  struct peer_envelope **out) {
+    struct lf_buf *frames[8] = {lf_buf_new(lf__peer_envelope__get_packed_size(wire))};
+    lf__peer_envelope__pack(wire, frames[0]->data);
+    for (size_t i = 0; i < entry_count; i++)
+        frames[1 + i] = entries[i];
+    struct lf_error error = {0};
+    enum lf_status status = peer_codec_decode(frames, 1 + entry_count, out, &error);
+    assert_true(status == LF_OK || (error.code == status && strstr(error.text, "peer message: ") == error.text));
+    lf_buf_unref(&frames[0]);
+    return status;
+}
+
+static void assert_refused(const Lf__PeerEnvelope *wire) {
+    struct peer_envelope *out = (void *)1;
+    assert_int_equal(decode_wire(wire, NULL, 0, &out), LF_MALFORMED);
+    assert_null(out);
+}
+
+static void wrong_heads_are_refused(void **state) {
+    (void)state;
+    struct peer_envelope *out = NULL;
+    Lf__PeerEnvelope wire = wire_envelope();
+    assert_int_equal(decode_wire(&wire, NULL, 0, &out), LF_OK);
+    peer_envelope_destroy(&out);
+    wire.lane = 0, assert_refused(&wire);
+    wire.lane = 4, assert_refused(&wire);
+    wire = wire_envelope(), wire.cluster_id.len = 15, assert_refused(&wire);
+    wire = wire_envelope(), wire.founding_hash.len = 0, assert_refused(&wire);
+    wire = wire_envelope(), wire.store_uuid.len = 3, assert_refused(&wire);
+    wire = wire_envelope(), wire.from_node = 0, assert_refused(&wire);
+    wire = wire_envelope(), wire.to_node = 0, assert_refused(&wire);
+    wire = wire_envelope(), wire.protocol_version = 0, assert_refused(&wire);
+    wire = wire_envelope(), wire.from_incarnation = 0, assert_refused(&wire);
+    wire = wire_envelope(), wire.from_incarnation = 1ull << 62, assert_refused(&wire);
+    wire = wire_envelope(), wire.wall_clock_ms = INT64_MIN, assert_refused(&wire);
+}
+
+static void wrong_messages_are_refused(void **state) {
+    (void)state;
+    Lf__Heartbeat heartbeat = LF__HEARTBEAT__INIT;
+    Lf__PeerMessage message = LF__PEER_MESSAGE__INIT;
+    Lf__PeerMessage *messages[] = {&message};
+    Lf__PeerEnvelope wire = wire_envelope();
+    wire.messages = messages;
+    wire.n_messages = 1;
+    message.body_case = LF__PEER_MESSAGE__BODY_HEARTBEAT_REQUEST;
+    message.heartbeat_request = &heartbeat;
+    message.from_replica = 1;
+    assert_refused(&wire); /* to replica 0 */
+    message.to_replica = 2;
+    struct peer_envelope *out = NULL;
+    assert_int_equal(decode_wire(&wire, NULL, 0, &out), LF_OK);
+    peer_envelope_destroy(&out);
+    message.term = UINT64_MAX;
+    assert_refused(&wire);
+    message.term = 1;
+    heartbeat.commit = UINT64_MAX;
+    assert_refused(&wire);
+    heartbeat.commit = 0;
+    wire.to_incarnation = 0;
+    assert_refused(&wire); /* only a greeting may go to an unknown incarnation */
+}
+
+static void messages_of_a_newer_peer_are_skipped(void **state) {
+    (void)state;
+    Lf__PeerMessage unknown = LF__PEER_MESSAGE__INIT;
+    Lf__PeerMessage status = LF__PEER_MESSAGE__INIT;
+    Lf__PeerMessage known = LF__PEER_MESSAGE__INIT;
+    Lf__ReadIndex strange = LF__READ_INDEX__INIT;
+    Lf__ReadIndex plain = LF__READ_INDEX__INIT;
+    Lf__PeerMessage *messages[] = {&unknown, &status, &known};
+    Lf__PeerEnvelope wire = wire_envelope();
+    wire.messages = messages;
+    wire.n_messages = 3;
+    for (int i = 0; i < 3; i++)
+        messages[i]->from_replica = messages[i]->to_replica = 1;
+    strange.status = 9999;
+    status.body_case = known.body_case = LF__PEER_MESSAGE__BODY_READ_REPLY;
+    status.read_reply = &strange;
+    known.read_reply = &plain;
+    struct peer_envelope *out = NULL;
+    assert_int_equal(decode_wire(&wire, NULL, 0, &out), LF_OK);
+    assert_int_equal(out->message_count, 1);
+    assert_int_equal(out->messages[0].raft.read.status, LF_OK);
+    peer_envelope_destroy(&out);
+}
+
+static void entries_must_be_exactly_what_messages_name(void **state) {
+    (void)state;
+    Lf__AppendRequest append = LF__APPEND_REQUEST__INIT;
+    Lf__PeerMessage message = LF__PEER_MESSAGE__INIT;
+    Lf__PeerMessage *messages[] = {&message};
+    Lf__PeerEnvelope wire = wire_envelope();
+    wire.messages = messages;
+    wire.n_messages = 1;
+    message.body_case = LF__PEER_MESSAGE__BODY_APPEND_REQUEST;
+    message.append_request = &append;
+    message.from_replica = message.to_replica = 1;
+    struct lf_buf *entries[] = {make_entry(1, 10), make_entry(2, 0), lf_buf_new(LF_ENTRY_HEADER_BYTES - 1)};
+    memset(entries[2]->data, 0, entries[2]->size);
+    struct peer_envelope *out = NULL;
+    append.count = 3;
+    assert_int_equal(decode_wire(&wire, entries, 2, &out), LF_MALFORMED);
+    append.count = UINT32_MAX;
+    assert_int_equal(decode_wire(&wire, entries, 2, &out), LF_MALFORMED);
+    append.count = 1;
+    assert_int_equal(decode_wire(&wire, entries, 2, &out), LF_MALFORMED);
+    append.count = 3;
+    assert_int_equal(decode_wire(&wire, entries, 3, &out), LF_MALFORMED); /* the third is no entry */
+    append.count = 2;
+    assert_int_equal(decode_wire(&wire, entries, 2, &out), LF_OK);
+    assert_int_equal(out->entry_count, 2);
+    peer_envelope_destroy(&out);
+    for (size_t i = 0; i < 3; i++)
+        lf_buf_unref(&entries[i]);
+}
+
+static void counts_beyond_the_bounds_are_refused(void **state) {
+    (void)state;
+    struct peer_envelope *out = NULL;
+    assert_int_equal(peer_codec_decode(NULL, 0, &out, NULL), LF_MALFORMED);
+    struct lf_buf *one = lf_buf_new(PEER_CODEC_HEADER_BYTES_MAX + 1);
+    memset(one->data, 0, one->size);
+    assert_int_equal(peer_codec_decode(&one, 1, &out, NULL), LF_TOO_LARGE);
+    assert_int_equal(peer_codec_decode(&one, PEER_CODEC_FRAMES_MAX + 1, &out, NULL), LF_TOO_LARGE);
+    /* Half a million empty messages: 2 bytes each on the wire, 80 and more unpacked. */
+    one->size = PEER_CODEC_HEADER_BYTES_MAX;
+    for (uint32_t i = 0; i < one->size; i += 2)
+        one->data[i] = 11 << 3 | 2, one->data[i + 1] = 0;
+    assert_int_equal(peer_codec_decode(&one, 1, &out, NULL), LF_MALFORMED);
+    lf_buf_unref(&one);
+}
+
+static void cut_headers_are_refused_or_decoded_never_worse(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_DATA);
+    add_one_of_each(envelope);
+    struct peer_frames frames = {0};
+    assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
+    uint32_t size = frames.frames[0]->size;
+    size_t refused = 0;
+    for (uint32_t cut = 0; cut < size; cut++) {
+        frames.frames[0]->size = cut;
+        struct peer_envelope *out = NULL;
+        refused += peer_codec_decode(frames.frames, frames.count, &out, NULL) != LF_OK;
+        peer_envelope_destroy(&out);
+    }
+    assert_int_equal(refused, size); /* entries at the end are named by the last message */
+    frames.frames[0]->size = size;
+    peer_frames_deinit(&frames);
+    peer_envelope_destroy(&envelope);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_message_type_comes_back_as_it_went),
+        cmocka_unit_test(a_greeting_is_one_frame),
+        cmocka_unit_test(the_largest_envelope_fits_its_header),
+        cmocka_unit_test(wrong_heads_are_refused),
+        cmocka_unit_test(wrong_messages_are_refused),
+        cmocka_unit_test(messages_of_a_newer_peer_are_skipped),
+        cmocka_unit_test(entries_must_be_exactly_what_messages_name),
+        cmocka_unit_test(counts_beyond_the_bounds_are_refused),
+        cmocka_unit_test(cut_headers_are_refused_or_decoded_never_worse),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
