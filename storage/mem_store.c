@@ -1,0 +1,306 @@
+/** The store in memory: the contract on virtual time. One commit is under way at a time, as on the real store's one
+ *  writer thread; reads are carried out when they are due, so they may see more than when they were handed over. */
+#include "mem_store.h"
+#include "log_completion.h"
+#include "log_identity.h"
+#include "mem_disk.h"
+
+#include "lf_check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define READS_MAX 1024u
+
+struct pending_read {
+    struct log_store_read read;
+    bool load;
+    uint64_t due_ms;
+    struct pending_read *next;
+};
+
+struct mem_store {
+    struct log_store store; /* first */
+    struct mem_disk *disk;
+    uint64_t now_ms;
+    struct mem_image image; /* what reads see: every completed write */
+    struct commit_queue waiting;
+    struct commit under_way;
+    uint64_t due_ms;       /* of the commit under way */
+    bool fails;            /* the commit under way will fail */
+    size_t bytes;          /* submitted and not completed */
+    struct lf_error final; /* S6: code LF_OK while all is well */
+    struct pending_read *reads;
+    uint32_t read_count;
+    struct log_store_completion *done;
+    struct log_store_completion **done_end;
+};
+
+static struct mem_store *of(struct log_store *store) { return (struct mem_store *)store; }
+
+static void complete(struct mem_store *mem, struct log_store_completion *completion) {
+    *mem->done_end = completion;
+    mem->done_end = &completion->next;
+}
+
+static void complete_write(struct mem_store *mem, const struct log_store_write *write, enum lf_status status,
+                           const struct lf_error *error) {
+    struct log_store_completion *completion = log_completion_new(LOG_STORE_DONE_WRITE, write->group, write->token);
+    lf_check(completion != NULL); /* the simulator does not run out of memory */
+    completion->status = status;
+    if (status != LF_OK)
+        completion->error = *error;
+    mem->bytes -= write->bytes;
+    complete(mem, completion);
+}
+
+static void start_commit(struct mem_store *mem) {
+    const struct mem_disk_faults *faults = &mem->disk->faults;
+    if (mem->under_way.count > 0 || mem->final.code != LF_OK)
+        return;
+    if (!commit_queue_take(&mem->waiting, LOG_STORE_COMMIT_BYTES_MAX_DEFAULT, &mem->under_way))
+        return;
+    uint32_t delay_ms = mem_disk_between(mem->disk, faults->write_delay_ms_min, faults->write_delay_ms_max);
+    if (mem_disk_happens(mem->disk, faults->stall_per_million)) {
+        delay_ms = faults->stall_ms;
+        mem->disk->counts.stalled++;
+    }
+    mem->fails = mem_disk_happens(mem->disk, faults->fail_per_million);
+    mem->due_ms = mem->now_ms + delay_ms;
+    mem->disk->counts.commits++;
+}
+
+static void fail_all(struct mem_store *mem, const struct log_store_write *first) {
+    for (const struct log_store_write *write = first; write; write = write->next)
+        complete_write(mem, write, mem->final.code, &mem->final);
+}
+
+static void fail_waiting(struct mem_store *mem) {
+    fail_all(mem, mem->waiting.head);
+    commit_queue_deinit(&mem->waiting);
+}
+
+/* The disk said no: the commit stays under way for ever, since a crash may still find it, torn or whole. */
+static void finish_failed(struct mem_store *mem) {
+    mem->disk->counts.failed++;
+    lf_error_set(&mem->final, LF_IO, "the disk failed a commit of %" PRIu32 " writes", mem->under_way.count);
+    fail_all(mem, mem->under_way.writes);
+    fail_waiting(mem);
+}
+
+static void finish_commit(struct mem_store *mem) {
+    for (const struct log_store_write *write = mem->under_way.writes; write; write = write->next) {
+        struct lf_error error = mem->final;
+        enum lf_status status = mem->final.code;
+        if (status == LF_OK)
+            status = mem_image_apply(&mem->image, write, &error);
+        if (status != LF_OK && status != LF_INVALID)
+            mem->final = error;
+        complete_write(mem, write, status, &error);
+    }
+    memcpy(mem->store.identity.cluster_id, mem->image.identity.cluster_id, LOG_STORE_ID_BYTES);
+    lf_check(mem_disk_hand_over(mem->disk, &mem->under_way, mem->under_way.sync) == LF_OK);
+    if (mem->final.code != LF_OK)
+        fail_waiting(mem);
+}
+
+static bool commit_is_due(const struct mem_store *mem) {
+    return mem->under_way.count > 0 && mem->final.code == LF_OK && mem->due_ms <= mem->now_ms;
+}
+
+static void finish_due_reads(struct mem_store *mem) {
+    struct pending_read **at = &mem->reads;
+    while (*at) {
+        struct pending_read *pending = *at;
+        if (pending->due_ms > mem->now_ms) {
+            at = &pending->next;
+            continue;
+        }
+        struct log_store_completion *completion =
+            pending->load ? mem_image_load(&mem->image, pending->read.group, pending->read.request)
+                          : mem_image_read(&mem->image, &pending->read);
+        lf_check(completion != NULL);
+        complete(mem, completion);
+        *at = pending->next;
+        mem->read_count--;
+        free(pending);
+    }
+}
+
+/* Step by step through the moments at which commits are due, so that a late call sees the same order as many early. */
+void mem_store_advance(struct log_store *store, uint64_t now_ms) {
+    struct mem_store *mem = of(store);
+    uint64_t target_ms = now_ms > mem->now_ms ? now_ms : mem->now_ms;
+    for (;;) {
+        uint64_t next_ms = mem_store_deadline(store);
+        if (next_ms > target_ms)
+            break;
+        if (next_ms > mem->now_ms)
+            mem->now_ms = next_ms;
+        if (commit_is_due(mem)) {
+            if (mem->fails)
+                finish_failed(mem);
+            else
+                finish_commit(mem);
+            start_commit(mem);
+        }
+        finish_due_reads(mem);
+    }
+    mem->now_ms = target_ms;
+}
+
+uint64_t mem_store_deadline(const struct log_store *store) {
+    const struct mem_store *mem = (const struct mem_store *)store;
+    uint64_t deadline_ms = UINT64_MAX;
+    if (mem->under_way.count > 0 && mem->final.code == LF_OK)
+        deadline_ms = mem->due_ms;
+    for (const struct pending_read *read = mem->reads; read; read = read->next)
+        if (read->due_ms < deadline_ms)
+            deadline_ms = read->due_ms;
+    return deadline_ms;
+}
+
+static enum lf_status mem_submit(struct log_store *store, struct log_store_write **write) {
+    struct mem_store *mem = of(store);
+    if (mem->bytes > 0 && mem->bytes + (*write)->bytes > LOG_STORE_SUBMIT_BYTES_MAX_DEFAULT)
+        return LF_FULL;
+    mem->bytes += (*write)->bytes;
+    commit_queue_push(&mem->waiting, write);
+    if (mem->final.code != LF_OK)
+        fail_waiting(mem);
+    start_commit(mem);
+    return LF_OK;
+}
+
+static enum lf_status add_read(struct mem_store *mem, const struct log_store_read *read, bool load) {
+    if (mem->read_count >= READS_MAX)
+        return LF_FULL;
+    struct pending_read *pending = malloc(sizeof *pending);
+    if (!pending)
+        return LF_NO_MEMORY;
+    uint32_t delay_ms = mem_disk_between(mem->disk, 0, mem->disk->faults.read_delay_ms_max);
+    *pending = (struct pending_read){.read = *read, .load = load, .due_ms = mem->now_ms + delay_ms};
+    struct pending_read **end = &mem->reads;
+    while (*end)
+        end = &(*end)->next;
+    *end = pending;
+    mem->read_count++;
+    return LF_OK;
+}
+
+static enum lf_status mem_read(struct log_store *store, const struct log_store_read *read) {
+    return add_read(of(store), read, false);
+}
+
+static enum lf_status mem_load(struct log_store *store, uint64_t group, uint64_t request) {
+    return add_read(of(store), &(struct log_store_read){.group = group, .request = request}, true);
+}
+
+static struct log_store_completion *mem_poll(struct log_store *store) {
+    struct mem_store *mem = of(store);
+    struct log_store_completion *completion = mem->done;
+    if (!completion)
+        return NULL;
+    mem->done = completion->next;
+    if (!mem->done)
+        mem->done_end = &mem->done;
+    completion->next = NULL;
+    return completion;
+}
+
+static int mem_fd(const struct log_store *store) {
+    (void)store;
+    return -1;
+}
+
+static void destroy(struct mem_store *mem) {
+    mem->disk->open = false;
+    commit_queue_deinit(&mem->waiting);
+    commit_deinit(&mem->under_way);
+    while (mem->reads) {
+        struct pending_read *next = mem->reads->next;
+        free(mem->reads);
+        mem->reads = next;
+    }
+    for (struct log_store_completion *done; (done = mem_poll(&mem->store)) != NULL;)
+        log_store_completion_destroy(&done);
+    mem_image_deinit(&mem->image);
+    free(mem->store.groups);
+    free(mem);
+}
+
+static void mem_close(struct log_store *store) {
+    struct mem_store *mem = of(store);
+    while (commit_is_due(mem) || (mem->under_way.count > 0 && mem->final.code == LF_OK))
+        mem_store_advance(store, mem->due_ms);
+    destroy(mem);
+}
+
+/* A commit under way has one of three fates: all of it reached the disk, some of it (cut off at opening), none. */
+static void decide_fate(struct mem_disk *disk, struct commit *under_way) {
+    switch (mem_disk_between(disk, 0, 2)) {
+    case 0:
+        lf_check(mem_disk_hand_over(disk, under_way, false) == LF_OK);
+        disk->counts.kept++;
+        break;
+    case 1:
+        disk->counts.torn++;
+        break;
+    default:
+        disk->counts.lost++;
+    }
+}
+
+void mem_store_crash(struct log_store **store, enum mem_disk_crash how) {
+    struct mem_store *mem = of(*store);
+    struct mem_disk *disk = mem->disk;
+    *store = NULL;
+    if (mem->under_way.count > 0 && how == MEM_DISK_KILL)
+        decide_fate(disk, &mem->under_way);
+    else if (mem->under_way.count > 0)
+        lf_check(mem_disk_hand_over(disk, &mem->under_way, false) == LF_OK);
+    destroy(mem);
+    if (how == MEM_DISK_POWER)
+        mem_disk_power_cut(disk);
+}
+
+static const struct log_store_ops mem_ops = {
+    .submit = mem_submit, .read = mem_read, .load = mem_load, .poll = mem_poll, .fd = mem_fd, .close = mem_close};
+
+static enum lf_status list_groups(struct mem_store *mem) {
+    mem->store.groups = calloc(mem->image.group_count + 1, sizeof mem->store.groups[0]);
+    if (!mem->store.groups)
+        return LF_NO_MEMORY;
+    for (size_t i = 0; i < mem->image.group_count; i++)
+        mem->store.groups[i] = mem->image.groups[i]->log.id;
+    mem->store.group_count = mem->image.group_count;
+    return LF_OK;
+}
+
+enum lf_status mem_store_open(struct mem_disk *disk, const struct log_store_identity *identity, uint64_t now_ms,
+                              struct log_store **store, struct lf_error *error) {
+    lf_check(!disk->open);
+    if (!disk->synced.created) {
+        disk->synced.identity = *identity;
+        disk->synced.created = true;
+    }
+    enum lf_status status = log_identity_check(&disk->synced.identity, identity, error);
+    if (status != LF_OK)
+        return status;
+    struct mem_store *mem = calloc(1, sizeof *mem);
+    if (!mem || mem_disk_sync(disk) != LF_OK || mem_image_copy(&disk->synced, &mem->image) != LF_OK ||
+        list_groups(mem) != LF_OK) {
+        if (mem)
+            mem_image_deinit(&mem->image);
+        free(mem);
+        return lf_error_set(error, LF_NO_MEMORY, "no memory to open the store");
+    }
+    mem->store.ops = &mem_ops;
+    mem->store.identity = disk->synced.identity;
+    mem->disk = disk;
+    mem->now_ms = now_ms;
+    mem->done_end = &mem->done;
+    disk->open = true;
+    *store = &mem->store;
+    return LF_OK;
+}
