@@ -1,0 +1,191 @@
+/** Life of the machine, its log end, and looking at it. Applying is in partition_apply.c, loading in partition_load.c.
+ */
+#include "partition_internal.h"
+
+#include "lf_check.h"
+#include "lf_crc32c.h"
+
+#include <stdlib.h>
+
+#define KEPT_MIN 64u
+
+struct partition *partition_new(const struct partition_limits *limits) {
+    struct partition *partition = calloc(1, sizeof *partition);
+    if (!partition)
+        return NULL;
+    if (limits)
+        partition->limits = *limits;
+    if (partition->limits.producers_max == 0)
+        partition->limits.producers_max = PARTITION_PRODUCERS_MAX_DEFAULT;
+    if (partition->limits.producers_max > PRODUCER_TABLE_ROWS_HARD / 2)
+        partition->limits.producers_max = PRODUCER_TABLE_ROWS_HARD / 2;
+    if (partition->limits.producer_retention_ms == 0)
+        partition->limits.producer_retention_ms = PARTITION_PRODUCER_RETENTION_MS_DEFAULT;
+    partition_state_init(&partition->applied);
+    partition_state_init(&partition->log_end);
+    partition->max_timestamp_ms = -1;
+    return partition;
+}
+
+void partition_destroy(struct partition **where) {
+    struct partition *partition = *where;
+    *where = NULL;
+    if (!partition)
+        return;
+    partition_state_deinit(&partition->applied);
+    partition_state_deinit(&partition->log_end);
+    free(partition->configuration);
+    free(partition->kept);
+    free(partition);
+}
+
+/** What is applied needs no waiting for. */
+static struct partition_verdict settle(const struct partition *partition, struct partition_verdict verdict) {
+    if (verdict.rests_on_index <= partition->applied.index)
+        verdict.rests_on_index = 0;
+    return verdict;
+}
+
+static struct partition_rules rules_at_the_door(const struct partition *partition) {
+    return (struct partition_rules){.retention_ms = partition->limits.producer_retention_ms,
+                                    .producers_max = partition->limits.producers_max};
+}
+
+struct partition_verdict partition_judge(const struct partition *partition, const struct lf_batch_header *batch,
+                                         uint64_t log_time_ms) {
+    struct partition_entry entry;
+    partition_entry_from_batch(&entry, batch);
+    struct partition_rules rules = rules_at_the_door(partition);
+    return settle(partition, partition_state_judge(&partition->log_end, &entry, log_time_ms, &rules));
+}
+
+struct partition_verdict partition_judge_epoch(const struct partition *partition, int64_t producer_id,
+                                               int16_t producer_epoch) {
+    const struct partition_state *state = &partition->log_end;
+    struct partition_rules rules = rules_at_the_door(partition);
+    return settle(partition,
+                  partition_state_judge_epoch(state, producer_id, producer_epoch, state->log_time_ms, &rules));
+}
+
+enum lf_status partition_kept_reserve(struct partition *partition, struct lf_error *error) {
+    if (partition->kept_count >= PARTITION_UNAPPLIED_MAX)
+        return lf_error_set(error, LF_FULL, "%u entries wait to be applied: the limit", partition->kept_count);
+    if (partition->kept_count < partition->kept_capacity)
+        return LF_OK;
+    uint32_t capacity = partition->kept_capacity ? partition->kept_capacity * 2 : KEPT_MIN;
+    struct partition_entry *kept = malloc(capacity * sizeof *kept);
+    if (!kept)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for %u entries that wait to be applied", capacity);
+    for (uint32_t i = 0; i < partition->kept_count; i++)
+        kept[i] = *partition_kept_at(partition, i);
+    free(partition->kept);
+    partition->kept = kept;
+    partition->kept_capacity = capacity;
+    partition->kept_first = 0;
+    return LF_OK;
+}
+
+enum lf_status partition_append(struct partition *partition, const struct lf_entry_header *header,
+                                struct lf_bytes payload, struct lf_error *error) {
+    struct partition_entry entry;
+    uint64_t retention_ms = partition->limits.producer_retention_ms;
+    enum lf_status status = partition_entry_decode(&entry, header, payload, error);
+    if (status == LF_OK)
+        status = partition_state_check(&partition->log_end, &entry, header->index, retention_ms, error);
+    if (status == LF_OK)
+        status = partition_kept_reserve(partition, error);
+    if (status != LF_OK)
+        return status;
+    if (!producer_table_reserve(&partition->log_end.producers))
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for one more producer");
+    partition_state_advance(&partition->log_end, &entry, retention_ms, NULL);
+    partition->kept_count++;
+    *partition_kept_at(partition, partition->kept_count - 1) = entry;
+    return LF_OK;
+}
+
+void partition_truncate(struct partition *partition, uint64_t index) {
+    lf_check(index > partition->applied.index);
+    if (index > partition->log_end.index)
+        return;
+    partition->kept_count = (uint32_t)(index - 1 - partition->applied.index);
+    bool copied = partition_state_copy(&partition->log_end, &partition->applied);
+    lf_check(copied); /* the log end had at least this room before */
+    for (uint32_t i = 0; i < partition->kept_count; i++) {
+        bool room = producer_table_reserve(&partition->log_end.producers);
+        lf_check(room);
+        partition_state_advance(&partition->log_end, partition_kept_at(partition, i),
+                                partition->limits.producer_retention_ms, NULL);
+    }
+    lf_check(partition->log_end.index == index - 1);
+}
+
+struct partition_meta partition_meta(const struct partition *partition) {
+    return (struct partition_meta){.end_offset = partition->applied.end_offset,
+                                   .log_start_offset = partition->log_start_offset,
+                                   .log_time_ms = partition->applied.log_time_ms,
+                                   .max_timestamp_ms = partition->max_timestamp_ms,
+                                   .hint_entries = partition->hint_entries,
+                                   .hint_bytes = partition->hint_bytes};
+}
+
+uint64_t partition_applied_index(const struct partition *partition) { return partition->applied.index; }
+uint64_t partition_log_end_index(const struct partition *partition) { return partition->log_end.index; }
+int64_t partition_high_watermark(const struct partition *partition) { return partition->applied.end_offset; }
+int64_t partition_log_end_offset(const struct partition *partition) { return partition->log_end.end_offset; }
+int64_t partition_log_start_offset(const struct partition *partition) { return partition->log_start_offset; }
+uint64_t partition_log_time_ms(const struct partition *partition) { return partition->log_end.log_time_ms; }
+int64_t partition_max_timestamp_ms(const struct partition *partition) { return partition->max_timestamp_ms; }
+size_t partition_producer_count(const struct partition *partition) { return partition->applied.producers.count; }
+
+bool partition_configuration(const struct partition *partition, uint64_t *index, struct lf_bytes *payload) {
+    if (partition->configuration_index == 0)
+        return false;
+    *index = partition->configuration_index;
+    *payload =
+        lf_bytes(partition->configuration + PARTITION_CONFIGURATION_ROW_FIXED_BYTES, partition->configuration_bytes);
+    return true;
+}
+
+static struct lf_bytes configuration_row(const struct partition *partition) {
+    return lf_bytes(partition->configuration,
+                    partition->configuration ? PARTITION_CONFIGURATION_ROW_FIXED_BYTES + partition->configuration_bytes
+                                             : 0);
+}
+
+bool partition_applied_equal(const struct partition *a, const struct partition *b) {
+    uint8_t meta_a[PARTITION_META_ROW_BYTES], meta_b[PARTITION_META_ROW_BYTES];
+    struct partition_meta x = partition_meta(a), y = partition_meta(b);
+    partition_meta_encode(&x, meta_a);
+    partition_meta_encode(&y, meta_b);
+    if (a->applied.index != b->applied.index || memcmp(meta_a, meta_b, sizeof meta_a) != 0 ||
+        !lf_bytes_equal(configuration_row(a), configuration_row(b)) ||
+        a->applied.producers.count != b->applied.producers.count)
+        return false;
+    const struct producer *producer = NULL;
+    while ((producer = producer_table_next(&a->applied.producers, producer))) {
+        const struct producer *other = producer_table_find(&b->applied.producers, producer->id);
+        if (!other || !producer_equal(producer, other))
+            return false;
+    }
+    return true;
+}
+
+/** Producers with equal last use may stand in any order: their sums are added up. */
+uint32_t partition_applied_checksum(const struct partition *partition) {
+    uint8_t row[PARTITION_PRODUCER_KEY_BYTES + PARTITION_PRODUCER_ROW_BYTES_MAX];
+    uint32_t producers = 0;
+    const struct producer *producer = NULL;
+    while ((producer = producer_table_next(&partition->applied.producers, producer))) {
+        partition_producer_key(producer->id, row);
+        size_t bytes = partition_producer_encode(producer, row + PARTITION_PRODUCER_KEY_BYTES);
+        producers += lf_crc32c(0, row, PARTITION_PRODUCER_KEY_BYTES + bytes);
+    }
+    uint8_t rest[PARTITION_META_ROW_BYTES + 8 + 4];
+    struct partition_meta meta = partition_meta(partition);
+    partition_meta_encode(&meta, rest);
+    lf_put_le64(rest + PARTITION_META_ROW_BYTES, partition->applied.index);
+    lf_put_le32(rest + PARTITION_META_ROW_BYTES + 8, producers);
+    struct lf_bytes configuration = configuration_row(partition);
+    return lf_crc32c(lf_crc32c(0, rest, sizeof rest), configuration.data, configuration.size);
+}

@@ -1,0 +1,171 @@
+/** Applying: the same rules once more, over committed entries, and the rows that changed.
+ *
+ *  1. the entry must be the one that was appended; 2. is it understood; 3. judged again; 4. rows of producers that
+ *  expire; 5. the state; 6. rows that changed; 7. a hint when due; 8. it leaves the kept ones.
+ */
+#include "partition_internal.h"
+
+#include "log_row.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/** Where a write stood before this entry, to go back to. */
+struct write_mark {
+    uint32_t row_count, hint_count;
+    size_t bytes;
+};
+
+static struct write_mark mark(const struct log_store_write *write) {
+    if (!write)
+        return (struct write_mark){0};
+    return (struct write_mark){.row_count = write->row_count, .hint_count = write->hint_count, .bytes = write->bytes};
+}
+
+static void go_back(struct log_store_write *write, const struct write_mark *to) {
+    if (!write)
+        return;
+    while (write->row_count > to->row_count)
+        log_row_deinit(&write->rows[--write->row_count]);
+    write->hint_count = to->hint_count;
+    write->bytes = to->bytes;
+}
+
+enum lf_status partition_set_configuration(struct partition *partition, uint64_t index, struct lf_bytes payload) {
+    uint8_t *row = malloc(PARTITION_CONFIGURATION_ROW_FIXED_BYTES + payload.size);
+    if (!row)
+        return LF_NO_MEMORY;
+    row[0] = PARTITION_ROW_VERSION;
+    lf_put_le64(row + 1, index);
+    if (payload.size > 0)
+        memcpy(row + PARTITION_CONFIGURATION_ROW_FIXED_BYTES, payload.data, payload.size);
+    free(partition->configuration);
+    partition->configuration = row;
+    partition->configuration_bytes = payload.size;
+    partition->configuration_index = index;
+    return LF_OK;
+}
+
+static enum lf_status add_expired_rows(const struct partition *partition, uint64_t log_time_ms,
+                                       struct log_store_write *write) {
+    const struct producer *producer = NULL;
+    while ((producer = producer_table_next(&partition->applied.producers, producer)) &&
+           partition_expired(producer, log_time_ms, partition->limits.producer_retention_ms)) {
+        uint8_t key[PARTITION_PRODUCER_KEY_BYTES];
+        partition_producer_key(producer->id, key);
+        enum lf_status status = log_store_write_add_row(write, lf_bytes(key, sizeof key), (struct lf_bytes){0});
+        if (status != LF_OK)
+            return status;
+    }
+    return LF_OK;
+}
+
+static enum lf_status add_changed_rows(const struct partition *partition, const struct producer *changed,
+                                       bool configuration, struct log_store_write *write) {
+    uint8_t meta_row[PARTITION_META_ROW_BYTES];
+    struct partition_meta meta = partition_meta(partition);
+    partition_meta_encode(&meta, meta_row);
+    enum lf_status status = log_store_write_add_row(write, lf_bytes("m", 1), lf_bytes(meta_row, sizeof meta_row));
+    if (status == LF_OK && changed) {
+        uint8_t key[PARTITION_PRODUCER_KEY_BYTES], row[PARTITION_PRODUCER_ROW_BYTES_MAX];
+        partition_producer_key(changed->id, key);
+        size_t bytes = partition_producer_encode(changed, row);
+        status = log_store_write_add_row(write, lf_bytes(key, sizeof key), lf_bytes(row, bytes));
+    }
+    if (status == LF_OK && configuration)
+        status = log_store_write_add_row(write, lf_bytes("c", 1),
+                                         lf_bytes(partition->configuration, PARTITION_CONFIGURATION_ROW_FIXED_BYTES +
+                                                                                partition->configuration_bytes));
+    return status;
+}
+
+/** A hint names a batch: only there "the first with end_offset > offset" is true. */
+static bool hint_is_due(const struct partition *partition, const struct partition_entry *entry) {
+    return entry->type == LF_ENTRY_BATCH &&
+           (partition->hint_entries >= LOG_STORE_HINT_ENTRIES || partition->hint_bytes >= LOG_STORE_HINT_BYTES);
+}
+
+static void count_for_hints(struct partition *partition, const struct partition_entry *entry, bool hinted) {
+    if (hinted) {
+        partition->hint_entries = 0;
+        partition->hint_bytes = 0;
+    }
+    if (partition->hint_entries < UINT32_MAX)
+        partition->hint_entries++;
+    partition->hint_bytes += LF_ENTRY_HEADER_BYTES + (uint64_t)entry->payload_bytes;
+}
+
+static void raise_max_timestamp(struct partition *partition, const struct partition_entry *entry) {
+    int64_t timestamp = entry->max_timestamp_ms;
+    if (timestamp > PARTITION_TIMESTAMP_AHEAD_MS_MAX &&
+        (uint64_t)timestamp - PARTITION_TIMESTAMP_AHEAD_MS_MAX > entry->log_time_ms)
+        timestamp = (int64_t)(entry->log_time_ms + PARTITION_TIMESTAMP_AHEAD_MS_MAX);
+    if (timestamp > partition->max_timestamp_ms)
+        partition->max_timestamp_ms = timestamp;
+}
+
+static enum lf_status check(struct partition *partition, const struct lf_entry_header *header, struct lf_bytes payload,
+                            struct partition_entry *entry, struct lf_error *error) {
+    if (partition->broken)
+        return lf_error_set(error, LF_INTERNAL, "memory ran out while applying entry %" PRIu64 ": load it again",
+                            partition->applied.index);
+    enum lf_status status = partition_entry_decode(entry, header, payload, error);
+    if (status != LF_OK)
+        return status;
+    if (partition->kept_count == 0 || memcmp(entry, partition_kept_at(partition, 0), sizeof *entry) != 0) /* 1 */
+        return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 " to be applied is not the one appended",
+                            header->index);
+    if (entry->type > LF_ENTRY_TYPE_MAX_KNOWN && entry->must_understand) /* 2 */
+        return lf_error_set(error, LF_UNSUPPORTED, "entry %" PRIu64 " of type %u is newer: upgrade this node",
+                            header->index, entry->type);
+    return partition_state_check(&partition->applied, entry, header->index, partition->limits.producer_retention_ms,
+                                 error); /* 3 */
+}
+
+/** 4 to 7. Only memory can fail here. */
+static enum lf_status advance(struct partition *partition, const struct partition_entry *entry, struct lf_bytes payload,
+                              struct log_store_write *write, struct partition_applied *outcome) {
+    struct log_store_hint hint = {.index = partition->applied.index + 1,
+                                  .offset = (uint64_t)partition->applied.end_offset,
+                                  .max_timestamp_ms = partition->max_timestamp_ms};
+    bool hinted = hint_is_due(partition, entry), configuration = entry->type == LF_ENTRY_CONFIGURATION;
+    enum lf_status status = write ? add_expired_rows(partition, entry->log_time_ms, write) : LF_OK; /* 4 */
+    if (status == LF_OK && !producer_table_reserve(&partition->applied.producers))
+        status = LF_NO_MEMORY;
+    if (status == LF_OK && configuration)
+        status = partition_set_configuration(partition, hint.index, payload);
+    if (status != LF_OK)
+        return status;
+    const struct producer *changed =
+        partition_state_advance(&partition->applied, entry, partition->limits.producer_retention_ms, outcome); /* 5 */
+    count_for_hints(partition, entry, hinted);
+    if (entry->type == LF_ENTRY_BATCH)
+        raise_max_timestamp(partition, entry);
+    if (write)
+        status = add_changed_rows(partition, changed, configuration, write); /* 6 */
+    if (status == LF_OK && write && hinted)
+        status = log_store_write_add_hint(write, hint); /* 7 */
+    return status;
+}
+
+enum lf_status partition_apply(struct partition *partition, const struct lf_entry_header *header,
+                               struct lf_bytes payload, struct log_store_write *write,
+                               struct partition_applied *applied, struct lf_error *error) {
+    struct partition_entry entry;
+    enum lf_status status = check(partition, header, payload, &entry, error);
+    if (status != LF_OK)
+        return status;
+    struct write_mark before = mark(write);
+    struct partition_applied outcome;
+    status = advance(partition, &entry, payload, write, &outcome);
+    if (status != LF_OK) {
+        go_back(write, &before);
+        partition->broken = true;
+        return lf_error_set(error, status, "no memory to apply entry %" PRIu64, header->index);
+    }
+    partition->kept_first = (partition->kept_first + 1) & (partition->kept_capacity - 1); /* 8 */
+    partition->kept_count--;
+    if (applied)
+        *applied = outcome;
+    return LF_OK;
+}
