@@ -1,0 +1,300 @@
+/** The life of a group on this node: created or loaded, running, stopped, destroyed.
+ *
+ *  Loading: 1. the store's summary and rows; 2. the entries after the applied index, in bounded reads; 3. the state
+ *  machine and the core start from them. Until then the group answers nobody. */
+#include "node_internal.h"
+
+#include <stdlib.h>
+
+#include "raft_log.pb-c.h"
+
+struct group *node_group(const struct node *node, uint64_t id) { return lf_map_get(&node->groups, NODE_MAP_KEY(id)); }
+
+uint64_t group_member_node(const struct group *group, uint64_t replica) {
+    for (size_t i = 0; i < group->member_count; i++)
+        if (group->members[i].replica == replica)
+            return group->members[i].node;
+    return 0;
+}
+
+uint64_t group_leader_node(const struct group *group) {
+    uint64_t leader = group->raft ? raft_leader(group->raft) : 0;
+    return leader ? group_member_node(group, leader) : 0;
+}
+
+bool group_leads(const struct group *group) {
+    return group->state == GROUP_RUNNING && group->raft && raft_role(group->raft) == RAFT_LEADER;
+}
+
+enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_configuration *configuration) {
+    Lf__ConfigurationEntry *entry = lf__configuration_entry__unpack(NULL, payload.size, payload.data);
+    if (!entry)
+        return LF_MALFORMED;
+    enum lf_status status = entry->n_voters >= 1 && entry->n_voters <= RAFT_VOTERS_MAX ? LF_OK : LF_MALFORMED;
+    *configuration = (struct raft_configuration){.epoch = entry->epoch};
+    for (size_t i = 0; status == LF_OK && i < entry->n_voters; i++) {
+        if (entry->voters[i] == 0)
+            status = LF_MALFORMED;
+        configuration->voters[configuration->voter_count++] = entry->voters[i];
+    }
+    lf__configuration_entry__free_unpacked(entry, NULL);
+    return status;
+}
+
+static struct group *group_new(struct node *node, uint64_t id, uint64_t self, const struct group_member *members,
+                               size_t count, uint64_t epoch) {
+    lf_check(!node_group(node, id) && count >= 1 && count <= RAFT_VOTERS_MAX);
+    struct group *group = node_alloc(1, sizeof *group);
+    group->id = id;
+    group->self = self;
+    group->epoch = epoch;
+    group->state = GROUP_LOADING;
+    memcpy(group->members, members, count * sizeof *members);
+    group->member_count = count;
+    group->deadline_ms = UINT64_MAX;
+    tail_init(&group->tail, 1);
+    if (id != NODE_GROUP_METADATA) {
+        struct partition_limits limits = {.producers_max = node->limits.producers_per_partition_max,
+                                          .producer_retention_ms = node->limits.producer_retention_ms};
+        group->partition = partition_new(&limits);
+        lf_check(group->partition != NULL);
+    }
+    lf_check(lf_map_put(&node->groups, NODE_MAP_KEY(id), group));
+    lf_map_remove(&node->stored_groups, NODE_MAP_KEY(id));
+    return group;
+}
+
+void group_stop(struct node *node, struct group *group, const struct lf_error *error) {
+    if (group->state == GROUP_STOPPED)
+        return;
+    node_tracef(node, "group=%llu stopped: %s", (unsigned long long)group->id, error->text);
+    group->state = GROUP_STOPPED;
+    group->deadline_ms = UINT64_MAX;
+    parked_fail(node, group, LF_INTERNAL);
+    lookups_fail_group(node, group->id, LF_INTERNAL);
+    subscriptions_end_group(node, group, LF_INTERNAL, error->text);
+}
+
+static void trace_group(void *context, const char *line);
+
+/** The core writes its lines through its group's node. */
+struct trace_link {
+    struct node *node;
+    uint64_t group;
+};
+
+/** Fills in the membership in force at the applied index and those of entries after it; returns how many. */
+static size_t collect_configurations(const struct group *group, const struct metadata *metadata,
+                                     struct raft_configuration_at *out, size_t max) {
+    size_t count = 1;
+    out[0] = (struct raft_configuration_at){.configuration = {.epoch = group->epoch}};
+    for (size_t i = 0; i < group->member_count; i++)
+        out[0].configuration.voters[out[0].configuration.voter_count++] = group->members[i].replica;
+    uint64_t index;
+    struct lf_bytes payload;
+    bool found = group->partition ? partition_configuration(group->partition, &index, &payload)
+                                  : metadata_configuration(metadata, &index, &payload);
+    if (found && group_configuration_decode(payload, &out[count].configuration) == LF_OK)
+        out[count++].index = index;
+    for (uint64_t at = group->tail.first_index; at < group->tail.first_index + group->tail.count; at++) {
+        struct lf_entry_header header;
+        struct lf_bytes bytes;
+        if (lf_entry_decode(lf_buf_bytes(tail_get(&group->tail, at)), &header, &bytes) == LF_OK &&
+            header.type == LF_ENTRY_CONFIGURATION && count < max &&
+            group_configuration_decode(bytes, &out[count].configuration) == LF_OK)
+            out[count++].index = at;
+    }
+    return count;
+}
+
+#define CONFIGURATIONS_MAX 64
+
+/** 3. of loading: from here on the group takes part. */
+static void start(struct node *node, struct group *group) {
+    const struct log_store_loaded *loaded = group->loaded;
+    struct raft_configuration_at configurations[CONFIGURATIONS_MAX];
+    struct raft_start start = {.self = group->self,
+                               .seed = node->seed ^ (group->id * 0x9E3779B97F4A7C15u) ^ group->self,
+                               .now_ms = node->now_ms,
+                               .configurations = configurations,
+                               .configuration_count = collect_configurations(group, node->metadata, configurations,
+                                                                             CONFIGURATIONS_MAX)};
+    struct raft_run *runs = NULL;
+    if (loaded) {
+        start.term = loaded->term;
+        start.vote = loaded->vote;
+        start.last_index = loaded->last_index;
+        start.commit = group->applied;
+        runs = node_alloc(loaded->run_count + 1, sizeof *runs);
+        for (size_t i = 0; i < loaded->run_count; i++)
+            runs[i] = (struct raft_run){loaded->runs[i].first_index, loaded->runs[i].term};
+        start.runs = runs;
+        start.run_count = loaded->run_count;
+    }
+    struct lf_error error = {0};
+    enum lf_status status = raft_new(&start, &node->limits.raft, &group->raft, &error);
+    free(runs);
+    if (status != LF_OK) {
+        group_stop(node, group, &error);
+        return;
+    }
+    if (node->trace) {
+        struct trace_link *link = node_alloc(1, sizeof *link);
+        *link = (struct trace_link){.node = node, .group = group->id};
+        group->trace_link = link;
+        raft_set_trace(group->raft, trace_group, link);
+    }
+    group->state = GROUP_RUNNING;
+    group->deadline_ms = node->now_ms;
+    node_wake_by(node, node->now_ms);
+    group->configuration_proposed = start.configuration_count > 1;
+    node_tracef(node, "group=%llu replica=%llu runs: term=%llu last=%llu applied=%llu", (unsigned long long)group->id,
+                (unsigned long long)group->self, (unsigned long long)start.term, (unsigned long long)start.last_index,
+                (unsigned long long)group->applied);
+}
+
+static void trace_group(void *context, const char *line) {
+    const struct trace_link *link = context;
+    node_tracef(link->node, "group=%llu %s", (unsigned long long)link->group, line);
+}
+
+struct group *group_create(struct node *node, uint64_t id, uint64_t self, const struct group_member *members,
+                           size_t count, uint64_t epoch) {
+    struct group *group = group_new(node, id, self, members, count, epoch);
+    struct log_store_write *write = node_new_write(node, group, 0);
+    write->create = true;
+    write->replica_id = self;
+    write->has_hard_state = true;
+    write->sync = true;
+    node_add_write(node, write);
+    start(node, group);
+    return group;
+}
+
+void group_load(struct node *node, uint64_t id, uint64_t self, const struct group_member *members, size_t count,
+                uint64_t epoch) {
+    struct group *group = group_new(node, id, self, members, count, epoch);
+    group->load_request = ++node->next_request;
+    node_add_load(node, id, group->load_request);
+}
+
+static void finish_loading(struct node *node, struct group *group) {
+    start(node, group);
+    log_store_loaded_destroy(&group->loaded);
+    if (group->id == NODE_GROUP_METADATA) {
+        node->metadata_ready = true;
+        cluster_reconcile(node);
+    }
+}
+
+/** 2. of loading. */
+static void read_on(struct node *node, struct group *group) {
+    uint64_t next = group->tail.first_index + group->tail.count;
+    if (next > group->loaded->last_index) {
+        finish_loading(node, group);
+        return;
+    }
+    struct pending_read *pending = node_alloc(1, sizeof *pending);
+    *pending = (struct pending_read){.kind = READ_LOAD, .group = group->id};
+    struct log_store_read read = {.group = group->id,
+                                  .request = ++node->next_request,
+                                  .from = LOG_STORE_READ_INDEX,
+                                  .value = next,
+                                  .last_index = group->loaded->last_index,
+                                  .bytes_max = NODE_LOAD_READ_BYTES,
+                                  .entries_max = PEER_ENVELOPE_ENTRIES_MAX};
+    lf_check(lf_map_put(&node->reads, read.request, pending));
+    node_add_read(node, &read);
+}
+
+void group_on_load_read(struct node *node, struct group *group, struct log_store_completion *completion) {
+    uint64_t next = group->tail.first_index + group->tail.count;
+    if (completion->status != LF_OK || completion->entry_count == 0 || completion->first_index != next) {
+        node_fail(node, LF_DAMAGED, "group %llu: entry %llu cannot be read back: %.160s", (unsigned long long)group->id,
+                  (unsigned long long)next,
+                  completion->status != LF_OK ? completion->error.text : "the store gave something else");
+        return;
+    }
+    for (uint32_t i = 0; i < completion->entry_count; i++) {
+        struct lf_entry_header header;
+        struct lf_bytes payload;
+        struct lf_error error = {0};
+        enum lf_status status =
+            lf_entry_check(lf_buf_bytes(completion->entries[i]), group->id, &header, &payload, &error);
+        if (status == LF_OK && group->partition)
+            status = partition_append(group->partition, &header, payload, &error);
+        if (status != LF_OK) {
+            node_fail(node, LF_DAMAGED, "group %llu: entry %llu: %.180s", (unsigned long long)group->id,
+                      (unsigned long long)(next + i), error.text);
+            return;
+        }
+        struct lf_buf *entry = completion->entries[i];
+        completion->entries[i] = NULL;
+        lf_check(tail_push(&group->tail, entry));
+    }
+    read_on(node, group);
+}
+
+/** 1. of loading. */
+void group_on_load(struct node *node, struct log_store_completion *completion) {
+    struct group *group = node_group(node, completion->group);
+    if (!group || group->load_request != completion->id || group->state != GROUP_LOADING)
+        return;
+    struct lf_error error = completion->error;
+    if (completion->status == LF_OK && (!completion->loaded || !completion->loaded->exists))
+        completion->status = lf_error_set(&error, LF_DAMAGED, "the store does not hold it");
+    if (completion->status == LF_OK && completion->loaded->replica_id != group->self)
+        completion->status =
+            lf_error_set(&error, LF_DAMAGED, "the store holds replica %llu, the cluster's metadata says %llu",
+                         (unsigned long long)completion->loaded->replica_id, (unsigned long long)group->self);
+    if (completion->status == LF_OK) {
+        group->loaded = completion->loaded;
+        completion->loaded = NULL;
+        group->applied = group->loaded->applied_index;
+        completion->status =
+            group->partition
+                ? partition_load(group->partition, group->applied, group->loaded->rows, group->loaded->row_count, &error)
+                : metadata_load(node->metadata, group->applied, group->loaded->rows, group->loaded->row_count, &error);
+    }
+    if (completion->status != LF_OK) {
+        node_fail(node, completion->status, "group %llu cannot be loaded: %.180s", (unsigned long long)group->id,
+                  error.text);
+        return;
+    }
+    if (group->id == NODE_GROUP_METADATA)
+        cluster_on_metadata_loaded(node, group);
+    tail_init(&group->tail, group->applied + 1);
+    read_on(node, group);
+}
+
+void group_free(struct node *node, struct group *group) {
+    lf_map_remove(&node->groups, NODE_MAP_KEY(group->id));
+    while (group->parked.head) {
+        struct parked *parked = group->parked.head;
+        parked_remove(&group->parked, parked);
+        parked_free(node, parked);
+    }
+    cold_drop_all(node, group);
+    node->uncommitted_bytes -= group->uncommitted_bytes;
+    log_store_write_destroy(&group->applied_write);
+    log_store_loaded_destroy(&group->loaded);
+    raft_destroy(&group->raft);
+    partition_destroy(&group->partition);
+    tail_deinit(&group->tail);
+    free(group->trace_link);
+    free(group);
+}
+
+void group_destroy(struct node *node, struct group *group) {
+    parked_fail(node, group, LF_TOPIC_DELETED);
+    lookups_fail_group(node, group->id, LF_TOPIC_DELETED);
+    subscriptions_end_group(node, group, LF_TOPIC_DELETED, lf_status_text(LF_TOPIC_DELETED));
+    log_store_write_destroy(&group->applied_write);
+    struct log_store_write *write = node_new_write(node, group, 0);
+    write->destroy = true;
+    write->sync = true;
+    node_add_write(node, write);
+    node_tracef(node, "group=%llu replica=%llu destroyed: its topic was deleted", (unsigned long long)group->id,
+                (unsigned long long)group->self);
+    group_free(node, group);
+}

@@ -1,0 +1,377 @@
+/** Shared by the files of broker/node only. One idea per file; each part's functions stand under its file's name. */
+#ifndef NODE_INTERNAL_H
+#define NODE_INTERNAL_H
+
+#include "client.pb-c.h"
+#include "lf_check.h"
+#include "lf_entry.h"
+#include "lf_map.h"
+#include "lf_record_batch.h"
+#include "metadata.h"
+#include "node.h"
+#include "partition.h"
+
+/** Group 0 is metadata; its key in maps is shifted, since ids there are not 0. */
+#define NODE_GROUP_METADATA 0u
+#define NODE_MAP_KEY(group) ((group) + 1)
+
+/** Client frames: header bytes at most, frames of one request at most. */
+#define NODE_REQUEST_HEADER_BYTES_MAX (256u * 1024)
+/** Applied rows waiting for the next append are written alone after this long (lazily, unsynced). */
+#define NODE_APPLIED_LAZY_MS 500
+#define NODE_APPLIED_ROWS_MAX 512
+/** Bytes of one store read at start, and of one read for a lagging peer. */
+#define NODE_LOAD_READ_BYTES (4u * 1024 * 1024)
+#define NODE_COLD_READ_BYTES (1024u * 1024)
+/** A read round that was not answered is asked again after this long. */
+#define NODE_LOOKUP_RETRY_MS 100
+#define NODE_GREETING_MS 50
+#define NODE_PEER_ALIVE_MS 1000
+/** Log time stays this close to the cluster's median clock. */
+#define NODE_CLOCK_SLACK_MS 10000
+/** Latest and smallest share of the tail cache per group. */
+#define NODE_TAIL_GROUP_BYTES_MIN (1024u * 1024)
+#define NODE_HANDOVER_RETRY_MS 100
+/** Configuration entries in one append at most. */
+#define NODE_SCRATCH_CONFIGURATIONS 16
+
+/* ---- tail.c: the newest entries of a group, in memory ------------------------------------------------------------ */
+
+struct tail {
+    struct lf_buf **slots; /**< ring; capacity is a power of two */
+    size_t capacity;
+    uint64_t first_index; /**< of the oldest kept; first_index + count is the next to come */
+    size_t count;
+    uint64_t bytes;
+};
+void tail_init(struct tail *tail, uint64_t next_index);
+void tail_deinit(struct tail *tail);
+/** Takes the reference. False without memory (reference dropped). */
+bool tail_push(struct tail *tail, struct lf_buf *entry);
+/** NULL when not kept. Borrowed. */
+struct lf_buf *tail_get(const struct tail *tail, uint64_t index);
+/** Drop entries at or above index. */
+void tail_truncate(struct tail *tail, uint64_t index);
+/** Drop oldest entries, all below `keep_from`, until bytes <= bytes_max. */
+void tail_evict(struct tail *tail, uint64_t keep_from, uint64_t bytes_max);
+/** Index of the first kept batch that holds `offset`, when the tail surely has it; 0: ask the store. */
+uint64_t tail_find_offset(const struct tail *tail, uint64_t last_index, int64_t offset);
+
+/* ---- parked answers ------------------------------------------------------------------------------------------------ */
+
+/** A client request that waits. One struct for all kinds: few fields, one life cycle (parked.c). */
+enum parked_kind {
+    PARKED_PUBLISH = 1, /**< appended at index: answer when applied; unknown when leadership goes */
+    PARKED_REFUSAL,     /**< an answer that rests on index: send `verdict` when applied */
+    PARKED_EPOCH,       /**< RaiseProducerEpoch appended at index */
+    PARKED_COMMAND,     /**< metadata command appended at index */
+    PARKED_LOOKUP,      /**< waits for a read round, then for apply */
+};
+enum lookup_kind {
+    LOOKUP_OFFSET_END = 1,
+    LOOKUP_OFFSET_TIME,
+    LOOKUP_SUBSCRIBE, /**< latest, tail */
+    LOOKUP_METADATA,
+    LOOKUP_DESCRIBE,
+    LOOKUP_LIST,
+};
+struct parked {
+    struct parked *next, *previous; /**< in the group's list, ordered by index (lookups: unordered, own list) */
+    enum parked_kind kind;
+    uint64_t group;
+    uint64_t index; /**< wait until applied */
+    uint64_t session, request_id;
+    uint32_t bytes; /**< publish: credit to give back */
+    int64_t producer_id;
+    struct partition_verdict verdict; /**< REFUSAL */
+    int command; /**< COMMAND: the request's body case */
+    enum lookup_kind lookup;
+    uint64_t read_id; /**< raft read under way; 0: none */
+    bool read_done;   /**< index is the read index */
+    uint64_t retry_ms, deadline_ms;
+    Lf__ClientRequest *request; /**< lookups: kept, freed with it */
+};
+struct parked_list {
+    struct parked *head, *tail;
+};
+
+/* ---- groups -------------------------------------------------------------------------------------------------------- */
+
+struct group_member {
+    uint64_t replica, node;
+};
+
+enum group_state { GROUP_LOADING = 1, GROUP_RUNNING, GROUP_STOPPED };
+
+/** An append to a lagging peer whose entries are being read from the store. */
+struct cold_send {
+    struct cold_send *next;
+    struct raft_message message;
+    uint64_t request; /**< 0: waits only for its turn behind another */
+    struct lf_buf **entries;
+    uint32_t count;
+    bool ready, failed;
+};
+
+struct group {
+    uint64_t id;
+    uint64_t self; /**< replica id */
+    enum group_state state;
+    struct group_member members[RAFT_VOTERS_MAX];
+    size_t member_count;
+    uint64_t epoch;
+    uint64_t topic_id;
+    uint32_t partition_number;
+    struct raft *raft;
+    struct partition *partition; /**< NULL for group 0 */
+    struct tail tail;
+    uint64_t applied;
+    struct log_store_write *applied_write; /**< rows applied since the last write; NULL: none */
+    uint64_t applied_write_since_ms;
+    uint64_t deadline_ms;
+    uint64_t load_request;
+    struct log_store_loaded *loaded; /**< while LOADING */
+    struct parked_list parked;
+    struct cold_send *cold;
+    size_t cold_count;
+    struct subscription *subscriptions;
+    bool was_leader;
+    bool configuration_proposed;
+    bool apply_blocked; /**< met an entry of a newer version */
+    struct trace_link *trace_link;
+    uint64_t led_term;
+    uint64_t uncommitted_bytes; /**< its share in node->uncommitted_bytes */
+};
+
+/* ---- sessions and subscriptions ------------------------------------------------------------------------------------ */
+
+struct subscription {
+    struct subscription *next_in_group, *previous_in_group;
+    struct subscription *next_in_session, *previous_in_session;
+    uint64_t session, id, group;
+    uint64_t key; /**< node-wide, for reads under way */
+    int64_t next_offset;
+    uint64_t credit_total, delivered_total;
+    bool reading;
+};
+
+struct session {
+    uint64_t id;
+    bool hello;
+    uint32_t version;
+    uint64_t heard_ms;
+    uint64_t publish_received, publish_answered, publish_granted; /**< bytes, cumulative */
+    struct subscription *subscriptions;
+    uint32_t subscription_count;
+};
+
+/* ---- peers --------------------------------------------------------------------------------------------------------- */
+
+struct peer {
+    struct node_address address;
+    uint64_t incarnation; /**< 0: not known */
+    uint64_t heard_ms;    /**< 0: never */
+    uint64_t greeted_ms;
+    int64_t clock_offset_ms; /**< its wall clock minus ours when last heard */
+    uint8_t store_uuid[LOG_STORE_ID_BYTES];
+    bool store_seen;
+    uint64_t pin_proposed_term;
+    struct peer_envelope *out[PEER_LANE_COUNT]; /**< being filled in this step */
+};
+
+enum pending_read_kind { READ_SUBSCRIPTION = 1, READ_COLD, READ_LOAD, READ_TIME };
+struct pending_read {
+    enum pending_read_kind kind;
+    uint64_t group, subscription_key;
+    struct parked *parked; /**< READ_TIME: owned */
+};
+
+struct node {
+    uint64_t id, incarnation, seed;
+    char cluster_name[METADATA_CLUSTER_NAME_BYTES_MAX + 1];
+    uint8_t cluster_id[LOG_STORE_ID_BYTES];
+    bool cluster_known;
+    uint8_t new_cluster_id[LOG_STORE_ID_BYTES];
+    struct log_store_identity identity;
+    bool founder;
+    struct node_limits limits;
+    struct node_address founding[NODE_NODES_MAX];
+    size_t founding_count;
+    struct peer peers[NODE_NODES_MAX];
+    size_t peer_count;
+    struct metadata *metadata;
+    bool metadata_ready; /**< group 0 is loaded */
+    struct lf_map groups;        /**< NODE_MAP_KEY(id) -> struct group */
+    struct lf_map stored_groups; /**< ids found in the store and not claimed yet -> (void *)1 */
+    struct lf_map sessions;
+    struct lf_map subscriptions; /**< key -> struct subscription */
+    struct lf_map reads;         /**< request -> struct pending_read */
+    struct lf_map raft_reads;    /**< read id -> struct parked (in lookups) */
+    struct parked_list lookups;  /**< waiting for a read round or retry */
+    size_t parked_count;
+    uint64_t next_request, next_key;
+    uint64_t uncommitted_bytes;
+    uint64_t last_index_hint;
+    uint64_t session_check_ms;
+    uint64_t founding_proposed_term;
+    bool started, stopping, stopped;
+    uint64_t stop_deadline_ms, handover_retry_ms;
+    enum lf_status fatal;
+    uint64_t now_ms;
+    int64_t wall_ms;
+    uint64_t deadline_ms; /**< no later than any group's */
+    struct raft_effects raft_effects;
+    struct raft_entry *scratch_entries;          /**< PEER_ENVELOPE_ENTRIES_MAX */
+    struct raft_configuration *scratch_configurations; /**< few per message */
+    struct node_effects *effects; /**< of the step under way */
+    struct node_counts counts;
+    void (*trace)(void *context, const char *line);
+    void *trace_context;
+};
+
+/* effects.c. Without memory they stop the process in words: a broker that cannot note what it must do cannot go on. */
+struct log_store_write *node_new_write(struct node *node, const struct group *group, uint64_t token);
+void node_add_write(struct node *node, struct log_store_write *write);
+void node_add_read(struct node *node, const struct log_store_read *read);
+void node_add_load(struct node *node, uint64_t group, uint64_t request);
+void node_add_envelope(struct node *node, struct peer_envelope *envelope);
+/** Takes frames' references and copies the array. */
+void node_add_send(struct node *node, uint64_t session, const struct node_frame *frames, size_t count);
+void node_add_closed(struct node *node, uint64_t session);
+void node_fail(struct node *node, enum lf_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void node_tracef(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void node_wake_by(struct node *node, uint64_t deadline_ms);
+void *node_alloc(size_t count, size_t size); /**< zeroed; stops without memory */
+
+/* group.c: life of a group */
+struct group *node_group(const struct node *node, uint64_t id);
+struct group *group_create(struct node *node, uint64_t id, uint64_t self, const struct group_member *members,
+                           size_t count, uint64_t epoch);
+void group_load(struct node *node, uint64_t id, uint64_t self, const struct group_member *members, size_t count,
+                uint64_t epoch);
+void group_on_load(struct node *node, struct log_store_completion *completion);
+void group_on_load_read(struct node *node, struct group *group, struct log_store_completion *completion);
+/** The topic was deleted: everything of the group goes, in the store too. */
+void group_destroy(struct node *node, struct group *group);
+void group_free(struct node *node, struct group *group);
+/** Something of ours is wrong: the group takes part in nothing any more, visibly; the process goes on. */
+void group_stop(struct node *node, struct group *group, const struct lf_error *error);
+uint64_t group_member_node(const struct group *group, uint64_t replica); /**< 0: not a member */
+uint64_t group_leader_node(const struct group *group);                   /**< 0: none known */
+bool group_leads(const struct group *group);
+
+/* group_step.c: feed the core, carry out what it says */
+enum lf_status group_step(struct node *node, struct group *group, const struct raft_event *event);
+/** Received append entries, for group_step to take from. */
+void group_on_message(struct node *node, struct group *group, struct peer_message *message);
+/** Append one entry as leader. LF_OK with *index; LF_NOT_LEADER, LF_FULL, LF_OVERLOADED. `batch`: stamped with the base
+ *  offset; takes nothing. */
+enum lf_status group_propose(struct node *node, struct group *group, uint8_t type, uint16_t flags,
+                             struct lf_bytes payload, uint32_t batch_records, uint64_t *index);
+void group_tick(struct node *node, struct group *group, uint64_t absent_ms);
+void group_flush_applied(struct node *node, struct group *group);
+uint64_t group_log_time(const struct node *node, const struct group *group); /**< for the next entry */
+
+/* group_apply.c */
+void group_apply(struct node *node, struct group *group, uint64_t commit);
+enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_configuration *configuration);
+
+/* cold.c: appends whose entries are read from the store */
+void cold_send_start(struct node *node, struct group *group, const struct raft_message *message);
+bool cold_must_queue(const struct group *group, uint64_t to);
+void cold_on_read(struct node *node, struct group *group, uint64_t request, struct log_store_completion *completion);
+void cold_drop_all(struct node *node, struct group *group);
+
+/* peers.c */
+struct peer *node_peer(struct node *node, uint64_t node_id);
+void peers_on_envelope(struct node *node, struct peer_envelope *envelope);
+/** Takes message->entries. Dropped when the peer is not known well enough. */
+void peers_send(struct node *node, const struct group *group, struct peer_message *message);
+void peers_greet(struct node *node);
+void peers_flush(struct node *node);
+int64_t peers_median_clock(const struct node *node);
+
+/* cluster.c: group 0 and what follows from it */
+void cluster_start(struct node *node);
+void cluster_found_if_leader(struct node *node);
+void cluster_pin_stores(struct node *node);
+void cluster_on_metadata_loaded(struct node *node, struct group *group);
+void cluster_on_applied(struct node *node, struct group *group, uint8_t entry_type,
+                        const struct metadata_applied *applied);
+void cluster_reconcile(struct node *node);
+
+/* sessions.c */
+struct session *node_session(const struct node *node, uint64_t id);
+void sessions_on_frames(struct node *node, uint64_t id, struct node_frame *frames, size_t count);
+void session_close(struct node *node, struct session *session);
+void sessions_tick(struct node *node);
+
+/* replies.c */
+void reply_init(struct node *node, Lf__ClientReply *reply, uint64_t request_id);
+/** Packs and sends with `count` frames (references taken). */
+void reply_send(struct node *node, uint64_t session, Lf__ClientReply *reply, const struct node_frame *frames,
+                size_t count);
+void reply_error(struct node *node, uint64_t session, uint64_t request_id, enum lf_status status, const char *format,
+                 ...) __attribute__((format(printf, 5, 6)));
+/** NOT_LEADER (or NO_QUORUM / NOT_READY when no leader is known) with the leader's address. */
+void reply_not_leader(struct node *node, uint64_t session, uint64_t request_id, const struct group *group);
+
+/* publish.c */
+void publish_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request,
+                        struct node_frame *batch);
+void publish_on_raise_epoch(struct node *node, struct session *session, const Lf__ClientRequest *request);
+void publish_answer(struct node *node, const struct parked *parked, const struct partition_applied *applied,
+                    int32_t leader_epoch);
+void publish_refuse(struct node *node, uint64_t session, uint64_t request_id, uint32_t bytes,
+                    const struct partition_verdict *verdict);
+void publish_fail(struct node *node, const struct parked *parked, enum lf_status status, const struct group *group);
+
+/* topics.c: create, delete, init producer (commands), list, describe, metadata, status (views) */
+void topics_on_command(struct node *node, struct session *session, const Lf__ClientRequest *request);
+void topics_answer_command(struct node *node, const struct parked *parked, const struct metadata_applied *applied);
+void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRequest **request);
+void topics_answer_lookup(struct node *node, const struct parked *parked);
+void topics_on_status(struct node *node, struct session *session, const Lf__ClientRequest *request);
+/** Finds the partition; LF_OK, TOPIC_UNKNOWN, TOPIC_DELETED, TOPIC_RECREATED, PARTITION_UNKNOWN, NOT_READY. */
+enum lf_status topics_find(const struct node *node, const Lf__TopicRef *ref, const struct metadata_topic **topic);
+enum lf_status topics_find_partition(const struct node *node, const Lf__TopicRef *ref, uint32_t partition,
+                                     const struct metadata_partition **found);
+const struct node_address *topics_node_address(const struct node *node, uint64_t node_id);
+
+/* subscriptions.c */
+void subscriptions_on_subscribe(struct node *node, struct session *session, Lf__ClientRequest **request);
+void subscriptions_on_unsubscribe(struct node *node, struct session *session, const Lf__ClientRequest *request);
+void subscriptions_on_credit(struct node *node, struct session *session, const Lf__Credit *credit);
+void subscriptions_answer_lookup(struct node *node, struct parked *parked);
+void subscriptions_pump_group(struct node *node, struct group *group);
+void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_completion *completion);
+void subscriptions_on_time(struct node *node, struct parked *parked, struct log_store_completion *completion);
+void subscriptions_end_group(struct node *node, struct group *group, enum lf_status status, const char *text);
+void subscription_free(struct node *node, struct subscription *subscription);
+
+/* lookups.c: offsets lookups and every other read that must see what was acknowledged before it */
+void lookups_on_offsets(struct node *node, struct session *session, Lf__ClientRequest **request);
+/** Start a read round on the group for *request (taken). */
+void lookups_start(struct node *node, struct session *session, struct group *group, enum lookup_kind kind,
+                   Lf__ClientRequest **request);
+void lookups_on_answer(struct node *node, struct group *group, const struct raft_read_answer *answer);
+void lookups_tick(struct node *node);
+void lookups_answer(struct node *node, struct parked *parked);
+void lookups_reply_position(struct node *node, uint64_t session, uint64_t request_id, int64_t offset,
+                            int64_t timestamp_ms);
+void lookups_fail_group(struct node *node, uint64_t group, enum lf_status status);
+
+/* parked.c */
+struct parked *parked_new(struct node *node, enum parked_kind kind, uint64_t group, uint64_t session,
+                          uint64_t request_id); /**< NULL: parked_answers_max reached */
+void parked_free(struct node *node, struct parked *parked);
+void parked_insert(struct parked_list *list, struct parked *parked); /**< keeps the order by index */
+void parked_remove(struct parked_list *list, struct parked *parked);
+/** Answers everything waiting at or below `index`; called after each applied entry. */
+void parked_resolve(struct node *node, struct group *group, uint64_t index, const struct partition_applied *partition,
+                    const struct metadata_applied *metadata, uint64_t term);
+/** Leadership is gone, or the group is: what was appended is unknown, what was not is not done. */
+void parked_fail(struct node *node, struct group *group, enum lf_status status);
+
+#endif

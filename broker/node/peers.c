@@ -1,0 +1,174 @@
+/** The other nodes: who they are, whether an envelope may be believed, and what goes out to them.
+ *
+ *  An envelope counts only when it is from a configured node of this cluster, from that node's pinned store, written by
+ *  its present process to our present process. Processes learn each other's incarnation by greetings (envelopes without
+ *  messages), so that nothing written before a restart is ever taken after it. */
+#include "node_internal.h"
+
+#include <stdlib.h>
+
+struct peer *node_peer(struct node *node, uint64_t node_id) {
+    for (size_t i = 0; i < node->peer_count; i++)
+        if (node->peers[i].address.node_id == node_id)
+            return &node->peers[i];
+    return NULL;
+}
+
+static struct peer_envelope *new_envelope(struct node *node, const struct peer *peer, enum peer_lane lane) {
+    struct peer_envelope *envelope = peer_envelope_new();
+    lf_check(envelope != NULL);
+    envelope->protocol_version = NODE_PROTOCOL_VERSION_MAX;
+    memcpy(envelope->cluster_id, node->cluster_id, LOG_STORE_ID_BYTES);
+    memcpy(envelope->founding_hash, node->identity.founding_hash, LOG_STORE_ID_BYTES);
+    memcpy(envelope->store_uuid, node->identity.store_uuid, LOG_STORE_ID_BYTES);
+    envelope->from_node = node->id;
+    envelope->to_node = peer->address.node_id;
+    envelope->from_incarnation = node->incarnation;
+    envelope->to_incarnation = peer->incarnation;
+    envelope->wall_clock_ms = node->wall_ms;
+    envelope->lane = lane;
+    return envelope;
+}
+
+static void greet(struct node *node, struct peer *peer) {
+    peer->greeted_ms = node->now_ms;
+    node_add_envelope(node, new_envelope(node, peer, PEER_LANE_CONTROL));
+}
+
+void peers_greet(struct node *node) {
+    for (size_t i = 0; i < node->peer_count; i++) {
+        struct peer *peer = &node->peers[i];
+        bool silent = node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS;
+        if (peer->incarnation != 0 && !silent)
+            continue;
+        if (node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
+            greet(node, peer);
+        node_wake_by(node, peer->greeted_ms + NODE_GREETING_MS);
+    }
+}
+
+static bool is_zero(const uint8_t id[LOG_STORE_ID_BYTES]) {
+    static const uint8_t zero[LOG_STORE_ID_BYTES];
+    return memcmp(id, zero, LOG_STORE_ID_BYTES) == 0;
+}
+
+/** Same cluster: equal ids; or, while one side has not learned the id, equal founding hashes. */
+static bool same_cluster(const struct node *node, const struct peer_envelope *envelope) {
+    if (node->cluster_known && !is_zero(envelope->cluster_id))
+        return memcmp(node->cluster_id, envelope->cluster_id, LOG_STORE_ID_BYTES) == 0;
+    return !is_zero(envelope->founding_hash) &&
+           memcmp(node->identity.founding_hash, envelope->founding_hash, LOG_STORE_ID_BYTES) == 0;
+}
+
+static bool pinned_store(const struct node *node, const struct peer_envelope *envelope) {
+    const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
+    return !known || !known->pinned || memcmp(known->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES) == 0;
+}
+
+/** LF_OK: its messages count. Learns the sender's incarnation on the way. */
+static bool believe(struct node *node, struct peer *peer, const struct peer_envelope *envelope) {
+    if (envelope->protocol_version < NODE_PROTOCOL_VERSION_MIN ||
+        envelope->protocol_version > NODE_PROTOCOL_VERSION_MAX || !same_cluster(node, envelope)) {
+        node->counts.peer_dropped_cluster++;
+        return false;
+    }
+    if (!pinned_store(node, envelope)) {
+        if (node->counts.peer_dropped_store++ == 0)
+            node_tracef(node, "peer=%llu speaks from another store than the pinned one: nothing it says counts; give it "
+                              "its old data directory back",
+                        (unsigned long long)peer->address.node_id);
+        return false;
+    }
+    if (envelope->from_incarnation == 0 || envelope->from_incarnation < peer->incarnation) {
+        node->counts.peer_dropped_incarnation++;
+        return false;
+    }
+    if (envelope->from_incarnation > peer->incarnation) {
+        node_tracef(node, "peer=%llu incarnation=%llu", (unsigned long long)peer->address.node_id,
+                    (unsigned long long)envelope->from_incarnation);
+        peer->incarnation = envelope->from_incarnation;
+        greet(node, peer); /* so that it learns ours */
+    }
+    if (envelope->to_incarnation != node->incarnation) {
+        if (envelope->message_count > 0)
+            node->counts.peer_dropped_incarnation++;
+        if (node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
+            greet(node, peer);
+        /* A greeting to whom it does not know yet is a sign of life all the same. */
+        return envelope->to_incarnation == 0 && envelope->message_count == 0;
+    }
+    return true;
+}
+
+void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
+    struct peer *peer = node_peer(node, envelope->from_node);
+    if (!peer || envelope->to_node != node->id) {
+        node->counts.peer_dropped_cluster++;
+        return;
+    }
+    if (!believe(node, peer, envelope))
+        return;
+    peer->heard_ms = node->now_ms;
+    peer->clock_offset_ms = envelope->wall_clock_ms - node->wall_ms;
+    memcpy(peer->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
+    peer->store_seen = true;
+    for (size_t i = 0; i < envelope->message_count; i++) {
+        struct peer_message *message = &envelope->messages[i];
+        struct group *group = node_group(node, message->group);
+        if (!group || message->raft.to != group->self ||
+            group_member_node(group, message->raft.from) != envelope->from_node) {
+            node->counts.peer_dropped_group++;
+            continue;
+        }
+        group_on_message(node, group, message);
+    }
+}
+
+void peers_send(struct node *node, const struct group *group, struct peer_message *message) {
+    struct peer *peer = node_peer(node, group_member_node(group, message->raft.to));
+    enum peer_lane lane = message->raft.type == RAFT_APPEND_REQUEST && message->raft.append_request.count > 0
+                              ? PEER_LANE_DATA
+                              : PEER_LANE_CONTROL;
+    /* One lane per group for everything the log is made of, so that a probe does not overtake entries. */
+    if (message->raft.type == RAFT_APPEND_REQUEST)
+        lane = PEER_LANE_DATA;
+    if (peer && peer->incarnation != 0) {
+        struct peer_envelope **out = &peer->out[lane - 1];
+        if (!*out)
+            *out = new_envelope(node, peer, lane);
+        if (peer_envelope_add(*out, message) == LF_OK)
+            return;
+        node_add_envelope(node, *out); /* full: go on in another */
+        *out = new_envelope(node, peer, lane);
+        if (peer_envelope_add(*out, message) == LF_OK)
+            return;
+    }
+    for (uint32_t i = 0; message->entries && i < message->raft.append_request.count; i++)
+        lf_buf_unref(&message->entries[i]);
+    free(message->entries);
+}
+
+void peers_flush(struct node *node) {
+    for (size_t i = 0; i < node->peer_count; i++)
+        for (int lane = 0; lane < PEER_LANE_COUNT; lane++) {
+            struct peer_envelope *envelope = node->peers[i].out[lane];
+            node->peers[i].out[lane] = NULL;
+            if (envelope)
+                node_add_envelope(node, envelope);
+        }
+}
+
+int64_t peers_median_clock(const struct node *node) {
+    int64_t offsets[NODE_NODES_MAX + 1] = {0};
+    size_t count = 1; /* our own: 0 */
+    for (size_t i = 0; i < node->peer_count; i++) {
+        const struct peer *peer = &node->peers[i];
+        if (peer->heard_ms == 0 || node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS)
+            continue;
+        size_t at = count++;
+        for (; at > 0 && offsets[at - 1] > peer->clock_offset_ms; at--)
+            offsets[at] = offsets[at - 1];
+        offsets[at] = peer->clock_offset_ms;
+    }
+    return node->wall_ms + offsets[(count - 1) / 2];
+}

@@ -1,0 +1,78 @@
+/** Answers to clients. */
+#include "node_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void reply_init(struct node *node, Lf__ClientReply *reply, uint64_t request_id) {
+    lf__client_reply__init(reply);
+    reply->protocol_version = NODE_PROTOCOL_VERSION_MAX;
+    reply->request_id = request_id;
+    if (node->cluster_known) {
+        reply->cluster_id.data = node->cluster_id;
+        reply->cluster_id.len = sizeof node->cluster_id;
+    }
+}
+
+void reply_send(struct node *node, uint64_t session_id, Lf__ClientReply *reply, const struct node_frame *frames,
+                size_t count) {
+    struct session *session = node_session(node, session_id);
+    if (!session)
+        return; /* gone while it waited */
+    uint64_t granted = session->publish_answered + node->limits.publish_credit_bytes;
+    if (granted > session->publish_granted)
+        session->publish_granted = granted;
+    if (reply->request_id != 0)
+        reply->publish_credit_total = session->publish_granted;
+    struct lf_buf *header = lf_buf_new(lf__client_reply__get_packed_size(reply));
+    lf_check(header != NULL);
+    lf__client_reply__pack(reply, header->data);
+    struct node_frame *all = node_alloc(count + 1, sizeof *all);
+    all[0] = (struct node_frame){.buf = header, .size = header->size};
+    for (size_t i = 0; i < count; i++) {
+        all[i + 1] = frames[i];
+        lf_buf_ref(frames[i].buf);
+    }
+    node_add_send(node, session_id, all, count + 1);
+    free(all);
+}
+
+void reply_error(struct node *node, uint64_t session, uint64_t request_id, enum lf_status status, const char *format,
+                 ...) {
+    char text[LF_ERROR_TEXT_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request_id);
+    reply.status = (uint32_t)status;
+    reply.error = text;
+    reply_send(node, session, &reply, NULL, 0);
+}
+
+void reply_not_leader(struct node *node, uint64_t session, uint64_t request_id, const struct group *group) {
+    uint64_t leader = group_leader_node(group);
+    const struct node_address *address = leader ? topics_node_address(node, leader) : NULL;
+    if (!address || leader == node->id) {
+        /* Leader of the group but not yet, or no longer, able to take anything; or nobody leads. */
+        enum lf_status status = leader == node->id ? LF_NOT_READY : LF_NO_QUORUM;
+        reply_error(node, session, request_id, status, "no leader can take requests for group %llu now",
+                    (unsigned long long)group->id);
+        return;
+    }
+    Lf__Broker broker = LF__BROKER__INIT;
+    broker.node_id = leader;
+    broker.host = (char *)(uintptr_t)address->host; /* packed, never written */
+    broker.client_port = address->client_port;
+    Lf__Leader hint = LF__LEADER__INIT;
+    hint.broker = &broker;
+    hint.leader_epoch = (int32_t)raft_term(group->raft);
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request_id);
+    reply.status = LF_NOT_LEADER;
+    reply.error = (char *)(uintptr_t)lf_status_text(LF_NOT_LEADER);
+    reply.leader = &hint;
+    reply_send(node, session, &reply, NULL, 0);
+}

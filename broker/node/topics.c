@@ -1,0 +1,406 @@
+/** Topics and the cluster: commands go to the log of group 0, views come from its applied state here. What is *not* found
+ *  here is looked up again after a read round, since this node may simply be behind. */
+#include "node_internal.h"
+
+#include <stdlib.h>
+
+const struct node_address *topics_node_address(const struct node *node, uint64_t node_id) {
+    for (size_t i = 0; i < node->founding_count; i++)
+        if (node->founding[i].node_id == node_id)
+            return &node->founding[i];
+    return NULL;
+}
+
+enum lf_status topics_find(const struct node *node, const Lf__TopicRef *ref, const struct metadata_topic **topic) {
+    *topic = NULL;
+    if (!ref || (ref->id == 0 && ref->name[0] == '\0'))
+        return LF_INVALID;
+    const struct metadata_topic *named =
+        ref->name[0] ? metadata_topic_by_name(node->metadata, lf_bytes_text(ref->name)) : NULL;
+    if (ref->id == 0) {
+        *topic = named;
+        return named ? LF_OK : LF_TOPIC_UNKNOWN;
+    }
+    const struct metadata_topic *found = metadata_topic_by_id(node->metadata, ref->id);
+    if (!found)
+        return LF_NOT_READY; /* ids are given once and kept for ever: we are only behind */
+    if (found->deleted)
+        return named ? LF_TOPIC_RECREATED : LF_TOPIC_DELETED;
+    *topic = found;
+    return LF_OK;
+}
+
+enum lf_status topics_find_partition(const struct node *node, const Lf__TopicRef *ref, uint32_t partition,
+                                     const struct metadata_partition **found) {
+    const struct metadata_topic *topic;
+    *found = NULL;
+    enum lf_status status = topics_find(node, ref, &topic);
+    if (status != LF_OK)
+        return status;
+    if (partition >= topic->partition_count)
+        return LF_PARTITION_UNKNOWN;
+    *found = &topic->partitions[partition];
+    return LF_OK;
+}
+
+/* ---- commands ---- */
+
+static struct lf_buf *build_command(struct node *node, const Lf__ClientRequest *request, struct lf_error *error) {
+    switch (request->body_case) {
+    case LF__CLIENT_REQUEST__BODY_CREATE_TOPIC: {
+        const Lf__CreateTopic *create = request->create_topic;
+        if (metadata_judge_create(node->metadata, lf_bytes_text(create->name), create->partitions, create->replicas,
+                                  error) != LF_OK)
+            return NULL;
+        return metadata_command_create_topic(create->name, create->partitions, create->replicas);
+    }
+    case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC: {
+        const struct metadata_topic *topic;
+        enum lf_status status = topics_find(node, request->delete_topic->topic, &topic);
+        if (status != LF_OK) {
+            lf_error_set(error, status, "%s", lf_status_text(status));
+            return NULL;
+        }
+        return metadata_command_delete_topic(topic->topic_id);
+    }
+    default:
+        return metadata_command_take_producers(1);
+    }
+}
+
+void topics_on_command(struct node *node, struct session *session, const Lf__ClientRequest *request) {
+    struct group *group = node_group(node, NODE_GROUP_METADATA);
+    if (!group || group->state != GROUP_RUNNING || !metadata_founded(node->metadata)) {
+        reply_error(node, session->id, request->request_id, LF_NOT_READY, "the cluster is not founded yet");
+        return;
+    }
+    if (!group_leads(group) || !raft_leads_fully(group->raft)) {
+        reply_not_leader(node, session->id, request->request_id, group);
+        return;
+    }
+    struct lf_error error = {0};
+    struct lf_buf *command = build_command(node, request, &error);
+    if (!command) {
+        reply_error(node, session->id, request->request_id, error.code ? error.code : LF_NO_MEMORY, "%s", error.text);
+        return;
+    }
+    struct parked *parked = parked_new(node, PARKED_COMMAND, group->id, session->id, request->request_id);
+    uint64_t index;
+    enum lf_status status = parked ? group_propose(node, group, LF_ENTRY_METADATA, LF_ENTRY_MUST_UNDERSTAND,
+                                                   lf_buf_bytes(command), 0, &index)
+                                   : LF_OVERLOADED;
+    lf_buf_unref(&command);
+    if (status != LF_OK) {
+        if (parked)
+            parked_free(node, parked);
+        reply_error(node, session->id, request->request_id, status == LF_NOT_LEADER ? LF_NOT_READY : LF_OVERLOADED,
+                    "%s", lf_status_text(status));
+        return;
+    }
+    parked->index = index;
+    parked->command = request->body_case;
+    parked_insert(&group->parked, parked);
+}
+
+void topics_answer_command(struct node *node, const struct parked *parked, const struct metadata_applied *applied) {
+    Lf__ClientReply reply;
+    reply_init(node, &reply, parked->request_id);
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    Lf__CreateTopicReply created = LF__CREATE_TOPIC_REPLY__INIT;
+    Lf__DeleteTopicReply deleted = LF__DELETE_TOPIC_REPLY__INIT;
+    Lf__InitProducerReply producer = LF__INIT_PRODUCER_REPLY__INIT;
+    if (applied->status != LF_OK) {
+        reply_error(node, parked->session, parked->request_id, applied->status, "%s",
+                    applied->text[0] ? applied->text : lf_status_text(applied->status));
+        return;
+    }
+    if (parked->command == LF__CLIENT_REQUEST__BODY_CREATE_TOPIC) {
+        ref.id = applied->created->topic_id;
+        ref.name = (char *)(uintptr_t)applied->created->name;
+        created.topic = &ref;
+        reply.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
+        reply.create_topic = &created;
+    } else if (parked->command == LF__CLIENT_REQUEST__BODY_DELETE_TOPIC) {
+        reply.body_case = LF__CLIENT_REPLY__BODY_DELETE_TOPIC;
+        reply.delete_topic = &deleted;
+    } else {
+        producer.producer_id = applied->first_producer_id;
+        producer.producer_epoch = 0;
+        reply.body_case = LF__CLIENT_REPLY__BODY_INIT_PRODUCER;
+        reply.init_producer = &producer;
+    }
+    reply_send(node, parked->session, &reply, NULL, 0);
+}
+
+/* ---- views ---- */
+
+/** One allocation arena for a reply's many small messages; freed at once. */
+struct arena {
+    struct arena_block {
+        struct arena_block *next;
+    } *blocks;
+};
+
+static void *take(struct arena *arena, size_t count, size_t size) {
+    struct arena_block *block = node_alloc(1, sizeof *block + count * size);
+    block->next = arena->blocks;
+    arena->blocks = block;
+    return block + 1;
+}
+
+static void arena_free(struct arena *arena) {
+    while (arena->blocks) {
+        struct arena_block *block = arena->blocks;
+        arena->blocks = block->next;
+        free(block);
+    }
+}
+
+static Lf__TopicRef *make_ref(struct arena *arena, const struct metadata_topic *topic) {
+    Lf__TopicRef *ref = take(arena, 1, sizeof *ref);
+    lf__topic_ref__init(ref);
+    ref->id = topic->topic_id;
+    ref->name = (char *)(uintptr_t)topic->name;
+    return ref;
+}
+
+static Lf__PartitionMetadata *make_partition(const struct node *node, struct arena *arena,
+                                             const struct metadata_partition *partition) {
+    Lf__PartitionMetadata *out = take(arena, 1, sizeof *out);
+    lf__partition_metadata__init(out);
+    out->partition = partition->partition;
+    out->n_replica_nodes = partition->current.replica_count;
+    out->replica_nodes = take(arena, out->n_replica_nodes, sizeof *out->replica_nodes);
+    for (size_t i = 0; i < out->n_replica_nodes; i++)
+        out->replica_nodes[i] = partition->current.replicas[i].node_id;
+    const struct group *group = node_group(node, partition->group);
+    out->leader_epoch = -1;
+    if (group && group->state == GROUP_RUNNING) {
+        out->leader_node = group_leader_node(group);
+        out->leader_epoch = (int32_t)raft_term(group->raft);
+    }
+    return out;
+}
+
+static Lf__TopicMetadata *make_topic(const struct node *node, struct arena *arena, const struct metadata_topic *topic) {
+    Lf__TopicMetadata *out = take(arena, 1, sizeof *out);
+    lf__topic_metadata__init(out);
+    out->topic = make_ref(arena, topic);
+    out->n_partitions = topic->partition_count;
+    out->partitions = take(arena, topic->partition_count, sizeof(*out->partitions));
+    for (uint32_t i = 0; i < topic->partition_count; i++)
+        out->partitions[i] = make_partition(node, arena, &topic->partitions[i]);
+    return out;
+}
+
+static Lf__Broker *make_broker(struct arena *arena, const struct node_address *address) {
+    Lf__Broker *broker = take(arena, 1, sizeof *broker);
+    lf__broker__init(broker);
+    broker->node_id = address->node_id;
+    broker->host = (char *)(uintptr_t)address->host;
+    broker->client_port = address->client_port;
+    return broker;
+}
+
+static uint64_t controller(const struct node *node) {
+    const struct group *group = node_group(node, NODE_GROUP_METADATA);
+    return group && group->state == GROUP_RUNNING ? group_leader_node(group) : 0;
+}
+
+static void reply_metadata(struct node *node, uint64_t session, const Lf__ClientRequest *request) {
+    const Lf__MetadataRequest *asked = request->metadata;
+    struct arena arena = {0};
+    Lf__MetadataReply body = LF__METADATA_REPLY__INIT;
+    body.brokers = take(&arena, node->founding_count, sizeof(*body.brokers));
+    for (size_t i = 0; i < node->founding_count; i++)
+        body.brokers[body.n_brokers++] = make_broker(&arena, &node->founding[i]);
+    body.controller_node = controller(node);
+    body.cluster_name = node->cluster_name;
+    size_t max = asked->all_topics ? metadata_topic_count(node->metadata) : asked->n_topics;
+    body.topics = take(&arena, max, sizeof(*body.topics));
+    size_t cursor = 0;
+    const struct metadata_topic *topic;
+    while (asked->all_topics && (topic = metadata_next_topic(node->metadata, &cursor)))
+        if (!topic->deleted && body.n_topics < max)
+            body.topics[body.n_topics++] = make_topic(node, &arena, topic);
+    for (size_t i = 0; !asked->all_topics && i < asked->n_topics; i++) {
+        enum lf_status status = topics_find(node, asked->topics[i], &topic);
+        Lf__TopicMetadata *out;
+        if (status == LF_OK) {
+            out = make_topic(node, &arena, topic);
+        } else {
+            out = take(&arena, 1, sizeof *out);
+            lf__topic_metadata__init(out);
+            out->topic = asked->topics[i];
+            out->status = (uint32_t)status;
+        }
+        body.topics[body.n_topics++] = out;
+    }
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request->request_id);
+    reply.body_case = LF__CLIENT_REPLY__BODY_METADATA;
+    reply.metadata = &body;
+    reply_send(node, session, &reply, NULL, 0);
+    arena_free(&arena);
+}
+
+static Lf__TopicSummary *make_summary(struct arena *arena, const struct metadata_topic *topic) {
+    Lf__TopicSummary *summary = take(arena, 1, sizeof *summary);
+    lf__topic_summary__init(summary);
+    summary->topic = make_ref(arena, topic);
+    summary->partitions = topic->partition_count;
+    summary->replicas = topic->replicas;
+    return summary;
+}
+
+static void reply_list(struct node *node, uint64_t session, uint64_t request_id) {
+    struct arena arena = {0};
+    Lf__ListTopicsReply body = LF__LIST_TOPICS_REPLY__INIT;
+    body.topics = take(&arena, metadata_topic_count(node->metadata), sizeof(*body.topics));
+    size_t cursor = 0;
+    const struct metadata_topic *topic;
+    while ((topic = metadata_next_topic(node->metadata, &cursor)))
+        if (!topic->deleted)
+            body.topics[body.n_topics++] = make_summary(&arena, topic);
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request_id);
+    reply.body_case = LF__CLIENT_REPLY__BODY_LIST_TOPICS;
+    reply.list_topics = &body;
+    reply_send(node, session, &reply, NULL, 0);
+    arena_free(&arena);
+}
+
+static void reply_describe(struct node *node, uint64_t session, const Lf__ClientRequest *request) {
+    const struct metadata_topic *topic;
+    enum lf_status status = topics_find(node, request->describe_topic->topic, &topic);
+    if (status != LF_OK) {
+        reply_error(node, session, request->request_id, status, "%s", lf_status_text(status));
+        return;
+    }
+    struct arena arena = {0};
+    Lf__DescribeTopicReply body = LF__DESCRIBE_TOPIC_REPLY__INIT;
+    body.topic = make_summary(&arena, topic);
+    body.partitions = take(&arena, topic->partition_count, sizeof(*body.partitions));
+    for (uint32_t i = 0; i < topic->partition_count; i++) {
+        Lf__PartitionDescription *out = take(&arena, 1, sizeof *out);
+        lf__partition_description__init(out);
+        out->metadata = make_partition(node, &arena, &topic->partitions[i]);
+        out->group = topic->partitions[i].group;
+        out->assignment_epoch = topic->partitions[i].current.epoch;
+        const struct group *group = node_group(node, out->group);
+        out->held_here = group && group->state == GROUP_RUNNING;
+        if (out->held_here) {
+            out->log_start_offset = partition_log_start_offset(group->partition);
+            out->high_watermark = partition_high_watermark(group->partition);
+        }
+        body.partitions[body.n_partitions++] = out;
+    }
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request->request_id);
+    reply.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC;
+    reply.describe_topic = &body;
+    reply_send(node, session, &reply, NULL, 0);
+    arena_free(&arena);
+}
+
+/** Everything asked for is known here? Then this node's view will do. */
+static bool all_known(const struct node *node, const Lf__MetadataRequest *asked) {
+    const struct metadata_topic *topic;
+    for (size_t i = 0; i < asked->n_topics; i++)
+        if (topics_find(node, asked->topics[i], &topic) != LF_OK)
+            return false;
+    return !asked->all_topics;
+}
+
+void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRequest **where) {
+    const Lf__ClientRequest *request = *where;
+    bool metadata = request->body_case == LF__CLIENT_REQUEST__BODY_METADATA;
+    if (metadata && all_known(node, request->metadata)) {
+        reply_metadata(node, session->id, request);
+        return;
+    }
+    struct group *group = node_group(node, NODE_GROUP_METADATA);
+    if (!group || group->state != GROUP_RUNNING) {
+        reply_error(node, session->id, request->request_id, LF_NOT_READY, "this broker is still starting");
+        return;
+    }
+    enum lookup_kind kind = metadata ? LOOKUP_METADATA
+                            : request->body_case == LF__CLIENT_REQUEST__BODY_LIST_TOPICS ? LOOKUP_LIST
+                                                                                         : LOOKUP_DESCRIBE;
+    lookups_start(node, session, group, kind, where);
+}
+
+void topics_answer_lookup(struct node *node, const struct parked *parked) {
+    switch (parked->lookup) {
+    case LOOKUP_METADATA:
+        reply_metadata(node, parked->session, parked->request);
+        return;
+    case LOOKUP_LIST:
+        reply_list(node, parked->session, parked->request_id);
+        return;
+    default:
+        reply_describe(node, parked->session, parked->request);
+    }
+}
+
+static uint32_t groups_assigned(const struct node *node, uint64_t node_id, const struct metadata_topic *topic) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < topic->partition_count; i++)
+        for (size_t k = 0; k < topic->partitions[i].current.replica_count; k++)
+            count += topic->partitions[i].current.replicas[k].node_id == node_id;
+    (void)node;
+    return count;
+}
+
+static Lf__NodeStatus *make_node_status(struct node *node, struct arena *arena, const struct node_address *address) {
+    Lf__NodeStatus *out = take(arena, 1, sizeof *out);
+    lf__node_status__init(out);
+    out->broker = make_broker(arena, address);
+    const struct metadata_node *known = metadata_node(node->metadata, address->node_id);
+    if (known && known->pinned) {
+        out->store_uuid.data = (uint8_t *)(uintptr_t)known->store_uuid;
+        out->store_uuid.len = LOG_STORE_ID_BYTES;
+    }
+    const struct peer *peer = node_peer(node, address->node_id);
+    bool self = address->node_id == node->id;
+    out->incarnation = self ? node->incarnation : peer ? peer->incarnation : 0;
+    out->reachable = self || (peer && peer->heard_ms != 0 && node->now_ms - peer->heard_ms <= NODE_PEER_ALIVE_MS);
+    out->groups_held = 1; /* group 0 */
+    size_t cursor = 0;
+    const struct metadata_topic *topic;
+    while ((topic = metadata_next_topic(node->metadata, &cursor)))
+        if (!topic->deleted)
+            out->groups_held += groups_assigned(node, address->node_id, topic);
+    if (self)
+        out->groups_led = (uint32_t)node_counts(node).groups_led;
+    return out;
+}
+
+void topics_on_status(struct node *node, struct session *session, const Lf__ClientRequest *request) {
+    struct arena arena = {0};
+    Lf__ClusterStatusReply body = LF__CLUSTER_STATUS_REPLY__INIT;
+    body.cluster_name = node->cluster_name;
+    if (node->cluster_known) {
+        body.cluster_id.data = node->cluster_id;
+        body.cluster_id.len = LOG_STORE_ID_BYTES;
+    }
+    body.answering_node = node->id;
+    body.controller_node = controller(node);
+    const struct group *metadata = node_group(node, NODE_GROUP_METADATA);
+    body.controller_term = metadata && metadata->raft ? raft_term(metadata->raft) : 0;
+    body.nodes = take(&arena, node->founding_count, sizeof(*body.nodes));
+    for (size_t i = 0; i < node->founding_count; i++)
+        body.nodes[body.n_nodes++] = make_node_status(node, &arena, &node->founding[i]);
+    body.topics = (uint32_t)metadata_topic_count(node->metadata);
+    body.partitions = (uint32_t)metadata_partition_count(node->metadata);
+    size_t cursor = 0;
+    const struct group *group;
+    while ((group = lf_map_next(&node->groups, &cursor)))
+        body.partitions_without_leader += group->partition && (group->state != GROUP_RUNNING || !group_leader_node(group));
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request->request_id);
+    reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;
+    reply.cluster_status = &body;
+    reply_send(node, session->id, &reply, NULL, 0);
+    arena_free(&arena);
+}

@@ -1,0 +1,50 @@
+# The few helpers every folder's CMakeLists.txt is written with.
+
+add_library(lf_flags INTERFACE)
+target_compile_options(lf_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wundef
+  -Wvla -Wformat=2 -Wno-missing-field-initializers -fno-common -fno-strict-aliasing
+  $<$<BOOL:${LOGFLUME_WERROR}>:-Werror>)
+target_compile_definitions(lf_flags INTERFACE _GNU_SOURCE)
+if(LOGFLUME_SANITIZE)
+  target_compile_options(lf_flags INTERFACE -fsanitize=${LOGFLUME_SANITIZE} -fno-omit-frame-pointer
+    -fno-sanitize-recover=all)
+  target_link_options(lf_flags INTERFACE -fsanitize=${LOGFLUME_SANITIZE})
+endif()
+if(LOGFLUME_COVERAGE)
+  target_compile_options(lf_flags INTERFACE --coverage)
+  target_link_options(lf_flags INTERFACE --coverage)
+endif()
+
+# lf_module(NAME [SOURCES file...] [DEPENDS target...] [PRIVATE target...])
+# A static library of this folder. Without SOURCES: every *.c beside the CMakeLists.txt. The folder is its public
+# include path; DEPENDS are the arrows that its headers show, PRIVATE those that only its sources use.
+function(lf_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
+  if(NOT arg_SOURCES)
+    file(GLOB arg_SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  endif()
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}>)
+  target_link_libraries(${name} PUBLIC ${arg_DEPENDS} PRIVATE lf_flags ${arg_PRIVATE})
+endfunction()
+
+# lf_program(NAME SOURCES file... DEPENDS target...)
+function(lf_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE lf_flags ${arg_DEPENDS})
+endfunction()
+
+# lf_unit_tests(LABEL target...): every test_*.c of this folder is one cmocka program; none can be forgotten.
+function(lf_unit_tests label)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.c)
+  foreach(source ${sources})
+    get_filename_component(stem ${source} NAME_WE)
+    add_executable(${stem} ${source})
+    target_link_libraries(${stem} PRIVATE lf_flags ${ARGN} PkgConfig::CMOCKA)
+    add_test(NAME ${label}.${stem} COMMAND ${stem})
+    set_tests_properties(${label}.${stem} PROPERTIES LABELS "unit;${label}" TIMEOUT 300
+      ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1")
+  endforeach()
+endfunction()
