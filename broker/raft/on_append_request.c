@@ -107,7 +107,9 @@ void raft_on_append_request(struct raft *raft, const struct raft_message *messag
         return;
     }
     if (message->term < raft->term) {
-        reply_to(raft, message); /* our term ends a leadership that does not know it is over */
+        /* Our term ends a leadership that does not know it is over. The number stays 0: its sender may lead our term by
+         * now, and would take it for an answer to an append of this term. */
+        reply_to(raft, message)->append_reply.sequence = 0;
         return;
     }
     if (!raft_hear_leader(raft, message))

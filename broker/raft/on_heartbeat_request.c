@@ -14,6 +14,8 @@ void raft_on_heartbeat_request(struct raft *raft, const struct raft_message *mes
         }
     }
     struct raft_message *reply = raft_send(raft, RAFT_HEARTBEAT_REPLY, message->from);
+    if (message->term < raft->term)
+        return; /* our term alone: a round of an older leadership must confirm nothing in this one */
     reply->heartbeat.sequence = message->heartbeat.sequence;
-    reply->heartbeat.commit = message->term == raft->term ? raft_acknowledgeable(raft) : 0;
+    reply->heartbeat.commit = raft_acknowledgeable(raft);
 }

@@ -1,0 +1,80 @@
+#include "sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void apply(struct sim_disk *disk, const struct sim_write *write) {
+    disk->term = write->term;
+    disk->vote = write->vote;
+    if (write->truncate)
+        sim_log_cut(&disk->log, write->first_index);
+    for (uint32_t i = 0; i < write->count; i++)
+        sim_log_push(&disk->log, &write->entries[i]);
+    if (write->commit > disk->commit)
+        disk->commit = write->commit;
+}
+
+void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist) {
+    struct sim_world *world = host->world;
+    struct sim_disk *disk = &host->disk;
+    disk->writes = sim_grown(disk->writes, &disk->write_capacity, disk->write_count + 1, sizeof *disk->writes);
+    struct sim_write *write = &disk->writes[disk->write_count++];
+    *write = (struct sim_write){.token = persist->token,
+                                .term = persist->term,
+                                .vote = persist->vote,
+                                .commit = raft_commit(host->raft),
+                                .truncate = persist->truncate,
+                                .first_index = persist->first_index,
+                                .count = persist->count};
+    if (write->count > 0) {
+        write->entries = malloc(write->count * sizeof *write->entries);
+        if (!write->entries)
+            sim_fail(world, "no memory");
+        memcpy(write->entries, &host->log.entries[persist->first_index - 1], write->count * sizeof *write->entries);
+    }
+    uint64_t at = world->now + sim_between(world, 100, world->weather.write_us_max);
+    disk->busy_until = at > disk->busy_until ? at : disk->busy_until; /* in order */
+    sim_at(world, disk->busy_until, SIM_WROTE, host->id, disk->generation, NULL);
+}
+
+static void forget_first(struct sim_disk *disk) {
+    free(disk->writes[0].entries);
+    memmove(disk->writes, disk->writes + 1, --disk->write_count * sizeof *disk->writes);
+}
+
+void sim_disk_on_wrote(struct sim_host *host, uint64_t generation) {
+    struct sim_disk *disk = &host->disk;
+    if (generation != disk->generation)
+        return;
+    uint64_t token = disk->writes[0].token;
+    struct raft_event event = {.type = RAFT_EVENT_WROTE, .wrote = {.token = token, .status = LF_OK}};
+    if (disk->failing) {
+        event.wrote.status = LF_IO;
+        host->world->totals.disk_failures++;
+        /* What it left behind nobody knows: the write may be there in part, here: whole or not. */
+        if (sim_chance(host->world, 300))
+            apply(disk, &disk->writes[0]);
+        disk->failing = false;
+    } else {
+        apply(disk, &disk->writes[0]);
+    }
+    forget_first(disk);
+    if (host->raft)
+        sim_host_step(host, &event, NULL);
+}
+
+void sim_disk_abandon(struct sim_host *host, size_t kept) {
+    struct sim_disk *disk = &host->disk;
+    while (disk->write_count > 0) {
+        if (kept > 0) {
+            apply(disk, &disk->writes[0]);
+            kept--;
+        } else {
+            host->world->totals.lost_writes++;
+        }
+        forget_first(disk);
+    }
+    disk->generation++;
+    disk->busy_until = 0;
+    disk->failing = false;
+}

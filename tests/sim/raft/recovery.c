@@ -1,0 +1,70 @@
+/** Liveness: what must come back when the faults have stopped. */
+#include "sim.h"
+
+#include <string.h>
+
+/** From the end of the faults to the first acknowledgement of a proposal made after it. */
+#define RECOVERY_US_MAX 2000000u
+
+void sim_faults_stop(struct sim_world *world) {
+    world->calm = true;
+    memset(world->blocked, 0, sizeof world->blocked);
+    world->weather.write_us_max = 1000;
+    world->weather.propose_gap_us = 10000;
+    sim_trace(world, "faults stop");
+    for (uint32_t i = 0; i < world->options.nodes; i++) {
+        struct sim_host *host = &world->hosts[i];
+        host->disk.failing = false;
+        host->disk.trapped = false;
+        if (host->raft && host->vote_disabled) {
+            sim_disk_abandon(host, host->disk.write_count);
+            sim_host_stop(host);
+        }
+        host->vote_disabled = false;
+        if (!host->raft)
+            sim_host_start(host);
+        if (host->paused_until > world->now) {
+            host->paused_until = world->now;
+            sim_at(world, world->now, SIM_RESUME, host->id, 0, NULL);
+        }
+    }
+}
+
+static void check_peers_idle(struct sim_world *world, struct sim_host *leader) {
+    struct raft_peer_view peers[RAFT_VOTERS_MAX];
+    size_t count = raft_peers(leader->raft, peers, RAFT_VOTERS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        if (peers[i].match != raft_last_index(leader->raft))
+            sim_fail(world, "peer %llu is at %llu of %llu", (unsigned long long)peers[i].replica,
+                     (unsigned long long)peers[i].match, (unsigned long long)raft_last_index(leader->raft));
+        if (peers[i].inflight != 0)
+            sim_fail(world, "peer %llu has %u appends in flight for ever", (unsigned long long)peers[i].replica,
+                     peers[i].inflight);
+        if (!peers[i].active)
+            sim_fail(world, "peer %llu is not heard of", (unsigned long long)peers[i].replica);
+    }
+}
+
+void sim_check_recovered(struct sim_world *world) {
+    struct sim_host *leader = sim_leader(world);
+    if (!leader || !raft_leads_fully(leader->raft))
+        sim_fail(world, "no leader that can lead after the faults stopped");
+    if (world->first_ack_after_faults == 0 || world->first_ack_after_faults - world->faults_end > RECOVERY_US_MAX)
+        sim_fail(world, "first acknowledgement %.3f ms after the faults stopped",
+                 world->first_ack_after_faults ? (double)(world->first_ack_after_faults - world->faults_end) / 1000.0
+                                               : -1.0);
+    for (uint32_t i = 0; i < world->options.nodes; i++) {
+        struct sim_host *host = &world->hosts[i];
+        if (!host->raft || raft_commit(host->raft) != raft_last_index(leader->raft) ||
+            host->log.count != leader->log.count)
+            sim_fail(world, "node %llu did not catch up: commit %llu, log end %zu; leader's log end %zu",
+                     (unsigned long long)host->id, host->raft ? (unsigned long long)raft_commit(host->raft) : 0,
+                     host->log.count, leader->log.count);
+    }
+    check_peers_idle(world, leader);
+    if (raft_uncommitted_bytes(leader->raft) != 0)
+        sim_fail(world, "%llu bytes of quota lost", (unsigned long long)raft_uncommitted_bytes(leader->raft));
+    if (world->read_count > 0)
+        sim_fail(world, "read %llu of node %llu was never answered", (unsigned long long)world->reads[0].id,
+                 (unsigned long long)world->reads[0].host);
+}

@@ -1,0 +1,325 @@
+/** A cluster of consensus cores on virtual time: simulated disks, network, clients and faults, one thread, all of it
+ *  decided by one seed.
+ *
+ *  Time in here is in microseconds of the world; every host has a clock of its own (another start, a slightly other
+ *  rate) and its core sees that one in milliseconds.
+ *
+ *  Checked after every step of a core:
+ *   - its invariants (raft_check_invariants, also against the state before the step)
+ *   - one leader per term; a leader holds every entry that was committed in an earlier term
+ *   - the same index is committed with the same entry everywhere; log matching, by (index, term) -> (value, term
+ * before)
+ *   - an entry first committed lies on the disks of a majority
+ *   - whatever a message promises is on the sender's disk when it leaves: votes, vote requests with their log end,
+ *     acknowledgements
+ *   - terms and commits never go back, nor does a promise after a restart
+ *   - a read answers with an index not below any commit that existed when it began
+ *   - the configuration in force is the last one in the log
+ *  and when the faults have stopped: a leader within a bound, logs equal, quotas and windows back at 0.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "lf_status.h"
+#include "raft.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIM_HOSTS_MAX RAFT_VOTERS_MAX
+/** Terms one world may reach; more is a failure of its own. */
+#define SIM_TERMS_MAX 4096
+
+struct sim_entry {
+    uint64_t term;
+    uint64_t value; /**< unique over the world; a no-op's is made from its term */
+    uint32_t bytes;
+    uint32_t epoch; /**< of a configuration entry, else 0 */
+};
+
+/** Entry i is entries[i - 1]. */
+struct sim_log {
+    struct sim_entry *entries;
+    size_t count;
+    size_t capacity;
+};
+
+struct sim_write {
+    uint64_t token;
+    uint64_t term;
+    uint64_t vote;
+    uint64_t commit; /**< known when it was issued: rides along, as applied state does */
+    bool truncate;
+    uint64_t first_index;
+    uint32_t count;
+    struct sim_entry *entries;
+};
+
+/** Durable image and the writes on their way to it, in order. */
+struct sim_disk {
+    uint64_t term;
+    uint64_t vote;
+    uint64_t commit;
+    struct sim_log log;
+    struct sim_write *writes;
+    size_t write_count;
+    size_t write_capacity;
+    uint64_t busy_until; /**< when the last write issued will be done */
+    uint64_t generation; /**< completions of an earlier one belong to a process that is gone */
+    bool failing;        /**< the next write fails, and all after it */
+    bool trapped;        /**< power goes with the next write: messages of its step are out, the write is not in */
+};
+
+struct sim_proposal {
+    uint64_t index;
+    uint64_t term;
+    uint64_t value;
+    uint64_t started_us;
+};
+
+struct sim_host {
+    struct sim_world *world;
+    uint64_t id;       /**< 1 ... */
+    struct raft *raft; /**< NULL: down */
+    struct raft *before;
+    uint64_t incarnation;
+    struct sim_log log; /**< what the core's owner holds in memory */
+    struct sim_disk disk;
+    uint64_t clock_base_ms;
+    uint64_t clock_rate_ppm;
+    uint64_t tick_at; /**< of the tick that counts; others in the queue are stale */
+    uint64_t paused_until;
+    uint64_t paused_since;
+    bool vote_disabled;
+    bool restart_planned;
+    uint64_t commit_seen;
+    uint64_t promised_term; /**< the term of its newest promise: never below it again */
+    uint64_t promised_index;
+    uint64_t votes[SIM_TERMS_MAX];  /**< to whom it gave its vote in a term */
+    struct sim_proposal *proposals; /**< open, by index */
+    size_t proposal_count;
+    size_t proposal_capacity;
+};
+
+struct sim_read {
+    uint64_t host;
+    uint64_t incarnation;
+    uint64_t id;
+    uint64_t floor; /**< highest commit anywhere when it began */
+    uint64_t started_us;
+};
+
+/** A message in flight; entries point into the same allocation. */
+struct sim_message {
+    struct raft_message message;
+    uint64_t receiver_incarnation; /**< when it was sent */
+    uint64_t order;                /**< on its link */
+    uint32_t references;
+    struct raft_entry *entries;
+    struct sim_entry *payload;
+    struct raft_configuration *configurations;
+};
+
+enum sim_event_kind {
+    SIM_DELIVER,
+    SIM_WROTE,
+    SIM_TICK,
+    SIM_PROPOSE,
+    SIM_READ,
+    SIM_FAULT,
+    SIM_HEAL,
+    SIM_RESTART,
+    SIM_RESUME,
+    SIM_TRANSFER,
+};
+
+struct sim_event {
+    uint64_t at;
+    uint64_t order;
+    enum sim_event_kind kind;
+    uint64_t host;
+    uint64_t generation; /**< WROTE: disk's; RESTART: incarnation */
+    struct sim_message *message;
+};
+
+/* X(name, words): what happened, over all seeds; printed, and none may stay 0. */
+#define SIM_TOTALS(X)                                                                                                  \
+    X(steps, "steps")                                                                                                  \
+    X(messages, "messages")                                                                                            \
+    X(dropped, "dropped")                                                                                              \
+    X(duplicated, "duplicated")                                                                                        \
+    X(reordered, "reordered")                                                                                          \
+    X(held, "held back")                                                                                               \
+    X(cut, "lost in partitions")                                                                                       \
+    X(across_restart, "delivered across a restart")                                                                    \
+    X(partitions, "partitions")                                                                                        \
+    X(one_way, "one-way partitions")                                                                                   \
+    X(crashes, "crashes that lost writes")                                                                             \
+    X(traps, "of them right after a write was issued")                                                                 \
+    X(kills, "kills that kept writes")                                                                                 \
+    X(power_cuts, "power cuts of all")                                                                                 \
+    X(disk_failures, "disk failures")                                                                                  \
+    X(disk_stalls, "disk stalls")                                                                                      \
+    X(lost_writes, "writes lost")                                                                                      \
+    X(pauses, "pauses")                                                                                                \
+    X(mute_restarts, "restarts without a vote")                                                                        \
+    X(elections, "leaders")                                                                                            \
+    X(transfers, "transfers asked")                                                                                    \
+    X(transferred, "transfers done")                                                                                   \
+    X(truncations, "truncations")                                                                                      \
+    X(proposed, "proposed")                                                                                            \
+    X(acknowledged, "acknowledged")                                                                                    \
+    X(refused, "proposals refused")                                                                                    \
+    X(configurations, "configurations logged")                                                                         \
+    X(reads, "reads answered")                                                                                         \
+    X(reads_by_followers, "of them by followers")                                                                      \
+    X(reads_failed, "reads failed")
+
+struct sim_totals {
+#define SIM_TOTAL_FIELD_(name, words) uint64_t name;
+    SIM_TOTALS(SIM_TOTAL_FIELD_)
+#undef SIM_TOTAL_FIELD_
+};
+
+struct sim_known {
+    uint64_t term;
+    uint64_t value;
+    uint64_t term_before;
+};
+
+/** All entries that anybody ever held at one index. */
+struct sim_index {
+    struct sim_known *known;
+    uint32_t count;
+    bool committed;
+    struct sim_entry entry; /**< the committed one */
+    uint64_t committed_in;  /**< term of the leader that committed it */
+};
+
+struct sim_options {
+    uint32_t nodes;
+    uint64_t seed;
+    bool trace;
+};
+
+/** How bad this world is; drawn from the seed, so that some are calm and some are not. */
+struct sim_weather {
+    uint32_t drop_permille;
+    uint32_t duplicate_permille;
+    uint32_t hold_permille;
+    uint32_t delay_us_max;
+    uint32_t write_us_max;
+    uint32_t fault_gap_us;
+    uint32_t propose_gap_us;
+    uint32_t read_gap_us;
+};
+
+struct sim_world {
+    struct sim_options options;
+    uint64_t random;
+    uint64_t now;
+    uint64_t faults_end;
+    uint64_t clients_end;
+    uint64_t end;
+    bool calm; /**< faults have stopped */
+    struct sim_weather weather;
+    struct raft_limits limits;
+    struct raft_effects effects;
+    struct sim_host hosts[SIM_HOSTS_MAX];
+    bool blocked[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /**< [from - 1][to - 1] */
+    uint64_t link_sent[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    uint64_t link_seen[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
+    uint64_t next_heal;
+
+    struct sim_event *events;
+    size_t event_count;
+    size_t event_capacity;
+    uint64_t event_order;
+
+    uint64_t next_value;
+    uint32_t next_epoch;
+    uint64_t next_read;
+    struct sim_read *reads;
+    size_t read_count;
+    size_t read_capacity;
+
+    uint64_t leaders[SIM_TERMS_MAX];
+    uint64_t handed_to[SIM_TERMS_MAX]; /**< whom the leader of a term told to take over */
+    struct sim_index *indexes;
+    size_t index_capacity;
+    uint64_t committed; /**< highest index committed anywhere */
+    uint64_t first_ack_after_faults;
+    struct sim_totals totals;
+};
+
+/* world.c */
+void sim_world_init(struct sim_world *world, const struct sim_options *options);
+void sim_world_run(struct sim_world *world);
+void sim_world_deinit(struct sim_world *world);
+uint64_t sim_random(struct sim_world *world);
+uint64_t sim_between(struct sim_world *world, uint64_t low, uint64_t high);
+bool sim_chance(struct sim_world *world, uint32_t permille);
+void sim_trace(const struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** The seed failed: says why and how to repeat it, ends the program with 1. */
+_Noreturn void sim_fail(const struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Makes items hold at least `wanted`; ends the program without memory. */
+void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes);
+struct raft_configuration sim_configuration(const struct sim_world *world, uint32_t epoch);
+
+/* events.c */
+void sim_at(struct sim_world *world, uint64_t at, enum sim_event_kind kind, uint64_t host, uint64_t generation,
+            struct sim_message *message);
+bool sim_next(struct sim_world *world, struct sim_event *event);
+
+/* host.c */
+struct sim_host *sim_host(struct sim_world *world, uint64_t id);
+uint64_t sim_host_clock_ms(const struct sim_host *host);
+void sim_host_start(struct sim_host *host);
+/** Ends the process; its disk stays. */
+void sim_host_stop(struct sim_host *host);
+/** One step of the core and all that it asks for. entries: of a proposal or an append, else NULL. */
+enum lf_status sim_host_step(struct sim_host *host, struct raft_event *event, const struct sim_entry *entries);
+struct sim_host *sim_leader(struct sim_world *world);
+void sim_log_push(struct sim_log *log, const struct sim_entry *entry);
+void sim_log_cut(struct sim_log *log, uint64_t first_index);
+
+/* disk.c */
+void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist);
+void sim_disk_on_wrote(struct sim_host *host, uint64_t generation);
+/** The process is gone; of the writes on their way the first `kept` reached the disk. */
+void sim_disk_abandon(struct sim_host *host, size_t kept);
+
+/* network.c */
+void sim_send(struct sim_host *from, const struct raft_message *message);
+void sim_deliver(struct sim_world *world, struct sim_event *event);
+void sim_message_release(struct sim_message **message);
+
+/* faults.c */
+/** The power goes: all, some or none of the writes on their way reached the disk. */
+void sim_crash(struct sim_host *host);
+void sim_fault(struct sim_world *world);
+void sim_heal(struct sim_world *world);
+
+/* clients.c */
+void sim_propose(struct sim_world *world);
+void sim_read(struct sim_world *world);
+void sim_transfer(struct sim_world *world);
+/** The host's commit moved, or its log was cut, or it stopped. */
+void sim_proposals_settle(struct sim_host *host);
+void sim_reads_answered(struct sim_host *host, const struct raft_effects *effects);
+void sim_reads_abandoned(struct sim_host *host);
+
+/* checks.c */
+void sim_check_entry(struct sim_host *host, uint64_t index);
+void sim_check_message(struct sim_host *host, const struct raft_message *message);
+void sim_check_step(struct sim_host *host);
+void sim_check_start(struct sim_host *host);
+
+/* recovery.c */
+/** Everything works again from now on. */
+void sim_faults_stop(struct sim_world *world);
+/** At the end: has it converged? */
+void sim_check_recovered(struct sim_world *world);
+
+#endif

@@ -1,0 +1,228 @@
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAULTS_US 8000000u
+#define CLIENTS_AFTER_US 2000000u
+#define QUIET_US 800000u
+
+uint64_t sim_random(struct sim_world *world) {
+    uint64_t z = world->random += 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return z ^ z >> 31;
+}
+
+uint64_t sim_between(struct sim_world *world, uint64_t low, uint64_t high) {
+    return low + sim_random(world) % (high - low + 1);
+}
+
+bool sim_chance(struct sim_world *world, uint32_t permille) { return sim_random(world) % 1000 < permille; }
+
+void sim_trace(const struct sim_world *world, const char *format, ...) {
+    if (!world->options.trace)
+        return;
+    va_list args;
+    printf("%10.3f ", (double)world->now / 1000.0);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+}
+
+void sim_fail(const struct sim_world *world, const char *format, ...) {
+    va_list args;
+    fflush(stdout);
+    fprintf(stderr, "FAILED seed=%llu nodes=%u at %.3f ms: ", (unsigned long long)world->options.seed,
+            world->options.nodes, (double)world->now / 1000.0);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nrepeat with: raft_sim --nodes %u --seed %llu --trace\n", world->options.nodes,
+            (unsigned long long)world->options.seed);
+    exit(1);
+}
+
+void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes) {
+    if (wanted <= *capacity)
+        return items;
+    size_t doubled = *capacity * 2 > wanted ? *capacity * 2 : wanted + 16;
+    void *grown = realloc(items, doubled * item_bytes);
+    if (!grown) {
+        fprintf(stderr, "out of memory\n");
+        exit(2);
+    }
+    memset((char *)grown + *capacity * item_bytes, 0, (doubled - *capacity) * item_bytes);
+    *capacity = doubled;
+    return grown;
+}
+
+struct raft_configuration sim_configuration(const struct sim_world *world, uint32_t epoch) {
+    struct raft_configuration configuration = {.epoch = epoch, .voter_count = world->options.nodes};
+    for (uint32_t i = 0; i < world->options.nodes; i++)
+        configuration.voters[i] = i + 1;
+    return configuration;
+}
+
+static uint32_t one_of(struct sim_world *world, const uint32_t *choices, size_t count) {
+    return choices[sim_random(world) % count];
+}
+
+#define ONE_OF(world, ...)                                                                                             \
+    one_of((world), (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+static void draw_weather(struct sim_world *world) {
+    world->weather = (struct sim_weather){
+        .drop_permille = ONE_OF(world, 0, 5, 20, 100, 250),
+        .duplicate_permille = ONE_OF(world, 0, 10, 100),
+        .hold_permille = ONE_OF(world, 0, 5, 30, 100),
+        .delay_us_max = ONE_OF(world, 500, 2000, 5000, 20000),
+        .write_us_max = ONE_OF(world, 300, 1000, 5000, 30000),
+        .fault_gap_us = ONE_OF(world, 100000, 250000, 600000),
+        .propose_gap_us = ONE_OF(world, 3000, 10000, 30000, 100000),
+        .read_gap_us = ONE_OF(world, 10000, 30000),
+    };
+    world->limits = (struct raft_limits){
+        .election_timeout_ms_min = 150,
+        .election_timeout_ms_max = 300,
+        .heartbeat_ms = 50,
+        .inflight_messages_max = ONE_OF(world, 1, 2, 4, 64),
+        .append_entries_max = ONE_OF(world, 1, 3, 16, 256),
+        .append_bytes_max = ONE_OF(world, 500, 3000, 1u << 20),
+        .uncommitted_bytes_max = ONE_OF(world, 5000, 100000, 16u << 20),
+        .reads_max = ONE_OF(world, 4, 64),
+        .sized_entries_max = ONE_OF(world, 16, 64, 65536),
+        .unsized_entries_max = ONE_OF(world, 1, 16),
+    };
+}
+
+void sim_world_init(struct sim_world *world, const struct sim_options *options) {
+    *world = (struct sim_world){.options = *options,
+                                .random = options->seed * 0x2545f4914f6cdd1du + options->nodes,
+                                .faults_end = FAULTS_US,
+                                .clients_end = FAULTS_US + CLIENTS_AFTER_US,
+                                .end = FAULTS_US + CLIENTS_AFTER_US + QUIET_US,
+                                .next_value = 1,
+                                .next_epoch = 2,
+                                .next_read = 1};
+    draw_weather(world);
+    if (raft_effects_init(&world->effects, &world->limits) != LF_OK)
+        sim_fail(world, "no memory");
+    for (uint32_t i = 0; i < options->nodes; i++) {
+        static const uint64_t bases[] = {0, 1000, (1ull << 31) - 2000, (1ull << 32) - 2000, (1ull << 63) - 2000};
+        struct sim_host *host = &world->hosts[i];
+        host->world = world;
+        host->id = i + 1;
+        host->clock_base_ms = bases[sim_random(world) % 5];
+        host->clock_rate_ppm = sim_between(world, 950000, 1050000);
+        sim_host_start(host);
+    }
+    sim_at(world, 300000, SIM_PROPOSE, 0, 0, NULL);
+    sim_at(world, 300000, SIM_READ, 0, 0, NULL);
+    sim_at(world, sim_between(world, 400000, 1200000), SIM_TRANSFER, 0, 0, NULL);
+    sim_at(world, 500000, SIM_FAULT, 0, 0, NULL);
+}
+
+static void resume(struct sim_world *world, struct sim_host *host) {
+    if (!host->raft || host->paused_until > world->now)
+        return;
+    uint64_t absent_ms = (world->now - host->paused_since) / 1000;
+    /* Sometimes a process does not notice that it was away; that must cost an election at worst. */
+    struct raft_event tick = {.type = RAFT_EVENT_TICK, .tick = {.absent_ms = sim_chance(world, 700) ? absent_ms : 0}};
+    sim_host_step(host, &tick, NULL);
+}
+
+/** A paused process gets everything when it goes on, its own timer last. */
+static bool postponed(struct sim_world *world, const struct sim_event *event) {
+    if (event->kind != SIM_DELIVER && event->kind != SIM_WROTE && event->kind != SIM_TICK)
+        return false;
+    struct sim_host *host = sim_host(world, event->host);
+    if (!host->raft || host->paused_until <= world->now)
+        return false;
+    if (event->kind == SIM_TICK)
+        return true; /* resume ticks */
+    sim_at(world, host->paused_until, event->kind, event->host, event->generation, event->message);
+    return true;
+}
+
+static void happen(struct sim_world *world, struct sim_event *event) {
+    struct sim_host *host = event->host != 0 ? sim_host(world, event->host) : NULL;
+    switch (event->kind) {
+    case SIM_DELIVER:
+        sim_deliver(world, event);
+        break;
+    case SIM_WROTE:
+        sim_disk_on_wrote(host, event->generation);
+        break;
+    case SIM_TICK:
+        if (host->raft && host->tick_at == event->at) {
+            host->tick_at = UINT64_MAX;
+            sim_host_step(host, &(struct raft_event){.type = RAFT_EVENT_TICK}, NULL);
+        }
+        break;
+    case SIM_PROPOSE:
+        sim_propose(world);
+        break;
+    case SIM_READ:
+        sim_read(world);
+        break;
+    case SIM_FAULT:
+        sim_fault(world);
+        break;
+    case SIM_HEAL:
+        sim_heal(world);
+        break;
+    case SIM_RESTART:
+        if (!host->raft && event->generation == host->incarnation)
+            sim_host_start(host);
+        break;
+    case SIM_RESUME:
+        resume(world, host);
+        break;
+    case SIM_TRANSFER:
+        sim_transfer(world);
+        break;
+    }
+}
+
+void sim_world_run(struct sim_world *world) {
+    struct sim_event event;
+    while (sim_next(world, &event)) {
+        if (event.at > world->faults_end && !world->calm) {
+            world->now = world->faults_end;
+            sim_faults_stop(world);
+        }
+        if (event.at > world->end) {
+            sim_message_release(&event.message);
+            break;
+        }
+        world->now = event.at;
+        if (!postponed(world, &event))
+            happen(world, &event);
+    }
+    world->now = world->end;
+    sim_check_recovered(world);
+}
+
+void sim_world_deinit(struct sim_world *world) {
+    for (uint32_t i = 0; i < world->options.nodes; i++) {
+        struct sim_host *host = &world->hosts[i];
+        sim_host_stop(host);
+        sim_disk_abandon(host, 0);
+        free(host->log.entries);
+        free(host->disk.log.entries);
+        free(host->disk.writes);
+        free(host->proposals);
+    }
+    for (size_t i = 0; i < world->event_count; i++)
+        sim_message_release(&world->events[i].message);
+    for (size_t i = 0; i < world->index_capacity; i++)
+        free(world->indexes[i].known);
+    free(world->indexes);
+    free(world->events);
+    free(world->reads);
+    raft_effects_deinit(&world->effects);
+}
