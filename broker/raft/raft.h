@@ -302,5 +302,8 @@ size_t raft_peers(const struct raft *raft, struct raft_peer_view *out, size_t ma
 void raft_check_invariants(const struct raft *raft, const struct raft *before);
 /** A deep copy for raft_check_invariants and model checking; caller destroys. */
 struct raft *raft_clone(const struct raft *raft);
+/** The same into an earlier clone (or NULL) of any core, whose memory is used again. False without memory: *clone is NULL
+ *  then. */
+bool raft_clone_into(struct raft **clone, const struct raft *raft);
 
 #endif

@@ -45,24 +45,6 @@ void raft_log_deinit(struct raft_log *log) {
     *log = (struct raft_log){0};
 }
 
-static void *copied(const void *data, size_t bytes) {
-    void *copy = malloc(bytes);
-    if (copy)
-        memcpy(copy, data, bytes);
-    return copy;
-}
-
-bool raft_log_copy(struct raft_log *to, const struct raft_log *from) {
-    *to = *from;
-    to->runs = copied(from->runs, from->run_capacity * sizeof *from->runs);
-    to->sizes = copied(from->sizes, from->size_capacity * sizeof *from->sizes);
-    to->configurations = copied(from->configurations, from->configuration_capacity * sizeof *from->configurations);
-    if (to->runs && to->sizes && to->configurations)
-        return true;
-    raft_log_deinit(to);
-    return false;
-}
-
 /** Position of the run that holds index, previous_index < index <= last_index. The newest run is asked for most. */
 static size_t run_of(const struct raft_log *log, uint64_t index) {
     size_t low = 0, high = log->run_count - 1;

@@ -36,8 +36,6 @@ struct raft_log {
 /** Copies what start says. LF_NO_MEMORY; the start state was checked before. Deinit in any case. */
 enum lf_status raft_log_init(struct raft_log *log, const struct raft_start *start, const struct raft_limits *limits);
 void raft_log_deinit(struct raft_log *log);
-/** Deep copy into uninitialised memory. False without memory (then nothing to deinit). */
-bool raft_log_copy(struct raft_log *to, const struct raft_log *from);
 
 /** Term of the entry; of previous_index previous_term; 0 for any other index. */
 uint64_t raft_log_term(const struct raft_log *log, uint64_t index);

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static enum lf_status refuse(struct lf_error *error, enum lf_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -115,27 +114,4 @@ void raft_destroy(struct raft **where) {
     raft_log_deinit(&raft->log);
     free(raft->reads);
     free(raft);
-}
-
-struct raft *raft_clone(const struct raft *raft) {
-    struct raft *clone = malloc(sizeof *clone);
-    if (!clone)
-        return NULL;
-    *clone = *raft;
-    clone->effects = NULL;
-    clone->trace = NULL;
-    clone->reads = NULL;
-    if (!raft_log_copy(&clone->log, &raft->log)) {
-        free(clone);
-        return NULL;
-    }
-    if (raft->read_capacity > 0) {
-        clone->reads = malloc(raft->read_capacity * sizeof *clone->reads);
-        if (!clone->reads) {
-            raft_destroy(&clone);
-            return NULL;
-        }
-        memcpy(clone->reads, raft->reads, raft->read_count * sizeof *clone->reads);
-    }
-    return clone;
 }

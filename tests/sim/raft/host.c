@@ -100,7 +100,6 @@ void sim_host_start(struct sim_host *host) {
 
 void sim_host_stop(struct sim_host *host) {
     raft_destroy(&host->raft);
-    raft_destroy(&host->before);
     host->disk.generation++;
     host->proposal_count = 0;
     sim_reads_abandoned(host);
@@ -150,8 +149,7 @@ enum lf_status sim_host_step(struct sim_host *host, struct raft_event *event, co
     struct sim_world *world = host->world;
     struct raft_effects *effects = &world->effects;
     event->now_ms = sim_host_clock_ms(host);
-    raft_destroy(&host->before);
-    host->before = raft_clone(host->raft);
+    raft_clone_into(&host->before, host->raft);
     enum lf_status status = raft_step(host->raft, event, effects);
     world->totals.steps++;
     raft_check_invariants(host->raft, host->before);

@@ -212,6 +212,7 @@ void sim_world_deinit(struct sim_world *world) {
         struct sim_host *host = &world->hosts[i];
         sim_host_stop(host);
         sim_disk_abandon(host, 0);
+        raft_destroy(&host->before);
         free(host->log.entries);
         free(host->disk.log.entries);
         free(host->disk.writes);
