@@ -1,0 +1,93 @@
+/** Building command payloads. */
+#include "metadata_internal.h"
+
+#include "metadata.pb-c.h"
+
+#include <stdlib.h>
+
+static struct lf_buf *pack(const Lf__MetadataCommand *command) {
+    struct lf_buf *buf = lf_buf_new(lf__metadata_command__get_packed_size(command));
+    if (buf)
+        lf__metadata_command__pack(command, buf->data);
+    return buf;
+}
+
+static char *text(const char *borrowed) { return (char *)(uintptr_t)borrowed; } /* protobuf-c knows no const */
+static ProtobufCBinaryData id_bytes(const uint8_t *id) {
+    return (ProtobufCBinaryData){.len = LOG_STORE_ID_BYTES, .data = (uint8_t *)(uintptr_t)id};
+}
+
+static void fill_node(Lf__MetadataNode *message, const struct metadata_node *node) {
+    lf__metadata_node__init(message);
+    message->node_id = node->node_id;
+    message->host = text(node->host);
+    message->client_port = node->client_port;
+    message->peer_port = node->peer_port;
+    message->replica_id = node->replica_id;
+    if (node->pinned)
+        message->store_uuid = id_bytes(node->store_uuid);
+}
+
+struct lf_buf *metadata_command_found(const uint8_t cluster_id[LOG_STORE_ID_BYTES], const char *cluster_name,
+                                      const struct metadata_node *nodes, size_t count) {
+    Lf__FoundCluster found = LF__FOUND_CLUSTER__INIT;
+    Lf__MetadataNode *messages = calloc(count + 1, sizeof *messages);
+    Lf__MetadataNode **pointers = calloc(count + 1, sizeof *pointers);
+    struct lf_buf *buf = NULL;
+    if (messages && pointers) {
+        for (size_t i = 0; i < count; i++) {
+            fill_node(&messages[i], &nodes[i]);
+            pointers[i] = &messages[i];
+        }
+        found.cluster_id = id_bytes(cluster_id);
+        found.cluster_name = text(cluster_name);
+        found.n_nodes = count;
+        found.nodes = pointers;
+        Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+        command.body_case = LF__METADATA_COMMAND__BODY_FOUND_CLUSTER;
+        command.found_cluster = &found;
+        buf = pack(&command);
+    }
+    free(pointers);
+    free(messages);
+    return buf;
+}
+
+struct lf_buf *metadata_command_pin(uint64_t node_id, const uint8_t store_uuid[LOG_STORE_ID_BYTES]) {
+    Lf__PinStore pin = LF__PIN_STORE__INIT;
+    pin.node_id = node_id;
+    pin.store_uuid = id_bytes(store_uuid);
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_PIN_STORE;
+    command.pin_store = &pin;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_create_topic(const char *name, uint32_t partitions, uint32_t replicas) {
+    Lf__CreateTopicCommand create = LF__CREATE_TOPIC_COMMAND__INIT;
+    create.name = text(name);
+    create.partitions = partitions;
+    create.replicas = replicas;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_CREATE_TOPIC;
+    command.create_topic = &create;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_delete_topic(uint64_t topic_id) {
+    Lf__DeleteTopicCommand delete = LF__DELETE_TOPIC_COMMAND__INIT;
+    delete.topic_id = topic_id;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_DELETE_TOPIC;
+    command.delete_topic = &delete;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_take_producers(uint32_t count) {
+    Lf__TakeProducerIds take = LF__TAKE_PRODUCER_IDS__INIT;
+    take.count = count;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_TAKE_PRODUCER_IDS;
+    command.take_producer_ids = &take;
+    return pack(&command);
+}
