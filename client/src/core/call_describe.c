@@ -1,0 +1,82 @@
+/** Describing a topic: each partition's end as its leader knows it, so the leaders are asked in turn. */
+#include "core_state.h"
+
+#include <stdlib.h>
+
+static bool ask_too(struct lf_call *call, uint64_t node) {
+    for (size_t i = 0; i < call->ask_count; i++)
+        if (call->ask_nodes[i] == node)
+            return true;
+    uint64_t *nodes = realloc(call->ask_nodes, (call->ask_count + 1) * sizeof *nodes);
+    if (!nodes)
+        return false;
+    call->ask_nodes = nodes;
+    nodes[call->ask_count++] = node;
+    return true;
+}
+
+static void first_answer(struct lf_call *call, const struct lf_broker *broker, Lf__ClientReply **reply) {
+    Lf__DescribeTopicReply *body = (*reply)->describe_topic;
+    for (size_t i = 0; i < body->n_partitions; i++) {
+        Lf__PartitionDescription *partition = body->partitions[i];
+        if (!partition->held_here)
+            partition->log_start_offset = partition->high_watermark = -1;
+        uint64_t leader = partition->metadata ? partition->metadata->leader_node : 0;
+        if (leader != 0 && leader != broker->node_id)
+            ask_too(call, leader);
+    }
+    call->reply = *reply;
+    *reply = NULL;
+    call->stage = LF_CALL_GATHERING;
+}
+
+/* What a leader says of the partitions it leads replaces what others said. */
+static void merge(struct lf_call *call, const struct lf_broker *broker, const Lf__DescribeTopicReply *said) {
+    Lf__DescribeTopicReply *body = call->reply->describe_topic;
+    for (size_t i = 0; i < body->n_partitions; i++)
+        for (size_t j = 0; j < said->n_partitions; j++) {
+            Lf__PartitionDescription *into = body->partitions[i];
+            const Lf__PartitionDescription *from = said->partitions[j];
+            if (!into->metadata || !from->metadata || !from->held_here ||
+                into->metadata->partition != from->metadata->partition)
+                continue;
+            bool leads = into->metadata->leader_node == broker->node_id;
+            if (into->held_here && !leads && into->high_watermark >= from->high_watermark)
+                continue;
+            into->held_here = true;
+            into->log_start_offset = from->log_start_offset;
+            into->high_watermark = from->high_watermark;
+        }
+}
+
+void lf_describe_gather(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__ClientReply **reply) {
+    if ((*reply)->body_case != LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC || !(*reply)->describe_topic->topic ||
+        !(*reply)->describe_topic->topic->topic) {
+        lf_call_retry(core, call, LF_MALFORMED, "the broker's answer makes no sense");
+        return;
+    }
+    if (!call->reply) {
+        first_answer(call, broker, reply);
+    } else {
+        merge(call, broker, (*reply)->describe_topic);
+        if (call->ask_next < call->ask_count && call->ask_nodes[call->ask_next] == broker->node_id)
+            call->ask_next++;
+    }
+    core->wake = true;
+}
+
+struct lf_broker *lf_describe_next(struct lf_core *core, struct lf_call *call, bool *finished) {
+    while (call->ask_next < call->ask_count) {
+        struct lf_broker *broker = lf_broker_by_node(core, call->ask_nodes[call->ask_next]);
+        if (broker && !lf_broker_failing(core, broker)) {
+            *finished = false;
+            if (lf_broker_ready(broker))
+                return broker;
+            lf_broker_want(core, broker);
+            return NULL;
+        }
+        call->ask_next++; /* not reachable: its partitions keep what the others said */
+    }
+    *finished = true;
+    return NULL;
+}

@@ -1,0 +1,404 @@
+/** Calls about topics and the cluster: asked again, where needed of the controller, until their time is over. */
+#include "core_state.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define REDIRECTS_AT_ONCE 3
+
+static bool names_topic(enum lf_core_call_type type) {
+    return type != LF_CALL_TOPIC_LIST && type != LF_CALL_CLUSTER_STATUS;
+}
+
+static bool changes(const struct lf_call *call) {
+    return call->call.type == LF_CALL_TOPIC_CREATE || call->call.type == LF_CALL_TOPIC_DELETE;
+}
+
+static void call_free(struct lf_core *core, struct lf_call *call) {
+    struct lf_call **link = &core->calls;
+    while (*link != call)
+        link = &(*link)->next;
+    *link = call->next;
+    core->call_count--;
+    lf_request_cancel(&call->request);
+    lf_timer_unregister(&core->timers, &call->timer);
+    if (call->reply)
+        lf__client_reply__free_unpacked(call->reply, NULL);
+    free(call->ask_nodes);
+    free(call->topic);
+    free(call);
+}
+
+enum lf_status lf_call_start(struct lf_core *core, const struct lf_core_call *wanted, struct lf_error *error) {
+    if ((unsigned)wanted->type - 1 >= LF_CALL_CLUSTER_STATUS)
+        return lf_error_set(error, LF_INVALID, "unknown call %d", (int)wanted->type);
+    if (names_topic(wanted->type) && (!wanted->topic || !lf_topic_name_ok(wanted->topic)))
+        return lf_error_set(error, LF_INVALID, "topic name: 1 to %d of a-z A-Z 0-9 . _ -, not \".\" or \"..\"",
+                            LF_CORE_TOPIC_NAME_MAX);
+    if (core->closed)
+        return lf_error_set(error, LF_CLOSED, "the client is closed");
+    if (core->call_count == LF_CORE_CALLS_MAX)
+        return lf_error_set(error, LF_FULL, "%d calls are under way", LF_CORE_CALLS_MAX);
+    struct lf_call *call = calloc(1, sizeof *call);
+    if (call)
+        call->topic = strdup(names_topic(wanted->type) ? wanted->topic : "");
+    if (!call || !call->topic || !lf_timer_register(&core->timers, &call->timer, LF_TIMER_CALL, call)) {
+        if (call)
+            free(call->topic);
+        free(call);
+        return lf_error_set(error, LF_NO_MEMORY, "out of memory");
+    }
+    call->call = *wanted;
+    call->call.topic = call->topic;
+    call->started_ms = core->now_ms;
+    call->deadline_ms = core->now_ms + core->options.request_timeout_ms;
+    call->next = core->calls;
+    core->calls = call;
+    core->call_count++;
+    core->wake = true;
+    return LF_OK;
+}
+
+void lf_call_finish(struct lf_core *core, struct lf_call *call, enum lf_status status, const char *text,
+                    Lf__ClientReply *reply) {
+    struct lf_core_effect *effect = lf_effect_add(core, LF_CORE_ANSWER);
+    if (effect) {
+        effect->call = call->call.id;
+        effect->status = status;
+        effect->reply = reply;
+        if (status != LF_OK)
+            snprintf(effect->text, sizeof effect->text, "%s", text && *text ? text : lf_status_text(status));
+    } else if (reply) {
+        lf__client_reply__free_unpacked(reply, NULL);
+    }
+    call_free(core, call);
+}
+
+void lf_call_retry(struct lf_core *core, struct lf_call *call, enum lf_status status, const char *text) {
+    call->tries++;
+    call->last_status = status;
+    snprintf(call->last_text, sizeof call->last_text, "%s", text && *text ? text : lf_status_text(status));
+    call->retry_at_ms = core->now_ms + lf_core_backoff(core, call->tries, LF_CORE_BACKOFF_MAX);
+    core->wake = true;
+}
+
+void lf_calls_topic_gone(struct lf_core *core, struct lf_topic_state *topic, enum lf_status status) {
+    for (struct lf_call *call = core->calls, *next; call; call = next) {
+        next = call->next;
+        if (call->call.type == LF_CALL_PARTITION_END && strcmp(call->topic, topic->name) == 0)
+            lf_call_finish(core, call, status, NULL, NULL);
+    }
+}
+
+void lf_calls_close(struct lf_core *core) {
+    while (core->calls) {
+        struct lf_call *call = core->calls;
+        bool unknown = changes(call) && (call->maybe || call->request);
+        lf_call_finish(core, call, unknown ? LF_UNKNOWN_OUTCOME : LF_CANCELLED, "the client was closed", NULL);
+    }
+}
+
+void lf_calls_free(struct lf_core *core) {
+    while (core->calls)
+        call_free(core, core->calls);
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------------ */
+
+static struct lf_broker *controller_or_any(struct lf_core *core, struct lf_call *call) {
+    struct lf_broker *controller = call->target ? call->target : lf_broker_by_node(core, core->controller_node);
+    if (controller && !lf_broker_failing(core, controller)) {
+        if (lf_broker_ready(controller))
+            return controller;
+        lf_broker_want(core, controller);
+        return NULL;
+    }
+    call->target = NULL;
+    return lf_broker_any(core); /* it knows who the controller is, or will */
+}
+
+static struct lf_broker *partition_leader(struct lf_core *core, struct lf_call *call) {
+    enum lf_status status;
+    struct lf_topic_state *topic = lf_topic_get(core, call->topic, &status);
+    if (!topic)
+        return NULL;
+    if (topic->known != LF_TOPIC_KNOWN) {
+        if (!topic->asked)
+            lf_metadata_want(core, topic);
+        return NULL;
+    }
+    if (call->call.partitions >= topic->partition_count) {
+        call->last_status = LF_PARTITION_UNKNOWN;
+        return NULL;
+    }
+    bool certain;
+    return lf_partition_target(core, topic, call->call.partitions, &certain);
+}
+
+static struct lf_broker *whom_to_ask(struct lf_core *core, struct lf_call *call) {
+    if (call->call.type == LF_CALL_PARTITION_END)
+        return partition_leader(core, call);
+    if (changes(call) || call->target)
+        return controller_or_any(core, call);
+    return lf_broker_any(core);
+}
+
+static void ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    topic.name = call->topic;
+    Lf__CreateTopic create = LF__CREATE_TOPIC__INIT;
+    create.name = call->topic;
+    create.partitions = call->call.partitions;
+    create.replicas = call->call.replicas;
+    Lf__DeleteTopic delete_topic = LF__DELETE_TOPIC__INIT;
+    delete_topic.topic = &topic;
+    Lf__ListTopics list = LF__LIST_TOPICS__INIT;
+    Lf__DescribeTopic describe = LF__DESCRIBE_TOPIC__INIT;
+    describe.topic = &topic;
+    Lf__OffsetsLookup lookup = LF__OFFSETS_LOOKUP__INIT;
+    lookup.topic = &topic;
+    lookup.partition = call->call.partitions;
+    lookup.kind = LF__LOOKUP_KIND__LOOKUP_END;
+    Lf__ClusterStatus status = LF__CLUSTER_STATUS__INIT;
+    enum lf_core_call_type type = call->stage == LF_CALL_ASKING ? call->call.type : LF_CALL_TOPIC_DESCRIBE;
+    switch (type) {
+    case LF_CALL_TOPIC_CREATE:
+        request.body_case = LF__CLIENT_REQUEST__BODY_CREATE_TOPIC;
+        request.create_topic = &create;
+        break;
+    case LF_CALL_TOPIC_DELETE:
+        request.body_case = LF__CLIENT_REQUEST__BODY_DELETE_TOPIC;
+        request.delete_topic = &delete_topic;
+        break;
+    case LF_CALL_TOPIC_LIST:
+        request.body_case = LF__CLIENT_REQUEST__BODY_LIST_TOPICS;
+        request.list_topics = &list;
+        break;
+    case LF_CALL_TOPIC_DESCRIBE:
+        request.body_case = LF__CLIENT_REQUEST__BODY_DESCRIBE_TOPIC;
+        request.describe_topic = &describe;
+        break;
+    case LF_CALL_PARTITION_END:
+        request.body_case = LF__CLIENT_REQUEST__BODY_OFFSETS_LOOKUP;
+        request.offsets_lookup = &lookup;
+        break;
+    case LF_CALL_CLUSTER_STATUS:
+        request.body_case = LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS;
+        request.cluster_status = &status;
+        break;
+    }
+    call->request = lf_request_send(core, broker, LF_REQUEST_CALL, call, &request, NULL);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+static void redirected(struct lf_core *core, struct lf_broker *broker, struct lf_call *call,
+                       const Lf__ClientReply *reply) {
+    if (call->call.type == LF_CALL_PARTITION_END) {
+        struct lf_topic_state *topic = lf_topic_find(core, call->topic);
+        if (topic)
+            lf_metadata_not_leader(core, topic, call->call.partitions, broker, reply->leader);
+        lf_call_retry(core, call, LF_NOT_READY, reply->error);
+    } else {
+        struct lf_broker *named = reply->leader ? lf_broker_learn(core, reply->leader->broker) : NULL;
+        if (core->controller_node == broker->node_id)
+            core->controller_node = 0;
+        call->target = named != broker ? named : NULL;
+        lf_call_retry(core, call, LF_NOT_READY, reply->error);
+        if (!call->target)
+            lf_metadata_want(core, NULL);
+    }
+    bool named = call->target || call->call.type == LF_CALL_PARTITION_END;
+    if (named && call->redirects++ < REDIRECTS_AT_ONCE)
+        call->retry_at_ms = core->now_ms;
+}
+
+/* A topic of that name exists, and we may have made it in an attempt that had no answer: is it as we wanted it? */
+static void check_existing(struct lf_core *core, struct lf_call *call, Lf__ClientReply *reply) {
+    const Lf__TopicSummary *found =
+        reply->body_case == LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC ? reply->describe_topic->topic : NULL;
+    if (!found || !found->topic) {
+        lf_call_retry(core, call, LF_TOPIC_EXISTS, NULL);
+        return;
+    }
+    if (found->partitions != call->call.partitions || found->replicas != call->call.replicas) {
+        lf_call_finish(core, call, LF_TOPIC_EXISTS, NULL, NULL);
+        return;
+    }
+    Lf__CreateTopicReply body = LF__CREATE_TOPIC_REPLY__INIT;
+    body.topic = found->topic;
+    Lf__ClientReply made = LF__CLIENT_REPLY__INIT;
+    made.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
+    made.create_topic = &body;
+    struct lf_buf *packed = lf_buf_new(lf__client_reply__get_packed_size(&made));
+    Lf__ClientReply *copy = NULL;
+    if (packed) {
+        lf__client_reply__pack(&made, packed->data);
+        copy = lf__client_reply__unpack(NULL, packed->size, packed->data);
+        lf_buf_unref(&packed);
+    }
+    lf_call_finish(core, call, copy ? LF_OK : LF_NO_MEMORY, NULL, copy);
+}
+
+static void answered(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__ClientReply **reply) {
+    if (call->stage == LF_CALL_CHECKING) {
+        check_existing(core, call, *reply);
+        return;
+    }
+    if (call->call.type == LF_CALL_TOPIC_DESCRIBE) {
+        lf_describe_gather(core, call, broker, reply);
+        return;
+    }
+    static const Lf__ClientReply__BodyCase bodies[] = {
+        [LF_CALL_TOPIC_CREATE] = LF__CLIENT_REPLY__BODY_CREATE_TOPIC,
+        [LF_CALL_TOPIC_DELETE] = LF__CLIENT_REPLY__BODY_DELETE_TOPIC,
+        [LF_CALL_TOPIC_LIST] = LF__CLIENT_REPLY__BODY_LIST_TOPICS,
+        [LF_CALL_PARTITION_END] = LF__CLIENT_REPLY__BODY_OFFSETS_LOOKUP,
+        [LF_CALL_CLUSTER_STATUS] = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS,
+    };
+    if ((*reply)->body_case != bodies[call->call.type]) {
+        call->maybe = true;
+        lf_call_retry(core, call, LF_MALFORMED, "the broker's answer makes no sense");
+        return;
+    }
+    Lf__ClientReply *taken = *reply;
+    *reply = NULL;
+    lf_call_finish(core, call, LF_OK, NULL, taken);
+}
+
+static void refused(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, enum lf_status status,
+                    const Lf__ClientReply *reply) {
+    bool unknown_topic = status == LF_TOPIC_UNKNOWN || status == LF_TOPIC_DELETED;
+    if (call->stage == LF_CALL_CHECKING && unknown_topic) { /* it was another's, and is gone again */
+        call->stage = LF_CALL_ASKING;
+        lf_call_retry(core, call, LF_NOT_READY, reply->error);
+    } else if (call->call.type == LF_CALL_TOPIC_CREATE && status == LF_TOPIC_EXISTS && call->maybe) {
+        call->stage = LF_CALL_CHECKING;
+        lf_call_retry(core, call, status, reply->error);
+        call->retry_at_ms = core->now_ms;
+    } else if (call->call.type == LF_CALL_TOPIC_DELETE && unknown_topic && call->maybe) {
+        lf_call_finish(core, call, LF_OK, NULL, NULL);
+    } else if (call->call.type == LF_CALL_PARTITION_END && (unknown_topic || status == LF_PARTITION_UNKNOWN)) {
+        struct lf_topic_state *topic = lf_topic_find(core, call->topic);
+        if (topic)
+            lf_metadata_want(core, topic); /* ends the call if it is so */
+        lf_call_retry(core, call, status, reply->error);
+    } else if (unknown_topic && !call->confirmed && core->controller_node && broker->node_id != core->controller_node) {
+        call->confirmed = true; /* this broker may only be behind */
+        call->target = lf_broker_by_node(core, core->controller_node);
+        lf_call_retry(core, call, status, reply->error);
+        call->retry_at_ms = core->now_ms;
+    } else {
+        lf_call_finish(core, call, status, reply->error, NULL);
+    }
+}
+
+void lf_call_on_reply(struct lf_core *core, struct lf_broker *broker, struct lf_call *call, Lf__ClientReply **reply) {
+    if (!reply || !*reply) {
+        call->maybe = call->maybe || call->stage == LF_CALL_ASKING;
+        lf_call_retry(core, call, LF_TIMED_OUT, "a broker went away or did not answer");
+        return;
+    }
+    enum lf_status status = (enum lf_status)(*reply)->status;
+    if (status == LF_OK) {
+        answered(core, call, broker, reply);
+        return;
+    }
+    switch (lf_status_action(status)) {
+    case LF_ACTION_REDIRECT:
+        redirected(core, broker, call, *reply);
+        break;
+    case LF_ACTION_RETRY:
+        lf_call_retry(core, call, status, (*reply)->error);
+        call->target = NULL;
+        break;
+    case LF_ACTION_NONE:
+    case LF_ACTION_UNKNOWN:
+        call->maybe = call->maybe || call->stage == LF_CALL_ASKING;
+        lf_call_retry(core, call, status, (*reply)->error);
+        break;
+    case LF_ACTION_GIVE_UP:
+        refused(core, call, broker, status, *reply);
+        break;
+    }
+}
+
+/* ---- moving ------------------------------------------------------------------------------------------------------ */
+
+static void finish_overdue(struct lf_core *core, struct lf_call *call) {
+    if (call->reply) { /* what was gathered is an answer */
+        Lf__ClientReply *reply = call->reply;
+        call->reply = NULL;
+        lf_call_finish(core, call, LF_OK, NULL, reply);
+        return;
+    }
+    enum lf_status status = LF_TIMED_OUT;
+    bool certain = !(changes(call) && (call->maybe || call->request));
+    if (certain && call->last_status != LF_OK && lf_status_action(call->last_status) != LF_ACTION_UNKNOWN)
+        status = call->last_status;
+    char text[LF_ERROR_TEXT_BYTES];
+    snprintf(text, sizeof text, "no answer in time%s%.200s", call->last_text[0] ? "; last: " : "", call->last_text);
+    lf_call_finish(core, call, status, text, NULL);
+}
+
+/* False: the call is over. */
+static bool in_time(struct lf_core *core, struct lf_call *call) {
+    if (core->now_ms >= call->deadline_ms) {
+        finish_overdue(core, call);
+        return false;
+    }
+    uint64_t next = core->now_ms + LF_CORE_LOOK_INTERVAL;
+    if (core->ready_count == 0) {
+        uint64_t alone = core->linkless_ms > call->started_ms ? core->linkless_ms : call->started_ms;
+        uint64_t end = alone + core->options.connect_timeout_ms;
+        bool maybe = changes(call) && call->maybe;
+        if (core->now_ms >= end) {
+            enum lf_status why = core->connect_error.code ? core->connect_error.code : LF_CONNECT;
+            lf_call_finish(core, call, maybe ? LF_TIMED_OUT : why, core->connect_error.text, NULL);
+            return false;
+        }
+        next = next < end ? next : end;
+    }
+    lf_timer_set(&core->timers, &call->timer, next < call->deadline_ms ? next : call->deadline_ms);
+    return true;
+}
+
+static void call_pump(struct lf_core *core, struct lf_call *call) {
+    if (call->request && lf_broker_failing(core, call->request->broker)) {
+        lf_request_cancel(&call->request);
+        call->maybe = call->maybe || call->stage == LF_CALL_ASKING;
+        lf_call_retry(core, call, LF_TIMED_OUT, "a broker does not answer");
+    }
+    if (!in_time(core, call) || call->request)
+        return;
+    if (core->now_ms < call->retry_at_ms) {
+        if (call->retry_at_ms < call->timer.when_ms)
+            lf_timer_set(&core->timers, &call->timer, call->retry_at_ms);
+        return;
+    }
+    struct lf_broker *broker;
+    if (call->stage == LF_CALL_GATHERING) {
+        bool finished;
+        broker = lf_describe_next(core, call, &finished);
+        if (finished) {
+            finish_overdue(core, call);
+            return;
+        }
+    } else {
+        broker = whom_to_ask(core, call);
+        if (call->last_status == LF_PARTITION_UNKNOWN && !broker) {
+            lf_call_finish(core, call, LF_PARTITION_UNKNOWN, NULL, NULL);
+            return;
+        }
+    }
+    if (broker)
+        ask(core, call, broker);
+}
+
+void lf_calls_pump(struct lf_core *core) {
+    for (struct lf_call *call = core->calls, *next; call; call = next) {
+        next = call->next; /* a pump ends no other call than its own */
+        call_pump(core, call);
+    }
+}
