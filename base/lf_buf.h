@@ -11,9 +11,9 @@
 
 struct lf_buf {
     atomic_uint refs;
-    uint32_t size;  /**< bytes in use, <= capacity */
+    uint32_t size; /**< bytes in use, <= capacity */
     uint32_t capacity;
-    uint8_t *data;  /**< inside this allocation, or foreign memory given to lf_buf_new_foreign */
+    uint8_t *data;                /**< inside this allocation, or foreign memory given to lf_buf_new_foreign */
     void (*release)(void *owner); /**< NULL when data is inside this allocation */
     void *owner;
 };

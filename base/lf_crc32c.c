@@ -1,4 +1,5 @@
-/** CRC-32C: the processor's instruction where there is one, else slice-by-8 tables built at compile time of the first use.
+/** CRC-32C: the processor's instruction where there is one, else slice-by-8 tables built at compile time of the first
+ * use.
  *
  *  The tables are computed by each call site's first use into a constant-initialised, once-only block; the choice of
  *  implementation is made from cpuid each time it is cheap enough (a cached relaxed atomic). */

@@ -26,8 +26,8 @@ void *lf_map_get(const struct lf_map *map, uint64_t id);
 bool lf_map_put(struct lf_map *map, uint64_t id, void *value);
 /** Returns what was there, or NULL. */
 void *lf_map_remove(struct lf_map *map, uint64_t id);
-/** Walk: start with *cursor 0; NULL at the end. No adding or removing while walking. Order is by slot, deterministic for
- *  an equal history. */
+/** Walk: start with *cursor 0; NULL at the end. No adding or removing while walking. Order is by slot, deterministic
+ * for an equal history. */
 void *lf_map_next(const struct lf_map *map, size_t *cursor);
 
 #endif

@@ -1,8 +1,8 @@
 /** Bounded queue of pointers after Vyukov's design: each cell carries the number of the turn it is ready for, so
  *  producers claim a cell by one compare-and-swap and the consumer needs none.
  *
- *  Sleeping: 1. the consumer sets `asleep`; 2. it looks once more; 3. it polls the eventfd. A producer publishes its item
- *  and then looks at `asleep`. Sequentially consistent fences on both sides make one of them see the other. */
+ *  Sleeping: 1. the consumer sets `asleep`; 2. it looks once more; 3. it polls the eventfd. A producer publishes its
+ * item and then looks at `asleep`. Sequentially consistent fences on both sides make one of them see the other. */
 #include "lf_ring.h"
 
 #include <stdatomic.h>

@@ -88,10 +88,12 @@ LF_API const char *lf_status_text(enum lf_status status);
 /** What the caller can do; LF_ACTION_UNKNOWN for a number not in the table (a newer peer's code). */
 LF_API enum lf_action lf_status_action(enum lf_status status);
 
-/** Set `error` (may be NULL) to code and formatted text; returns code, so that `return lf_error_set(...)` reads well. */
+/** Set `error` (may be NULL) to code and formatted text; returns code, so that `return lf_error_set(...)` reads well.
+ */
 LF_API enum lf_status lf_error_set(struct lf_error *error, enum lf_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/** Put formatted context and ": " in front of what `error` (may be NULL) says; returns its code (LF_INTERNAL if NULL). */
+/** Put formatted context and ": " in front of what `error` (may be NULL) says; returns its code (LF_INTERNAL if NULL).
+ */
 LF_API enum lf_status lf_error_context(struct lf_error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -91,8 +91,8 @@ static void choose_ports(struct bench_cluster *cluster) {
         node->peer_port = free_port(&held[3 * i + 1]);
         node->admin_port = free_port(&held[3 * i + 2]);
         snprintf(node->address, sizeof node->address, "127.0.0.1:%d", node->client_port);
-        snprintf(cluster->brokers + strlen(cluster->brokers), sizeof cluster->brokers - strlen(cluster->brokers), "%s%s",
-                 i ? "," : "", node->address);
+        snprintf(cluster->brokers + strlen(cluster->brokers), sizeof cluster->brokers - strlen(cluster->brokers),
+                 "%s%s", i ? "," : "", node->address);
     }
     for (int i = 0; i < 3 * cluster->count; i++)
         close(held[i]);

@@ -1,4 +1,5 @@
-/** Brokers for the programs in bench/: started on free ports of 127.0.0.1, data on the disk, killed and started again. */
+/** Brokers for the programs in bench/: started on free ports of 127.0.0.1, data on the disk, killed and started again.
+ */
 #ifndef BENCH_CLUSTER_H
 #define BENCH_CLUSTER_H
 
@@ -22,8 +23,8 @@ struct bench_cluster {
     char brokers[BENCH_NODES_MAX * 64];
 };
 
-/** Founds a cluster of `count` nodes under `parent` (NULL: beside the build). `config`: extra YAML at top level, or NULL.
- *  Dies in words when it cannot. */
+/** Founds a cluster of `count` nodes under `parent` (NULL: beside the build). `config`: extra YAML at top level, or
+ * NULL. Dies in words when it cannot. */
 void bench_cluster_start(struct bench_cluster *cluster, int count, const char *parent, const char *config);
 /** Stops all and removes the data. */
 void bench_cluster_stop(struct bench_cluster *cluster);

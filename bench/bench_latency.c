@@ -16,7 +16,6 @@ enum { MESSAGE_BYTES = 256 };
 static int64_t *latency_us;
 static atomic_long answered, failed;
 
-
 static void on_delivery(const struct lf_delivery *delivery) {
     int64_t took = bench_now_us() - (int64_t)(intptr_t)delivery->context;
     if (delivery->status != LF_OK && delivery->status != LF_DUPLICATE)
@@ -77,7 +76,8 @@ int main(int argc, char **argv) {
     printf("rate                 %ld messages/s of %d bytes for %ld s, linger %u ms, %ld failed\n", rate, MESSAGE_BYTES,
            seconds, options.linger_ms, atomic_load(&failed));
     printf("acknowledged in      p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, worst %.2f ms\n",
-           (double)bench_percentile(latency_us, count, 0.5) / 1e3, (double)bench_percentile(latency_us, count, 0.99) / 1e3,
+           (double)bench_percentile(latency_us, count, 0.5) / 1e3,
+           (double)bench_percentile(latency_us, count, 0.99) / 1e3,
            (double)bench_percentile(latency_us, count, 0.999) / 1e3, (double)latency_us[count - 1] / 1e3);
     printf("longest loop pause   %.1f ms\n", bench_log_max(&cluster, "loop_pause_ms_max="));
     printf("elections            %llu\n", (unsigned long long)elections);

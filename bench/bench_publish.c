@@ -44,10 +44,8 @@ int main(int argc, char **argv) {
     fclose(random);
     int64_t begin = bench_now_us();
     for (long i = 0; i < messages; i++) {
-        struct lf_message message = {.topic = "bench",
-                                     .partition = 0,
-                                     .value = pool + (size_t)(i * 61) % POOL,
-                                     .value_size = (size_t)bytes};
+        struct lf_message message = {
+            .topic = "bench", .partition = 0, .value = pool + (size_t)(i * 61) % POOL, .value_size = (size_t)bytes};
         struct lf_error error;
         if (lf_publish(client, &message, on_delivery, NULL, 60000, &error) != LF_OK)
             bench_die("publish %ld: %s", i, error.text);

@@ -41,7 +41,8 @@ static void *publish(void *context) {
             bench_wait_us(begin + (int64_t)((double)sent * 1e6 / (double)publisher->rate));
         int32_t partition = (int32_t)(sent % PARTITIONS);
         value[0] = (uint64_t)publisher->published[partition];
-        struct lf_message message = {.topic = "bench", .partition = partition, .value = value, .value_size = sizeof value};
+        struct lf_message message = {
+            .topic = "bench", .partition = partition, .value = value, .value_size = sizeof value};
         if (lf_publish(publisher->client, &message, on_delivery, NULL, 10000, NULL) == LF_OK)
             publisher->published[partition]++;
     }
@@ -68,7 +69,8 @@ static long read_partition(const char *brokers, int32_t partition) {
         if (status == LF_END)
             break;
         if (status != LF_OK)
-            bench_die("partition %d: reading back: %s", partition, status == LF_AGAIN ? "nothing for 10 s" : error.text);
+            bench_die("partition %d: reading back: %s", partition,
+                      status == LF_AGAIN ? "nothing for 10 s" : error.text);
         for (size_t i = 0; i < records.count; i++, count++) {
             uint64_t number;
             memcpy(&number, records.records[i].value, sizeof number);
@@ -123,7 +125,8 @@ int main(int argc, char **argv) {
     printf("kills                %ld of random brokers under %ld messages/s of %d bytes\n", kills, rate, MESSAGE_BYTES);
     printf("serving again        median %.0f ms, worst %.0f ms\n",
            (double)bench_percentile(times, (size_t)kills, 0.5) / 1e3, (double)times[kills - 1] / 1e3);
-    printf("acknowledged         %ld, %ld failed, %ld lost, order and numbers checked\n", all, atomic_load(&failed), lost);
+    printf("acknowledged         %ld, %ld failed, %ld lost, order and numbers checked\n", all, atomic_load(&failed),
+           lost);
     lf_client_close(&client, 1000);
     bench_cluster_stop(&cluster);
     free(times);

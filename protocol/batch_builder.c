@@ -163,8 +163,8 @@ static void put_header(const struct lf_batch_builder *builder, struct lf_buf *ba
 
 /** *batch: the compressed twin, or NULL when it would not be smaller than a batch may be. */
 static enum lf_status compress(const struct lf_batch_builder *builder, struct lf_buf **batch) {
-    struct lf_bytes records = lf_bytes(builder->buf->data + LF_BATCH_HEADER_BYTES,
-                                       builder->buf->size - LF_BATCH_HEADER_BYTES);
+    struct lf_bytes records =
+        lf_bytes(builder->buf->data + LF_BATCH_HEADER_BYTES, builder->buf->size - LF_BATCH_HEADER_BYTES);
     size_t bound = batch_codec_bound(builder->codec, records.size), written = 0;
     struct lf_buf *out = lf_buf_new(LF_BATCH_HEADER_BYTES + bound);
     if (!out)

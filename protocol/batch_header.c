@@ -61,8 +61,7 @@ static enum lf_status judge_counts(const struct lf_batch_header *header, size_t 
     uint16_t codec = header->attributes & 7;
     if (codec != LF_CODEC_NONE && codec != LF_CODEC_LZ4 && codec != LF_CODEC_ZSTD)
         return lf_error_set(error, LF_UNSUPPORTED, "compression codec %u is not taken: use none, lz4 or zstd", codec);
-    if (codec == LF_CODEC_NONE &&
-        (uint64_t)header->record_count * RECORD_BYTES_MIN > size - LF_BATCH_HEADER_BYTES)
+    if (codec == LF_CODEC_NONE && (uint64_t)header->record_count * RECORD_BYTES_MIN > size - LF_BATCH_HEADER_BYTES)
         return lf_error_set(error, LF_MALFORMED, "batch says %d records, more than its bytes can hold",
                             header->record_count);
     return LF_OK;

@@ -16,7 +16,8 @@
 #define AT_RESERVED_END 56
 
 _Static_assert(AT_RESERVED_END + 8 == LF_ENTRY_HEADER_BYTES, "the header is 64 bytes");
-_Static_assert(LF_ENTRY_BATCH_COVERED_BYTES < LF_BATCH_HEADER_BYTES, "what the entry covers is inside the batch header");
+_Static_assert(LF_ENTRY_BATCH_COVERED_BYTES < LF_BATCH_HEADER_BYTES,
+               "what the entry covers is inside the batch header");
 
 static uint32_t checksum(const uint8_t *header, uint64_t group, uint8_t type, struct lf_bytes payload) {
     uint8_t id[8];

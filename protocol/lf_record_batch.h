@@ -50,8 +50,8 @@ struct lf_batch_header {
 
 /** What a broker or a reader is ready to take. Zeroes mean the default (see lf_batch_limits_default). */
 struct lf_batch_limits {
-    size_t batch_bytes_max;        /**< whole batch, as on the wire */
-    int32_t records_max;           /**< per batch */
+    size_t batch_bytes_max; /**< whole batch, as on the wire */
+    int32_t records_max;    /**< per batch */
     size_t key_bytes_max;
     size_t value_bytes_max;
     int32_t headers_max;           /**< per record */
@@ -59,9 +59,9 @@ struct lf_batch_limits {
 };
 struct lf_batch_limits lf_batch_limits_default(void);
 
-/** Judge what is at the door: length, magic, codec, CRC, counts (last_offset_delta + 1 == count, count within limits and
- *  within what the bytes can hold); never decompresses. The view must be exactly one batch.
- *  Returns LF_OK, LF_MALFORMED, LF_CORRUPT, LF_TOO_LARGE, LF_UNSUPPORTED. `error` may be NULL. */
+/** Judge what is at the door: length, magic, codec, CRC, counts (last_offset_delta + 1 == count, count within limits
+ * and within what the bytes can hold); never decompresses. The view must be exactly one batch. Returns LF_OK,
+ * LF_MALFORMED, LF_CORRUPT, LF_TOO_LARGE, LF_UNSUPPORTED. `error` may be NULL. */
 enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limits *limits,
                                struct lf_batch_header *header, struct lf_error *error);
 

@@ -53,8 +53,8 @@ void cluster_on_metadata_loaded(struct node *node, struct group *group) {
 
 static enum lf_status propose(struct node *node, struct group *group, struct lf_buf *command, uint64_t *index) {
     lf_check(command != NULL);
-    enum lf_status status = group_propose(node, group, LF_ENTRY_METADATA, LF_ENTRY_MUST_UNDERSTAND,
-                                          lf_buf_bytes(command), 0, index);
+    enum lf_status status =
+        group_propose(node, group, LF_ENTRY_METADATA, LF_ENTRY_MUST_UNDERSTAND, lf_buf_bytes(command), 0, index);
     lf_buf_unref(&command);
     return status;
 }

@@ -1,5 +1,5 @@
-/** Appends to a lagging peer whose entries are not in memory any more: read first, then sent, in the order the core gave
- *  them. Bounded by the core's window per peer. Dropping one is always allowed: the core asks again. */
+/** Appends to a lagging peer whose entries are not in memory any more: read first, then sent, in the order the core
+ * gave them. Bounded by the core's window per peer. Dropping one is always allowed: the core asks again. */
 #include "node_internal.h"
 
 #include <stdlib.h>

@@ -60,7 +60,8 @@ void node_add_send(struct node *node, uint64_t session, const struct node_frame 
     GROW(effects->sends, effects->send_count, effects->send_capacity);
     struct node_frame *copy = node_alloc(count, sizeof *copy);
     memcpy(copy, frames, count * sizeof *copy);
-    effects->sends[effects->send_count++] = (struct node_client_send){.session = session, .frames = copy, .count = count};
+    effects->sends[effects->send_count++] =
+        (struct node_client_send){.session = session, .frames = copy, .count = count};
 }
 
 void node_add_closed(struct node *node, uint64_t session) {

@@ -8,7 +8,9 @@
 
 #include "raft_log.pb-c.h"
 
-struct group *node_group(const struct node *node, uint64_t id) { return lf_map_get(&node->groups, NODE_MAP_KEY(id)); }
+struct group *node_group(const struct node *node, uint64_t id) {
+    return lf_map_get(&node->groups, NODE_MAP_KEY(id));
+}
 
 uint64_t group_member_node(const struct group *group, uint64_t replica) {
     for (size_t i = 0; i < group->member_count; i++)
@@ -117,8 +119,8 @@ static void start(struct node *node, struct group *group) {
                                .seed = node->seed ^ (group->id * 0x9E3779B97F4A7C15u) ^ group->self,
                                .now_ms = node->now_ms,
                                .configurations = configurations,
-                               .configuration_count = collect_configurations(group, node->metadata, configurations,
-                                                                             CONFIGURATIONS_MAX)};
+                               .configuration_count =
+                                   collect_configurations(group, node->metadata, configurations, CONFIGURATIONS_MAX)};
     struct raft_run *runs = NULL;
     if (loaded) {
         start.term = loaded->term;
@@ -251,10 +253,10 @@ void group_on_load(struct node *node, struct log_store_completion *completion) {
         group->loaded = completion->loaded;
         completion->loaded = NULL;
         group->applied = group->loaded->applied_index;
-        completion->status =
-            group->partition
-                ? partition_load(group->partition, group->applied, group->loaded->rows, group->loaded->row_count, &error)
-                : metadata_load(node->metadata, group->applied, group->loaded->rows, group->loaded->row_count, &error);
+        completion->status = group->partition ? partition_load(group->partition, group->applied, group->loaded->rows,
+                                                               group->loaded->row_count, &error)
+                                              : metadata_load(node->metadata, group->applied, group->loaded->rows,
+                                                              group->loaded->row_count, &error);
     }
     if (completion->status != LF_OK) {
         node_fail(node, completion->status, "group %llu cannot be loaded: %.180s", (unsigned long long)group->id,

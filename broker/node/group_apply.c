@@ -25,9 +25,9 @@ static bool apply_one(struct node *node, struct group *group, uint64_t index) {
     struct partition_applied partition = {0};
     struct metadata_applied metadata = {0};
     struct lf_error error = {0};
-    enum lf_status status =
-        group->partition ? partition_apply(group->partition, &header, payload, write, &partition, &error)
-                         : metadata_apply(node->metadata, &header, payload, write, &metadata, &error);
+    enum lf_status status = group->partition
+                                ? partition_apply(group->partition, &header, payload, write, &partition, &error)
+                                : metadata_apply(node->metadata, &header, payload, write, &metadata, &error);
     if (status == LF_UNSUPPORTED) {
         if (!group->apply_blocked)
             node_tracef(node, "group=%llu entry %llu is newer than this version: upgrade this node",

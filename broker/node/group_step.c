@@ -228,14 +228,13 @@ static enum lf_status check_entries(struct node *node, const struct group *group
     for (uint32_t i = 0; i < raft->append_request.count; i++) {
         struct lf_entry_header header;
         struct lf_bytes payload;
-        enum lf_status status =
-            lf_entry_check(lf_buf_bytes(message->entries[i]), group->id, &header, &payload, error);
+        enum lf_status status = lf_entry_check(lf_buf_bytes(message->entries[i]), group->id, &header, &payload, error);
         if (status != LF_OK)
             return status;
         if (header.index != raft->append_request.prev_index + 1 + i || header.term > raft->term ||
             header.term < last_term)
-            return lf_error_set(error, LF_MALFORMED, "entry %llu^%llu stands at index %llu", (unsigned long long)header.index,
-                                (unsigned long long)header.term,
+            return lf_error_set(error, LF_MALFORMED, "entry %llu^%llu stands at index %llu",
+                                (unsigned long long)header.index, (unsigned long long)header.term,
                                 (unsigned long long)(raft->append_request.prev_index + 1 + i));
         last_term = header.term;
         node->scratch_entries[i] = (struct raft_entry){.term = header.term, .bytes = message->entries[i]->size};
@@ -289,9 +288,9 @@ enum lf_status group_propose(struct node *node, struct group *group, uint8_t typ
     enum lf_status status = raft_step(group->raft, &event, &node->raft_effects);
     if (status == LF_OK) {
         *index = node->raft_effects.proposed_index;
-        if (!push(node, group,
-                  make_entry(node, group, type, flags, payload, batch_records, *index,
-                             node->raft_effects.proposed_term)))
+        if (!push(
+                node, group,
+                make_entry(node, group, type, flags, payload, batch_records, *index, node->raft_effects.proposed_term)))
             return LF_INTERNAL;
     }
     carry_out(node, group, NULL);

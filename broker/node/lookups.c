@@ -101,7 +101,8 @@ void lookups_answer(struct node *node, struct parked *parked) {
     const struct group *group = node_group(node, parked->group);
     switch (parked->lookup) {
     case LOOKUP_OFFSET_END:
-        lookups_reply_position(node, parked->session, parked->request_id, partition_high_watermark(group->partition), -1);
+        lookups_reply_position(node, parked->session, parked->request_id, partition_high_watermark(group->partition),
+                               -1);
         return;
     case LOOKUP_OFFSET_TIME:
     case LOOKUP_SUBSCRIBE:
@@ -129,7 +130,8 @@ void lookups_on_offsets(struct node *node, struct session *session, Lf__ClientRe
     }
     switch (lookup->kind) {
     case LF__LOOKUP_KIND__LOOKUP_LOG_START:
-        lookups_reply_position(node, session->id, request->request_id, partition_log_start_offset(group->partition), -1);
+        lookups_reply_position(node, session->id, request->request_id, partition_log_start_offset(group->partition),
+                               -1);
         return;
     case LF__LOOKUP_KIND__LOOKUP_HIGH_WATERMARK:
         lookups_reply_position(node, session->id, request->request_id, partition_high_watermark(group->partition), -1);

@@ -1,9 +1,10 @@
-/** A whole broker, deterministic: events in, effects out. Owns every group of the node, its sessions and its view of the
- *  peers. No clock, socket, disk, thread or global; the loop (broker/run) and the simulator (tests/sim) drive this code.
+/** A whole broker, deterministic: events in, effects out. Owns every group of the node, its sessions and its view of
+ * the peers. No clock, socket, disk, thread or global; the loop (broker/run) and the simulator (tests/sim) drive this
+ * code.
  *
- *  Order for the owner: feed an event, carry out all effects (any order, but writes, reads and loads in the order given,
- *  and sends to one destination in the order given), feed the next. Late loops feed messages and store completions
- *  before the tick, and say in the tick how long they were away.
+ *  Order for the owner: feed an event, carry out all effects (any order, but writes, reads and loads in the order
+ * given, and sends to one destination in the order given), feed the next. Late loops feed messages and store
+ * completions before the tick, and say in the tick how long they were away.
  */
 #ifndef NODE_H
 #define NODE_H
@@ -27,26 +28,26 @@ struct node_address {
 /** Bounds and times; zeroes mean the default in brackets. One row each in the configuration table. */
 struct node_limits {
     struct raft_limits raft;
-    uint32_t sessions_max;               /**< [1000] client sessions */
-    uint32_t session_timeout_ms;         /**< [30000] silence that ends a session */
+    uint32_t sessions_max;                  /**< [1000] client sessions */
+    uint32_t session_timeout_ms;            /**< [30000] silence that ends a session */
     uint32_t subscriptions_per_session_max; /**< [1000] */
-    uint32_t subscriptions_max;          /**< [10000] over all sessions */
-    uint32_t publish_credit_bytes;       /**< [8 MiB] unanswered publish bytes per session */
-    uint32_t publish_inflight_batches;   /**< [5] per producer and partition: fixed by the producer table */
-    uint32_t batch_bytes_max;            /**< [1152 KiB] hard 4 MiB */
-    uint32_t records_per_batch_max;      /**< [100000] */
-    uint64_t uncommitted_bytes_max;      /**< [256 MiB] over all groups of the node */
-    uint64_t tail_cache_bytes_max;       /**< [128 MiB] over all groups; newest entries kept for sending and reading */
-    uint32_t reads_max;                  /**< [512] store reads under way */
-    uint32_t delivery_bytes_max;         /**< [512 KiB] batches in one delivery message */
-    uint32_t parked_answers_max;         /**< [65536] requests waiting for commit, apply or a read round */
-    uint32_t groups_max;                 /**< [4096] groups on this node */
-    uint32_t topics_max;                 /**< [10000] in the cluster */
-    uint32_t partitions_per_topic_max;   /**< [10000] */
-    uint32_t producers_per_partition_max;/**< [10000] */
-    uint64_t producer_retention_ms;      /**< [1 hour] log time; above the client's largest delivery timeout */
-    uint32_t request_timeout_ms;         /**< [10000] parked metadata and read requests are answered by then */
-    uint32_t handover_timeout_ms;        /**< [5000] at a stop: give leadership away for at most this long */
+    uint32_t subscriptions_max;             /**< [10000] over all sessions */
+    uint32_t publish_credit_bytes;          /**< [8 MiB] unanswered publish bytes per session */
+    uint32_t publish_inflight_batches;      /**< [5] per producer and partition: fixed by the producer table */
+    uint32_t batch_bytes_max;               /**< [1152 KiB] hard 4 MiB */
+    uint32_t records_per_batch_max;         /**< [100000] */
+    uint64_t uncommitted_bytes_max;         /**< [256 MiB] over all groups of the node */
+    uint64_t tail_cache_bytes_max;        /**< [128 MiB] over all groups; newest entries kept for sending and reading */
+    uint32_t reads_max;                   /**< [512] store reads under way */
+    uint32_t delivery_bytes_max;          /**< [512 KiB] batches in one delivery message */
+    uint32_t parked_answers_max;          /**< [65536] requests waiting for commit, apply or a read round */
+    uint32_t groups_max;                  /**< [4096] groups on this node */
+    uint32_t topics_max;                  /**< [10000] in the cluster */
+    uint32_t partitions_per_topic_max;    /**< [10000] */
+    uint32_t producers_per_partition_max; /**< [10000] */
+    uint64_t producer_retention_ms;       /**< [1 hour] log time; above the client's largest delivery timeout */
+    uint32_t request_timeout_ms;          /**< [10000] parked metadata and read requests are answered by then */
+    uint32_t handover_timeout_ms;         /**< [5000] at a stop: give leadership away for at most this long */
 };
 /** Fills zeroes in with defaults. */
 void node_limits_default(struct node_limits *limits);
@@ -88,14 +89,14 @@ struct node_event {
     uint64_t now_ms; /**< monotonic */
     int64_t wall_ms; /**< Unix time */
     union {
-        uint64_t absent_ms;                     /**< TICK: how long the loop did not run, 0 normally */
-        struct peer_envelope *envelope;         /**< borrowed; the node takes references of entries it keeps */
+        uint64_t absent_ms;             /**< TICK: how long the loop did not run, 0 normally */
+        struct peer_envelope *envelope; /**< borrowed; the node takes references of entries it keeps */
         struct {
-            uint64_t session; /**< given by the transport, never reused, not 0 */
+            uint64_t session;          /**< given by the transport, never reused, not 0 */
             struct node_frame *frames; /**< borrowed */
             size_t count;
         } client;
-        uint64_t session; /**< CLIENT_GONE */
+        uint64_t session;                        /**< CLIENT_GONE */
         struct log_store_completion *completion; /**< borrowed; the node may take entries by setting them NULL */
     };
 };
@@ -113,7 +114,7 @@ struct node_effects {
     size_t read_count, read_capacity;
     struct node_load {
         uint64_t group, request;
-    } *loads;
+    } * loads;
     size_t load_count, load_capacity;
     struct peer_envelope **envelopes; /**< to envelope->to_node on envelope->lane; dropping one is allowed */
     size_t envelope_count, envelope_capacity;

@@ -57,7 +57,8 @@ void tail_evict(struct tail *tail, uint64_t keep_from, uint64_t bytes_max);
 /** Index of the first kept batch that holds `offset`, when the tail surely has it; 0: ask the store. */
 uint64_t tail_find_offset(const struct tail *tail, uint64_t last_index, int64_t offset);
 
-/* ---- parked answers ------------------------------------------------------------------------------------------------ */
+/* ---- parked answers ------------------------------------------------------------------------------------------------
+ */
 
 /** A client request that waits. One struct for all kinds: few fields, one life cycle (parked.c). */
 enum parked_kind {
@@ -84,7 +85,7 @@ struct parked {
     uint32_t bytes; /**< publish: credit to give back */
     int64_t producer_id;
     struct partition_verdict verdict; /**< REFUSAL */
-    int command; /**< COMMAND: the request's body case */
+    int command;                      /**< COMMAND: the request's body case */
     enum lookup_kind lookup;
     uint64_t read_id; /**< raft read under way; 0: none */
     bool read_done;   /**< index is the read index */
@@ -95,7 +96,8 @@ struct parked_list {
     struct parked *head, *tail;
 };
 
-/* ---- groups -------------------------------------------------------------------------------------------------------- */
+/* ---- groups --------------------------------------------------------------------------------------------------------
+ */
 
 struct group_member {
     uint64_t replica, node;
@@ -143,7 +145,8 @@ struct group {
     uint64_t uncommitted_bytes; /**< its share in node->uncommitted_bytes */
 };
 
-/* ---- sessions and subscriptions ------------------------------------------------------------------------------------ */
+/* ---- sessions and subscriptions ------------------------------------------------------------------------------------
+ */
 
 struct subscription {
     struct subscription *next_in_group, *previous_in_group;
@@ -165,7 +168,8 @@ struct session {
     uint32_t subscription_count;
 };
 
-/* ---- peers --------------------------------------------------------------------------------------------------------- */
+/* ---- peers ---------------------------------------------------------------------------------------------------------
+ */
 
 struct peer {
     struct node_address address;
@@ -200,7 +204,7 @@ struct node {
     struct peer peers[NODE_NODES_MAX];
     size_t peer_count;
     struct metadata *metadata;
-    bool metadata_ready; /**< group 0 is loaded */
+    bool metadata_ready;         /**< group 0 is loaded */
     struct lf_map groups;        /**< NODE_MAP_KEY(id) -> struct group */
     struct lf_map stored_groups; /**< ids found in the store and not claimed yet -> (void *)1 */
     struct lf_map sessions;
@@ -221,9 +225,9 @@ struct node {
     int64_t wall_ms;
     uint64_t deadline_ms; /**< no later than any group's */
     struct raft_effects raft_effects;
-    struct raft_entry *scratch_entries;          /**< PEER_ENVELOPE_ENTRIES_MAX */
+    struct raft_entry *scratch_entries;                /**< PEER_ENVELOPE_ENTRIES_MAX */
     struct raft_configuration *scratch_configurations; /**< few per message */
-    struct node_effects *effects; /**< of the step under way */
+    struct node_effects *effects;                      /**< of the step under way */
     struct node_counts counts;
     void (*trace)(void *context, const char *line);
     void *trace_context;
@@ -238,8 +242,7 @@ void node_add_envelope(struct node *node, struct peer_envelope *envelope);
 /** Takes frames' references and copies the array. */
 void node_add_send(struct node *node, uint64_t session, const struct node_frame *frames, size_t count);
 void node_add_closed(struct node *node, uint64_t session);
-void node_fail(struct node *node, enum lf_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+void node_fail(struct node *node, enum lf_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void node_tracef(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void node_wake_by(struct node *node, uint64_t deadline_ms);
 void *node_alloc(size_t count, size_t size); /**< zeroed; stops without memory */

@@ -74,8 +74,9 @@ static bool believe(struct node *node, struct peer *peer, const struct peer_enve
     }
     if (!pinned_store(node, envelope)) {
         if (node->counts.peer_dropped_store++ == 0)
-            node_tracef(node, "peer=%llu speaks from another store than the pinned one: nothing it says counts; give it "
-                              "its old data directory back",
+            node_tracef(node,
+                        "peer=%llu speaks from another store than the pinned one: nothing it says counts; give it "
+                        "its old data directory back",
                         (unsigned long long)peer->address.node_id);
         return false;
     }

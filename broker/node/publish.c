@@ -89,8 +89,7 @@ static void append(struct node *node, struct session *session, const Lf__ClientR
         return;
     }
     uint64_t index = 0;
-    enum lf_status status =
-        group_propose(node, group, type, LF_ENTRY_MUST_UNDERSTAND, payload, records, &index);
+    enum lf_status status = group_propose(node, group, type, LF_ENTRY_MUST_UNDERSTAND, payload, records, &index);
     if (status != LF_OK) {
         parked_free(node, parked);
         if (status == LF_NOT_LEADER) {
@@ -126,8 +125,8 @@ void publish_on_request(struct node *node, struct session *session, const Lf__Cl
     struct lf_error error = {0};
     enum lf_status status = lf_batch_verify(bytes, &limits, &header, &error);
     if (status == LF_OK && (header.attributes & 0x38) != 0)
-        status = lf_error_set(&error, LF_UNSUPPORTED,
-                              "transactional and control batches and log-append time are not taken");
+        status =
+            lf_error_set(&error, LF_UNSUPPORTED, "transactional and control batches and log-append time are not taken");
     if (status != LF_OK) {
         refuse(node, session, request, batch->size, status, error.text);
         return;

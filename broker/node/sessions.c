@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
-struct session *node_session(const struct node *node, uint64_t id) { return lf_map_get(&node->sessions, id); }
+struct session *node_session(const struct node *node, uint64_t id) {
+    return lf_map_get(&node->sessions, id);
+}
 
 void session_close(struct node *node, struct session *session) {
     while (session->subscriptions)

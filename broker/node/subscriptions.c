@@ -1,5 +1,5 @@
-/** Subscriptions: committed batches pushed to consumers, within the credit they gave, from the tail in memory or, behind
- *  it, from the store. Any replica serves them. */
+/** Subscriptions: committed batches pushed to consumers, within the credit they gave, from the tail in memory or,
+ * behind it, from the store. Any replica serves them. */
 #include "node_internal.h"
 
 #include <stdlib.h>
@@ -120,8 +120,8 @@ static void read_store(struct node *node, struct subscription *subscription, con
     if (node->reads.count >= node->limits.reads_max)
         return; /* the next apply, credit or tick pumps again */
     struct pending_read *pending = node_alloc(1, sizeof *pending);
-    *pending = (struct pending_read){
-        .kind = READ_SUBSCRIPTION, .group = group->id, .subscription_key = subscription->key};
+    *pending =
+        (struct pending_read){.kind = READ_SUBSCRIPTION, .group = group->id, .subscription_key = subscription->key};
     struct log_store_read read = {.group = group->id,
                                   .request = ++node->next_request,
                                   .from = LOG_STORE_READ_OFFSET,

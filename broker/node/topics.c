@@ -1,5 +1,5 @@
-/** Topics and the cluster: commands go to the log of group 0, views come from its applied state here. What is *not* found
- *  here is looked up again after a read round, since this node may simply be behind. */
+/** Topics and the cluster: commands go to the log of group 0, views come from its applied state here. What is *not*
+ * found here is looked up again after a read round, since this node may simply be behind. */
 #include "node_internal.h"
 
 #include <stdlib.h>
@@ -138,7 +138,7 @@ void topics_answer_command(struct node *node, const struct parked *parked, const
 struct arena {
     struct arena_block {
         struct arena_block *next;
-    } *blocks;
+    } * blocks;
 };
 
 static void *take(struct arena *arena, size_t count, size_t size) {
@@ -324,7 +324,7 @@ void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRe
         reply_error(node, session->id, request->request_id, LF_NOT_READY, "this broker is still starting");
         return;
     }
-    enum lookup_kind kind = metadata ? LOOKUP_METADATA
+    enum lookup_kind kind = metadata                                                     ? LOOKUP_METADATA
                             : request->body_case == LF__CLIENT_REQUEST__BODY_LIST_TOPICS ? LOOKUP_LIST
                                                                                          : LOOKUP_DESCRIBE;
     lookups_start(node, session, group, kind, where);
@@ -396,7 +396,8 @@ void topics_on_status(struct node *node, struct session *session, const Lf__Clie
     size_t cursor = 0;
     const struct group *group;
     while ((group = lf_map_next(&node->groups, &cursor)))
-        body.partitions_without_leader += group->partition && (group->state != GROUP_RUNNING || !group_leader_node(group));
+        body.partitions_without_leader +=
+            group->partition && (group->state != GROUP_RUNNING || !group_leader_node(group));
     Lf__ClientReply reply;
     reply_init(node, &reply, request->request_id);
     reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;

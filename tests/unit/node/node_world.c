@@ -1,0 +1,280 @@
+#include "node_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lf_check.h"
+#include "peer_codec.h"
+
+static void trace(void *context, const char *line) {
+    const struct world *world = context;
+    if (world->verbose)
+        fprintf(stderr, "%6llu %s\n", (unsigned long long)world->now_ms, line);
+}
+
+static void addresses(const struct world *world, struct node_address *out) {
+    for (size_t i = 0; i < world->count; i++) {
+        out[i] = (struct node_address){.node_id = i + 1, .client_port = 7700, .peer_port = 7701};
+        snprintf(out[i].host, sizeof out[i].host, "node%zu", i + 1);
+    }
+}
+
+void world_start(struct world *world, size_t at) {
+    struct node_address nodes[WORLD_NODES_MAX];
+    struct log_store_identity identity = {.node_id = at + 1};
+    addresses(world, nodes);
+    identity.store_uuid[0] = (uint8_t)(at + 1);
+    node_founding_hash("unit", nodes, world->count, identity.founding_hash);
+    struct lf_error error = {0};
+    lf_checkf(mem_store_open(world->disks[at], &identity, world->now_ms, &world->stores[at], &error) == LF_OK, "%s",
+              error.text);
+    struct node_options options = {.node_id = at + 1,
+                                   .cluster_name = "unit",
+                                   .nodes = nodes,
+                                   .node_count = world->count,
+                                   .identity = world->stores[at]->identity,
+                                   .groups = world->stores[at]->groups,
+                                   .group_count = world->stores[at]->group_count,
+                                   .incarnation = ++world->incarnation,
+                                   .seed = world->incarnation * 7919 + at,
+                                   .new_cluster_id = {0xc1, (uint8_t)at},
+                                   .now_ms = world->now_ms,
+                                   .wall_ms = 1700000000000 + (int64_t)world->now_ms};
+    lf_checkf(node_new(&options, &world->nodes[at], &error) == LF_OK, "%s", error.text);
+    node_set_trace(world->nodes[at], trace, world);
+    world->fatal[at] = LF_OK;
+    world->effects[at].deadline_ms = 0;
+}
+
+void world_crash(struct world *world, size_t at, enum mem_disk_crash how) {
+    node_destroy(&world->nodes[at]);
+    if (world->stores[at])
+        mem_store_crash(&world->stores[at], how);
+    node_effects_clear(&world->effects[at]);
+}
+
+void world_init(struct world *world, size_t count) {
+    *world = (struct world){.count = count, .now_ms = 1000};
+    for (size_t i = 0; i < count; i++) {
+        world->disks[i] = mem_disk_new(i + 1);
+        world_start(world, i);
+    }
+}
+
+static void reply_free(struct world_reply *reply) {
+    if (reply->reply)
+        lf__client_reply__free_unpacked(reply->reply, NULL);
+    for (size_t i = 0; i < reply->frame_count; i++)
+        lf_buf_unref(&reply->frames[i]);
+}
+
+void world_deinit(struct world *world) {
+    for (size_t i = 0; i < world->count; i++) {
+        if (world->nodes[i])
+            world_crash(world, i, MEM_DISK_KILL);
+        node_effects_deinit(&world->effects[i]);
+        mem_disk_destroy(&world->disks[i]);
+    }
+    for (size_t i = 0; i < world->reply_count; i++)
+        reply_free(&world->replies[i]);
+    free(world->replies);
+}
+
+static void feed(struct world *world, size_t at, struct node_event *event);
+
+static void deliver(struct world *world, size_t from, struct peer_envelope *envelope) {
+    size_t to = (size_t)envelope->to_node - 1;
+    if (world->cut[from] || world->cut[to] || !world->nodes[to])
+        return;
+    struct peer_frames frames = {0};
+    lf_check(peer_codec_encode(envelope, &frames) == LF_OK);
+    struct peer_envelope *copy = NULL;
+    struct lf_error error = {0};
+    lf_checkf(peer_codec_decode(frames.frames, frames.count, &copy, &error) == LF_OK, "%s", error.text);
+    peer_frames_deinit(&frames);
+    struct node_event event = {.type = NODE_EVENT_PEER, .envelope = copy};
+    feed(world, to, &event);
+    peer_envelope_destroy(&copy);
+}
+
+static void keep_reply(struct world *world, const struct node_client_send *send) {
+    if (world->reply_count == world->reply_capacity) {
+        world->reply_capacity = world->reply_capacity ? world->reply_capacity * 2 : 64;
+        world->replies = realloc(world->replies, world->reply_capacity * sizeof *world->replies);
+        lf_check(world->replies != NULL);
+    }
+    struct world_reply *reply = &world->replies[world->reply_count++];
+    *reply = (struct world_reply){.session = send->session};
+    const struct node_frame *header = &send->frames[0];
+    reply->reply = lf__client_reply__unpack(NULL, header->size, header->buf->data + header->offset);
+    lf_check(reply->reply != NULL);
+    for (size_t i = 1; i < send->count && reply->frame_count < 64; i++)
+        reply->frames[reply->frame_count++] =
+            lf_buf_copy(lf_bytes(send->frames[i].buf->data + send->frames[i].offset, send->frames[i].size));
+}
+
+static void carry_out(struct world *world, size_t at) {
+    struct node_effects effects = world->effects[at];
+    world->effects[at] = (struct node_effects){.deadline_ms = effects.deadline_ms, .stopped = effects.stopped};
+    world->fatal[at] = effects.fatal;
+    for (size_t i = 0; i < effects.write_count; i++)
+        lf_check(log_store_submit(world->stores[at], &effects.writes[i]) == LF_OK);
+    for (size_t i = 0; i < effects.read_count; i++)
+        lf_check(log_store_read(world->stores[at], &effects.reads[i]) == LF_OK);
+    for (size_t i = 0; i < effects.load_count; i++)
+        lf_check(log_store_load(world->stores[at], effects.loads[i].group, effects.loads[i].request) == LF_OK);
+    for (size_t i = 0; i < effects.send_count; i++)
+        keep_reply(world, &effects.sends[i]);
+    for (size_t i = 0; i < effects.envelope_count; i++)
+        deliver(world, at, effects.envelopes[i]);
+    node_effects_deinit(&effects);
+}
+
+static void feed(struct world *world, size_t at, struct node_event *event) {
+    event->now_ms = world->now_ms;
+    event->wall_ms = 1700000000000 + (int64_t)world->now_ms;
+    node_step(world->nodes[at], event, &world->effects[at]);
+    node_check_invariants(world->nodes[at]);
+    carry_out(world, at);
+}
+
+static void run_node(struct world *world, size_t at) {
+    mem_store_advance(world->stores[at], world->now_ms);
+    struct log_store_completion *completion;
+    while ((completion = log_store_poll(world->stores[at]))) {
+        struct node_event event = {.type = NODE_EVENT_STORE, .completion = completion};
+        feed(world, at, &event);
+        log_store_completion_destroy(&completion);
+    }
+    if (world->effects[at].deadline_ms <= world->now_ms) {
+        struct node_event event = {.type = NODE_EVENT_TICK};
+        feed(world, at, &event);
+    }
+}
+
+void world_run(struct world *world, uint64_t ms) {
+    for (uint64_t end = world->now_ms + ms; world->now_ms < end;) {
+        world->now_ms++;
+        for (size_t i = 0; i < world->count; i++)
+            if (world->nodes[i])
+                run_node(world, i);
+    }
+}
+
+bool world_until(struct world *world, bool (*condition)(struct world *, void *), void *context, uint64_t ms) {
+    for (uint64_t end = world->now_ms + ms; world->now_ms < end; world_run(world, 1))
+        if (condition(world, context))
+            return true;
+    return condition(world, context);
+}
+
+int world_leader(const struct world *world, uint64_t group) {
+    for (size_t i = 0; i < world->count; i++) {
+        const struct raft *raft = world->nodes[i] && !world->cut[i] ? node_group_raft(world->nodes[i], group) : NULL;
+        if (raft && raft_leads_fully(raft))
+            return (int)i;
+    }
+    return -1;
+}
+
+int world_wait_leader(struct world *world, uint64_t group, uint64_t ms) {
+    for (uint64_t end = world->now_ms + ms; world->now_ms < end && world_leader(world, group) < 0;)
+        world_run(world, 1);
+    return world_leader(world, group);
+}
+
+void world_request(struct world *world, size_t node, uint64_t session, const Lf__ClientRequest *request,
+                   struct lf_buf *batch) {
+    struct lf_buf *header = lf_buf_new(lf__client_request__get_packed_size(request));
+    lf__client_request__pack(request, header->data);
+    struct node_frame frames[2] = {{.buf = header, .size = header->size}};
+    if (batch)
+        frames[1] = (struct node_frame){.buf = batch, .size = batch->size};
+    struct node_event event = {.type = NODE_EVENT_CLIENT};
+    event.client.session = session;
+    event.client.frames = frames;
+    event.client.count = batch ? 2 : 1;
+    feed(world, node, &event);
+    lf_buf_unref(&header);
+}
+
+void world_hello(struct world *world, size_t node, uint64_t session) {
+    Lf__Hello hello = LF__HELLO__INIT;
+    hello.version_min = hello.version_max = 1;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.protocol_version = 1;
+    request.request_id = 1;
+    request.body_case = LF__CLIENT_REQUEST__BODY_HELLO;
+    request.hello = &hello;
+    world_request(world, node, session, &request, NULL);
+    const struct world_reply *reply = world_answer(world, session, 1, 0);
+    lf_check(reply && reply->reply->status == LF_OK);
+}
+
+static const struct world_reply *find(const struct world *world, uint64_t session, uint64_t request_id) {
+    for (size_t i = 0; i < world->reply_count; i++)
+        if (world->replies[i].session == session && world->replies[i].reply->request_id == request_id)
+            return &world->replies[i];
+    return NULL;
+}
+
+const struct world_reply *world_answer(struct world *world, uint64_t session, uint64_t request_id, uint64_t ms) {
+    for (uint64_t end = world->now_ms + ms; world->now_ms < end && !find(world, session, request_id);)
+        world_run(world, 1);
+    return find(world, session, request_id);
+}
+
+uint64_t world_topic(struct world *world, const char *name, uint32_t partitions, uint32_t replicas) {
+    static uint64_t session = 1u << 20;
+    for (int attempt = 0; attempt < 50; attempt++) {
+        int controller = world_wait_leader(world, 0, 5000);
+        lf_check(controller >= 0);
+        world_hello(world, (size_t)controller, ++session);
+        Lf__CreateTopic create = LF__CREATE_TOPIC__INIT;
+        create.name = (char *)(uintptr_t)name;
+        create.partitions = partitions;
+        create.replicas = replicas;
+        Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+        request.protocol_version = 1;
+        request.request_id = 2;
+        request.body_case = LF__CLIENT_REQUEST__BODY_CREATE_TOPIC;
+        request.create_topic = &create;
+        world_request(world, (size_t)controller, session, &request, NULL);
+        const struct world_reply *reply = world_answer(world, session, 2, 2000);
+        if (reply && reply->reply->status == LF_OK) {
+            uint64_t group = node_find_group(world->nodes[controller], name, 0);
+            lf_check(group != 0);
+            return group;
+        }
+        world_run(world, 50);
+    }
+    lf_checkf(false, "topic %s could not be created", name);
+    return 0;
+}
+
+struct lf_buf *world_batch(int32_t records, int64_t producer_id, int16_t epoch, int32_t sequence) {
+    struct lf_batch_builder *builder = lf_batch_builder_new(LF_CODEC_NONE, NULL);
+    for (int32_t i = 0; i < records; i++) {
+        struct lf_record record = {.timestamp_ms = 1700000000000 + i, .value = lf_bytes("x", 1)};
+        lf_check(lf_batch_builder_add(builder, &record) == LF_OK);
+    }
+    lf_batch_builder_set_producer(builder, producer_id, epoch, sequence);
+    struct lf_buf *batch;
+    lf_check(lf_batch_builder_finish(builder, &batch) == LF_OK);
+    lf_batch_builder_destroy(&builder);
+    return batch;
+}
+
+void world_publish(struct world *world, size_t node, uint64_t session, uint64_t request_id, const char *topic,
+                   struct lf_buf *batch) {
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = (char *)(uintptr_t)topic;
+    Lf__Publish publish = LF__PUBLISH__INIT;
+    publish.topic = &ref;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.protocol_version = 1;
+    request.request_id = request_id;
+    request.body_case = LF__CLIENT_REQUEST__BODY_PUBLISH;
+    request.publish = &publish;
+    world_request(world, node, session, &request, batch);
+}

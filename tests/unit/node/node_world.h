@@ -1,0 +1,64 @@
+/** A few whole nodes over stores in memory, with a perfect network between them, in virtual time: for unit tests. The
+ *  simulator in tests/sim has the imperfect one. */
+#ifndef NODE_WORLD_H
+#define NODE_WORLD_H
+
+#include "client.pb-c.h"
+#include "lf_record_batch.h"
+#include "mem_store.h"
+#include "node.h"
+
+#define WORLD_NODES_MAX 5
+
+/** A client's message as it left a node: the decoded header and its frames. */
+struct world_reply {
+    uint64_t session;
+    Lf__ClientReply *reply;
+    struct lf_buf *frames[64];
+    size_t frame_count;
+};
+
+struct world {
+    size_t count;
+    uint64_t now_ms;
+    bool cut[WORLD_NODES_MAX]; /**< no message from or to it */
+    struct node *nodes[WORLD_NODES_MAX];
+    struct mem_disk *disks[WORLD_NODES_MAX];
+    struct log_store *stores[WORLD_NODES_MAX];
+    struct node_effects effects[WORLD_NODES_MAX];
+    uint64_t incarnation;
+    struct world_reply *replies;
+    size_t reply_count, reply_capacity;
+    enum lf_status fatal[WORLD_NODES_MAX];
+    bool verbose;
+};
+
+void world_init(struct world *world, size_t count);
+void world_deinit(struct world *world);
+/** Nodes are numbered from 0; their ids from 1. */
+void world_start(struct world *world, size_t node);
+void world_crash(struct world *world, size_t node, enum mem_disk_crash how);
+/** Virtual time passes. */
+void world_run(struct world *world, uint64_t ms);
+/** Runs until condition(world, context) or `ms` are over; says which. */
+bool world_until(struct world *world, bool (*condition)(struct world *, void *), void *context, uint64_t ms);
+/** Index of the node that leads the group fully; -1: none. */
+int world_leader(const struct world *world, uint64_t group);
+/** Runs until there is one; -1 after `ms`. */
+int world_wait_leader(struct world *world, uint64_t group, uint64_t ms);
+
+/** Send a request (packs it; batch may be NULL) from a session to a node. */
+void world_request(struct world *world, size_t node, uint64_t session, const Lf__ClientRequest *request,
+                   struct lf_buf *batch);
+void world_hello(struct world *world, size_t node, uint64_t session);
+/** The answer to request_id on that session, waiting up to `ms`; NULL: none. Owned by the world. */
+const struct world_reply *world_answer(struct world *world, uint64_t session, uint64_t request_id, uint64_t ms);
+/** Creates a topic by way of the controller; returns the group of its partition 0. Fails the test otherwise. */
+uint64_t world_topic(struct world *world, const char *name, uint32_t partitions, uint32_t replicas);
+/** A batch of `records` one-byte records. */
+struct lf_buf *world_batch(int32_t records, int64_t producer_id, int16_t epoch, int32_t sequence);
+/** Publish to partition 0; request ids must be unique in a session. */
+void world_publish(struct world *world, size_t node, uint64_t session, uint64_t request_id, const char *topic,
+                   struct lf_buf *batch);
+
+#endif
