@@ -28,23 +28,29 @@ static struct partition_verdict verdict(enum lf_status status, uint64_t rests_on
         .status = status, .base_offset = -1, .leader_epoch = -1, .rests_on_index = rests_on_index};
 }
 
-/** Is there room for one more producer at this log time? */
+/** Is there room for one more producer at this log time? There may be more than fit: the log is not held against them.
+ */
 static bool has_room(const struct partition_state *state, uint64_t log_time_ms, const struct partition_rules *rules) {
-    if (state->producers.count < rules->producers_max)
-        return true;
-    const struct producer *oldest = producer_table_next(&state->producers, NULL);
-    return oldest && partition_expired(oldest, log_time_ms, rules->retention_ms);
+    uint32_t count = state->producers.count;
+    const struct producer *oldest = NULL;
+    while (count >= rules->producers_max) {
+        oldest = producer_table_next(&state->producers, oldest);
+        if (!oldest || !partition_expired(oldest, log_time_ms, rules->retention_ms))
+            return false;
+        count--;
+    }
+    return true;
 }
 
 static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/** That a producer is unknown rests on the last expiry; that there is no room, on the last arrival too. */
+/** That a producer is unknown rests on the last expiry; that there is no room, also on the last use of any other. */
 static struct partition_verdict judge_unknown(const struct partition_state *state, bool at_beginning,
                                               uint64_t log_time_ms, const struct partition_rules *rules) {
     if (!at_beginning)
         return verdict(LF_PRODUCER_FORGOTTEN, state->expired_index);
     if (!has_room(state, log_time_ms, rules))
-        return verdict(LF_OVERLOADED, later(state->created_index, state->expired_index));
+        return verdict(LF_OVERLOADED, later(state->used_index, state->expired_index));
     return verdict(LF_OK, 0);
 }
 
@@ -138,7 +144,6 @@ static struct producer *row_of(struct partition_state *state, const struct parti
     producer = producer_table_insert(&state->producers, entry->producer_id);
     producer->epoch = entry->producer_epoch;
     producer->epoch_index = state->index;
-    state->created_index = state->index;
     return producer;
 }
 
@@ -179,6 +184,8 @@ const struct producer *partition_state_advance(struct partition_state *state, co
     } else if (entry->type == LF_ENTRY_PRODUCER) {
         changed = raise(state, entry, &done);
     }
+    if (changed)
+        state->used_index = state->index;
     lf_check(entry->end_offset >= state->end_offset);
     lf_check(entry->log_time_ms >= state->log_time_ms);
     state->end_offset = entry->end_offset;

@@ -9,7 +9,7 @@ struct partition_state {
     uint64_t index; /**< the last entry it holds */
     uint64_t log_time_ms;
     int64_t end_offset;
-    uint64_t created_index; /**< the last entry that added a producer; not stored, like the next */
+    uint64_t used_index;    /**< the last entry that changed a producer; not stored, like the next */
     uint64_t expired_index; /**< the last entry at which a producer expired */
 };
 
