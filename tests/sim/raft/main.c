@@ -1,4 +1,4 @@
-/** raft_sim --nodes N --seeds N | --seed N [--trace] [--first N]
+/** raft_sim --nodes N (--seeds N [--first N] | --seed N [--trace]) [--outcomes-only]
  *
  *  Runs worlds of consensus cores and says what happened in them. Exit: 0 clean, 1 a check failed (the seed is
  * printed), 2 usage.
@@ -31,7 +31,8 @@ static void on_abort(int number) {
 }
 
 static void usage(void) {
-    fprintf(stderr, "usage: raft_sim --nodes 1..7 (--seeds COUNT [--first SEED] | --seed SEED [--trace])\n");
+    fprintf(stderr,
+            "usage: raft_sim --nodes 1..7 (--seeds COUNT [--first SEED] | --seed SEED [--trace]) [--outcomes-only]\n");
     exit(2);
 }
 
@@ -85,6 +86,8 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--trace") == 0)
             current.trace = true;
+        else if (strcmp(argv[i], "--outcomes-only") == 0)
+            current.outcomes_only = true;
         else if (strcmp(argv[i], "--nodes") == 0)
             current.nodes = (uint32_t)number(argv[++i]);
         else if (strcmp(argv[i], "--seeds") == 0)

@@ -201,6 +201,7 @@ struct sim_options {
     uint32_t nodes;
     uint64_t seed;
     bool trace;
+    bool outcomes_only; /**< leave out the core's invariants and what a message promises: are histories bad enough? */
 };
 
 /** How bad this world is; drawn from the seed, so that some are calm and some are not. */
