@@ -321,7 +321,7 @@ static void expired_producer_makes_room(void **state) {
         append(f, id, 0, 0, 1);
     f->now += RETENTION;
     append(f, 1, 0, 1, 1); /* exactly at the edge: nobody left */
-    assert_verdict(judge(f, 4, 0, 0, 1), LF_OVERLOADED, 3);
+    assert_verdict(judge(f, 4, 0, 0, 1), LF_OVERLOADED, 4);
     f->now++;
     append(f, 4, 0, 0, 1); /* 2 and 3 leave */
     assert_verdict(judge(f, 2, 0, 1, 1), LF_PRODUCER_FORGOTTEN, 5);
