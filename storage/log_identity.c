@@ -49,7 +49,9 @@ enum lf_status log_identity_check(const struct log_store_identity *stored, const
 
 enum lf_status log_identity_pin(struct log_store_identity *identity, const uint8_t cluster_id[LOG_STORE_ID_BYTES],
                                 struct lf_error *error) {
-    if (!is_zero(identity->cluster_id) && memcmp(identity->cluster_id, cluster_id, LOG_STORE_ID_BYTES) != 0)
+    if (memcmp(identity->cluster_id, cluster_id, LOG_STORE_ID_BYTES) == 0)
+        return LF_OK; /* not written again: another thread may be reading it */
+    if (!is_zero(identity->cluster_id))
         return lf_error_set(error, LF_WRONG_STORE, "another cluster id is pinned in this store");
     memcpy(identity->cluster_id, cluster_id, LOG_STORE_ID_BYTES);
     return LF_OK;

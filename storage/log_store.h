@@ -86,6 +86,7 @@ struct log_store_write {
     size_t bytes; /**< all of it; kept by the helpers below */
     /* internal to the stores: */
     struct log_store_write *next;
+    struct log_store_completion *completion;
     uint32_t entry_capacity, row_capacity, hint_capacity;
 };
 

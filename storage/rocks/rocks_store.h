@@ -6,19 +6,19 @@
 
 /** Zeroes mean the default in brackets. */
 struct rocks_store_options {
-    const char *directory;         /**< borrowed for the call */
-    bool create;                   /**< create if empty or absent; else an empty directory is LF_NOT_FOUND */
-    uint32_t memtable_bytes;       /**< [8 MiB] times a factor that differs by a quarter between nodes */
-    uint32_t wal_bytes_max;        /**< [96 MiB] total */
-    uint32_t commit_bytes_max;     /**< [1 MiB] */
-    uint32_t submit_bytes_max;     /**< [64 MiB] */
-    uint32_t reads_max;            /**< [1024] under way */
-    uint32_t reader_threads;       /**< [2] */
-    uint32_t open_files_max;       /**< [512] */
+    const char *directory;     /**< borrowed for the call */
+    bool create;               /**< create if empty or absent; else an empty directory is LF_NOT_FOUND */
+    uint32_t memtable_bytes;   /**< [8 MiB] times a factor that differs by a quarter between nodes */
+    uint32_t wal_bytes_max;    /**< [96 MiB] total */
+    uint32_t commit_bytes_max; /**< [1 MiB] */
+    uint32_t submit_bytes_max; /**< [64 MiB] */
+    uint32_t reads_max;        /**< [1024] under way */
+    uint32_t reader_threads;   /**< [2] */
+    uint32_t open_files_max;   /**< [512] */
 };
 
-/** Opens or creates. `identity`: node_id must match; cluster_id must match when both are not zero; store_uuid is made by
- *  the caller for a new store and ignored for an old one. Cuts the newest WAL's torn end first, keeping a copy, then
+/** Opens or creates. `identity`: node_id must match; cluster_id must match when both are not zero; store_uuid is made
+ * by the caller for a new store and ignored for an old one. Cuts the newest WAL's torn end first, keeping a copy, then
  *  checks hard state and contiguous ends of every group. Errors: LF_NOT_FOUND (empty and not create), LF_WRONG_STORE,
  *  LF_DAMAGED (file named), LF_IO, LF_EXISTS (another process holds it). */
 enum lf_status rocks_store_open(const struct rocks_store_options *options, const struct log_store_identity *identity,

@@ -1,0 +1,194 @@
+#include "preflight.h"
+#include "manifest_scan.h"
+#include "preflight_file.h"
+#include "store_directory.h"
+#include "wal_scan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is to be cut, decided before anything is. */
+struct cut {
+    char name[64];
+    size_t bytes;
+};
+
+struct run {
+    const char *directory;
+    struct store_files files;
+    struct manifest_scan manifest;
+    char manifest_name[64];
+    struct wal_stream stream;
+    struct cut *cuts;
+    size_t cut_count;
+    char torn_name[64]; /* the first log that cannot be read to its end */
+    size_t torn_offset;
+    struct preflight_report *report;
+    struct lf_error *error;
+};
+
+static enum lf_status damaged(const struct run *run, const char *name, size_t offset, const char *what) {
+    return lf_error_set(run->error, LF_DAMAGED, "%s/%s at byte %zu: %s", run->directory, name, offset, what);
+}
+
+static void plan_cut(struct run *run, const char *name, size_t bytes) {
+    struct cut *cut = &run->cuts[run->cut_count++];
+    cut->bytes = bytes;
+    snprintf(cut->name, sizeof cut->name, "%s", name);
+}
+
+/* CURRENT: the MANIFEST's name and a line end. It is written beside, synced and renamed, so it is never torn. */
+static enum lf_status read_current(struct run *run) {
+    struct preflight_bytes text;
+    enum lf_status status = preflight_file_read(run->directory, "CURRENT", &text, run->error);
+    if (status != LF_OK)
+        return status;
+    size_t length = text.size > 0 && text.data[text.size - 1] == '\n' ? text.size - 1 : 0;
+    bool fits = length > 0 && length < sizeof run->manifest_name && memchr(text.data, '/', length) == NULL;
+    if (fits)
+        snprintf(run->manifest_name, sizeof run->manifest_name, "%.*s", (int)length, (const char *)text.data);
+    preflight_bytes_free(&text);
+    return fits ? LF_OK : damaged(run, "CURRENT", 0, "it does not name a MANIFEST");
+}
+
+static bool wal_is_there(const struct run *run, uint64_t number) {
+    for (size_t i = 0; i < run->files.count; i++)
+        if (run->files.items[i].kind == STORE_FILE_WAL && run->files.items[i].number == number)
+            return true;
+    return false;
+}
+
+/* A torn edit was never relied on, so the log it would have made needless is still there. When that log is gone, the
+ * edit had been synced, and what is torn now is damage. */
+static enum lf_status judge_manifest(struct run *run) {
+    const struct manifest_scan *scan = &run->manifest;
+    switch (scan->verdict) {
+    case MANIFEST_WHOLE:
+        return LF_OK;
+    case MANIFEST_TORN:
+        if (manifest_log_min(scan) > 0 && !wal_is_there(run, manifest_log_min(scan)))
+            return damaged(run, run->manifest_name, scan->bad_offset,
+                           "an edit cannot be read, and the log needed without it is gone");
+        plan_cut(run, run->manifest_name, scan->whole_bytes);
+        return LF_OK;
+    case MANIFEST_DAMAGED:
+        return damaged(run, run->manifest_name, scan->bad_offset, "an edit cannot be read, later ones can");
+    case MANIFEST_NO_MEMORY:
+        return lf_error_set(run->error, LF_NO_MEMORY, "no memory to read %s", run->manifest_name);
+    default:
+        return damaged(run, run->manifest_name, scan->bad_offset, "an edit of an unknown form");
+    }
+}
+
+static enum lf_status read_manifest(struct run *run) {
+    struct preflight_bytes bytes;
+    enum lf_status status = read_current(run);
+    if (status == LF_OK)
+        status = preflight_file_read(run->directory, run->manifest_name, &bytes, run->error);
+    if (status != LF_OK)
+        return status;
+    run->manifest = manifest_scan(lf_bytes(bytes.data, bytes.size));
+    preflight_bytes_free(&bytes);
+    return LF_OK;
+}
+
+static enum lf_status judge_wal(struct run *run, const struct store_file *file, const struct wal_judgement *judgement) {
+    char words[160];
+    bool first = judgement->verdict != WAL_WHOLE && run->torn_name[0] == '\0';
+    if (first) {
+        snprintf(run->torn_name, sizeof run->torn_name, "%s", file->name);
+        run->torn_offset = judgement->bad_offset;
+    }
+    switch (judgement->verdict) {
+    case WAL_WHOLE:
+        return LF_OK;
+    case WAL_NO_MEMORY:
+        return lf_error_set(run->error, LF_NO_MEMORY, "no memory to read %s", file->name);
+    case WAL_DAMAGED:
+        snprintf(words, sizeof words,
+                 "a batch cannot be read that had been synced, as the batch at byte %zu of %s shows",
+                 judgement->proof_offset, file->name);
+        return damaged(run, run->torn_name, run->torn_offset, words);
+    default:
+        if (file->number < manifest_log_max(&run->manifest))
+            return damaged(run, file->name, judgement->bad_offset,
+                           "a batch cannot be read in a log that had been synced to its end");
+        plan_cut(run, file->name, judgement->whole_bytes);
+        return LF_OK;
+    }
+}
+
+static enum lf_status scan_wals(struct run *run) {
+    uint64_t needed = manifest_log_min(&run->manifest);
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < run->files.count; i++) {
+        const struct store_file *file = &run->files.items[i];
+        struct preflight_bytes bytes;
+        if (file->kind != STORE_FILE_WAL || file->number < needed)
+            continue;
+        status = preflight_file_read(run->directory, file->name, &bytes, run->error);
+        if (status != LF_OK)
+            break;
+        struct wal_judgement judgement = wal_scan(&run->stream, lf_bytes(bytes.data, bytes.size));
+        preflight_bytes_free(&bytes);
+        run->report->wals++;
+        status = judge_wal(run, file, &judgement);
+    }
+    run->report->records = run->stream.records;
+    return status;
+}
+
+static enum lf_status carry_out_cuts(struct run *run) {
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < run->cut_count; i++) {
+        size_t bytes_cut = 0;
+        status = preflight_file_cut(run->directory, run->cuts[i].name, run->cuts[i].bytes, &bytes_cut, run->error);
+        run->report->cuts++;
+        run->report->bytes_cut += bytes_cut;
+    }
+    return status;
+}
+
+static enum lf_status run_init(struct run *run) {
+    enum lf_status status = store_files_list(run->directory, &run->files, run->error);
+    if (status != LF_OK)
+        return status;
+    run->cuts = calloc(run->files.count + 1, sizeof run->cuts[0]);
+    return run->cuts ? LF_OK : lf_error_set(run->error, LF_NO_MEMORY, "no memory to check %s", run->directory);
+}
+
+static void run_deinit(struct run *run) {
+    free(run->cuts);
+    store_files_deinit(&run->files);
+}
+
+enum lf_status preflight(const char *directory, struct preflight_report *report, struct lf_error *error) {
+    *report = (struct preflight_report){0};
+    struct run run = {.directory = directory, .report = report, .error = error};
+    enum lf_status status = run_init(&run);
+    if (status == LF_OK)
+        status = read_manifest(&run);
+    if (status == LF_OK)
+        status = judge_manifest(&run);
+    if (status == LF_OK)
+        status = scan_wals(&run);
+    if (status == LF_OK)
+        status = carry_out_cuts(&run);
+    run_deinit(&run);
+    return status;
+}
+
+enum lf_status preflight_has_data(const char *directory, bool *has_data, struct lf_error *error) {
+    struct preflight_report report = {0};
+    struct run run = {.directory = directory, .report = &report, .error = error};
+    enum lf_status status = run_init(&run);
+    *has_data = store_files_count(&run.files, STORE_FILE_TABLE) > 0;
+    if (status == LF_OK && !*has_data) {
+        scan_wals(&run); /* torn or damaged: still data, when there is a whole batch before it */
+        *has_data = run.stream.records > 0 || run.stream.broken;
+    }
+    run_deinit(&run);
+    return status;
+}

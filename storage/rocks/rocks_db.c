@@ -1,0 +1,83 @@
+#include "rocks_db.h"
+#include "rocks_error.h"
+#include "rocks_options.h"
+
+static void destroy_handles(rocksdb_column_family_handle_t **handles) {
+    for (int i = 0; i < 2; i++)
+        if (handles[i])
+            rocksdb_column_family_handle_destroy(handles[i]);
+}
+
+enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
+                             struct lf_error *error) {
+    *db = (struct rocks_db){.cache = rocks_options_cache(), .limiter = rocks_options_limiter()};
+    db->write_synced = rocksdb_writeoptions_create();
+    db->write_unsynced = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_set_sync(db->write_synced, 1);
+    db->meta_options = rocks_options_meta(options, db->cache, db->limiter, error);
+    db->active_options = rocks_options_active(options, node_id, db->cache, error);
+    enum lf_status status = LF_INTERNAL;
+    if (db->meta_options && db->active_options) {
+        const char *names[] = {"default", "active"};
+        const rocksdb_options_t *family_options[] = {db->meta_options, db->active_options};
+        rocksdb_column_family_handle_t *handles[2] = {NULL, NULL};
+        char *failure = NULL;
+        db->db = rocksdb_open_column_families(db->meta_options, options->directory, 2, names, family_options, handles,
+                                              &failure);
+        status = rocks_error(&failure, error, "open RocksDB");
+        db->meta = handles[0];
+        db->active = handles[1];
+    }
+    if (status != LF_OK)
+        rocks_db_close(db);
+    return status;
+}
+
+void rocks_db_close(struct rocks_db *db) {
+    rocksdb_column_family_handle_t *handles[2] = {db->meta, db->active};
+    destroy_handles(handles);
+    if (db->db)
+        rocksdb_close(db->db);
+    if (db->meta_options)
+        rocksdb_options_destroy(db->meta_options);
+    if (db->active_options)
+        rocksdb_options_destroy(db->active_options);
+    if (db->write_synced)
+        rocksdb_writeoptions_destroy(db->write_synced);
+    if (db->write_unsynced)
+        rocksdb_writeoptions_destroy(db->write_unsynced);
+    if (db->limiter)
+        rocksdb_ratelimiter_destroy(db->limiter);
+    if (db->cache)
+        rocksdb_cache_destroy(db->cache);
+    *db = (struct rocks_db){0};
+}
+
+enum lf_status rocks_db_get(const struct rocks_db *db, const rocksdb_readoptions_t *read_options,
+                            const struct rocks_key *key, void *value, size_t value_bytes, bool *found,
+                            struct lf_error *error) {
+    char *failure = NULL;
+    *found = false;
+    rocksdb_pinnableslice_t *slice =
+        rocksdb_get_pinned_cf(db->db, read_options, db->meta, (const char *)key->bytes, key->size, &failure);
+    enum lf_status status = rocks_error(&failure, error, "read");
+    if (status != LF_OK || !slice)
+        return status;
+    size_t size = 0;
+    const char *data = rocksdb_pinnableslice_value(slice, &size);
+    if (size == value_bytes) {
+        memcpy(value, data, size);
+        *found = true;
+    } else {
+        status = lf_error_set(error, LF_DAMAGED, "a row of kind '%c' has %zu bytes, not %zu",
+                              key->size > 9 ? key->bytes[9] : key->bytes[0], size, value_bytes);
+    }
+    rocksdb_pinnableslice_destroy(slice);
+    return status;
+}
+
+enum lf_status rocks_db_write(struct rocks_db *db, rocksdb_writebatch_t *batch, bool sync, struct lf_error *error) {
+    char *failure = NULL;
+    rocksdb_write(db->db, sync ? db->write_synced : db->write_unsynced, batch, &failure);
+    return rocks_error(&failure, error, "write");
+}

@@ -1,0 +1,41 @@
+/** RocksDB itself: opened with our options, its two column families, and the few calls everything here is made of. */
+#ifndef ROCKS_DB_H
+#define ROCKS_DB_H
+
+#include "rocks_keys.h"
+#include "rocks_store.h"
+
+#include <rocksdb/c.h>
+
+struct rocks_db {
+    rocksdb_t *db;
+    rocksdb_column_family_handle_t *meta; /**< the default family: all but entries */
+    rocksdb_column_family_handle_t *active;
+    rocksdb_options_t *meta_options;
+    rocksdb_options_t *active_options;
+    rocksdb_cache_t *cache;
+    rocksdb_ratelimiter_t *limiter;
+    rocksdb_writeoptions_t *write_synced;
+    rocksdb_writeoptions_t *write_unsynced;
+};
+
+/** Zeroes of `options` replaced by the defaults. */
+struct rocks_store_options rocks_options_complete(const struct rocks_store_options *options);
+/** How large one memtable is on this node: the configured size times 3/4, 1 or 5/4, so that nodes do not flush at once.
+ */
+uint32_t rocks_memtable_bytes(uint32_t configured, uint64_t node_id);
+
+/** Opens, creating when options->create; preflight has been done. On failure nothing is left open. */
+enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
+                             struct lf_error *error);
+void rocks_db_close(struct rocks_db *db);
+
+/** A value copied out. found = false leaves value untouched. */
+enum lf_status rocks_db_get(const struct rocks_db *db, const rocksdb_readoptions_t *read_options,
+                            const struct rocks_key *key, void *value, size_t value_bytes, bool *found,
+                            struct lf_error *error);
+
+/** One batch; sync = fdatasync of the write-ahead log before it returns. There is no write without the log. */
+enum lf_status rocks_db_write(struct rocks_db *db, rocksdb_writebatch_t *batch, bool sync, struct lf_error *error);
+
+#endif

@@ -1,0 +1,189 @@
+#include "rocks_groups.h"
+#include "log_row.h"
+#include "rocks_error.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+void rocks_groups_deinit(struct rocks_groups *groups) {
+    for (size_t i = 0; i < groups->count; i++) {
+        log_group_deinit(groups->items[i]);
+        free(groups->items[i]);
+    }
+    free(groups->items);
+    *groups = (struct rocks_groups){0};
+}
+
+static size_t position_of(const struct rocks_groups *groups, uint64_t id) {
+    size_t low = 0, high = groups->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (groups->items[middle]->id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct log_group *rocks_groups_find(const struct rocks_groups *groups, uint64_t id) {
+    size_t at = position_of(groups, id);
+    return at < groups->count && groups->items[at]->id == id ? groups->items[at] : NULL;
+}
+
+struct log_group *rocks_groups_add(struct rocks_groups *groups, uint64_t id) {
+    struct log_group *group = calloc(1, sizeof *group);
+    if (!group || log_array_reserve(&groups->items, &groups->capacity, groups->count, sizeof group) != LF_OK) {
+        free(group);
+        return NULL;
+    }
+    group->id = id;
+    size_t at = position_of(groups, id);
+    memmove(groups->items + at + 1, groups->items + at, (groups->count - at) * sizeof group);
+    groups->items[at] = group;
+    groups->count++;
+    return group;
+}
+
+void rocks_groups_remove(struct rocks_groups *groups, uint64_t id) {
+    size_t at = position_of(groups, id);
+    log_group_deinit(groups->items[at]);
+    free(groups->items[at]);
+    groups->count--;
+    memmove(groups->items + at, groups->items + at + 1, (groups->count - at) * sizeof groups->items[0]);
+}
+
+/* What one pass over a group's rows has seen. */
+struct seen {
+    bool descriptor, hard_state, last;
+};
+
+static enum lf_status wrong_size(uint64_t group, uint8_t kind, size_t bytes, struct lf_error *error) {
+    return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": a row of kind '%c' with %zu bytes", group, kind, bytes);
+}
+
+static enum lf_status take_run(struct log_group *group, struct lf_bytes rest, struct lf_bytes value,
+                               struct lf_error *error) {
+    if (rest.size != 8 || value.size != 8)
+        return wrong_size(group->id, ROCKS_KIND_RUN, value.size, error);
+    if (log_array_reserve(&group->runs, &group->run_capacity, group->run_count, sizeof group->runs[0]) != LF_OK)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for term runs");
+    group->runs[group->run_count++] =
+        (struct log_store_run){.first_index = lf_get_be64(rest.data), .term = lf_get_le64(value.data)};
+    return LF_OK;
+}
+
+static enum lf_status take_row(struct log_group *group, struct seen *seen, uint8_t kind, struct lf_bytes rest,
+                               struct lf_bytes value, struct lf_error *error) {
+    size_t wanted = kind == ROCKS_KIND_DESCRIPTOR || kind == ROCKS_KIND_HARD_STATE ? 16 : 8;
+    if (kind == ROCKS_KIND_RUN)
+        return take_run(group, rest, value, error);
+    if (kind == ROCKS_KIND_HINT || kind == ROCKS_KIND_ROW)
+        return LF_OK;
+    if (value.size != wanted || rest.size != 0)
+        return wrong_size(group->id, kind, value.size, error);
+    uint64_t first = lf_get_le64(value.data);
+    uint64_t second = wanted == 16 ? lf_get_le64(value.data + 8) : 0;
+    switch (kind) {
+    case ROCKS_KIND_APPLIED:
+        group->applied_index = first;
+        return LF_OK;
+    case ROCKS_KIND_DESCRIPTOR:
+        seen->descriptor = true;
+        group->slot = first;
+        group->replica_id = second;
+        return LF_OK;
+    case ROCKS_KIND_HARD_STATE:
+        seen->hard_state = true;
+        group->term = first;
+        group->vote = second;
+        return LF_OK;
+    case ROCKS_KIND_LAST:
+        seen->last = true;
+        group->last_index = first;
+        return LF_OK;
+    default:
+        return lf_error_set(error, LF_UNSUPPORTED, "group %" PRIu64 ": a row of unknown kind %u", group->id, kind);
+    }
+}
+
+static enum lf_status check_group(const struct rocks_groups *groups, const struct log_group *group,
+                                  const struct seen *seen, struct lf_error *error) {
+    if (!seen->descriptor)
+        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": its descriptor is missing", group->id);
+    if (!seen->hard_state)
+        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": its hard state is missing", group->id);
+    if (!seen->last)
+        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": where its log ends is missing", group->id);
+    if (group->slot >= groups->slot_next)
+        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": slot %" PRIu64 " was never given", group->id,
+                            group->slot);
+    return log_group_check(group, error);
+}
+
+static bool iterator_row(rocksdb_iterator_t *iterator, uint64_t *group, uint8_t *kind, struct lf_bytes *rest) {
+    size_t size = 0;
+    if (!rocksdb_iter_valid(iterator))
+        return false;
+    const char *key = rocksdb_iter_key(iterator, &size);
+    return rocks_key_parse(lf_bytes(key, size), group, kind, rest);
+}
+
+/* Rows of applied state and hints may be many and need no reading here: step over them by a seek. */
+static void next_row(rocksdb_iterator_t *iterator, uint64_t group, uint8_t kind) {
+    if (kind != ROCKS_KIND_ROW && kind != ROCKS_KIND_HINT) {
+        rocksdb_iter_next(iterator);
+        return;
+    }
+    struct rocks_key after = rocks_key_group(group, (enum rocks_kind)(kind + 1));
+    rocksdb_iter_seek(iterator, (const char *)after.bytes, after.size);
+}
+
+static enum lf_status load_group(struct rocks_groups *groups, rocksdb_iterator_t *iterator, uint64_t id,
+                                 struct lf_error *error) {
+    struct seen seen = {0};
+    struct log_group *group = rocks_groups_add(groups, id);
+    if (!group)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for groups");
+    uint64_t at;
+    uint8_t kind;
+    struct lf_bytes rest;
+    while (iterator_row(iterator, &at, &kind, &rest) && at == id) {
+        size_t size = 0;
+        const char *value = rocksdb_iter_value(iterator, &size);
+        enum lf_status status = take_row(group, &seen, kind, rest, lf_bytes(value, size), error);
+        if (status != LF_OK)
+            return status;
+        next_row(iterator, id, kind);
+    }
+    return check_group(groups, group, &seen, error);
+}
+
+static enum lf_status load_slot_next(struct rocks_groups *groups, const struct rocks_db *db,
+                                     const rocksdb_readoptions_t *options, struct lf_error *error) {
+    struct rocks_key key = rocks_key_next_slot();
+    uint8_t value[8];
+    bool found;
+    enum lf_status status = rocks_db_get(db, options, &key, value, sizeof value, &found, error);
+    groups->slot_next = status == LF_OK && found ? lf_get_le64(value) : 1;
+    return status;
+}
+
+enum lf_status rocks_groups_load(struct rocks_groups *groups, const struct rocks_db *db, struct lf_error *error) {
+    rocksdb_readoptions_t *options = rocksdb_readoptions_create();
+    rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(db->db, options, db->meta);
+    enum lf_status status = load_slot_next(groups, db, options, error);
+    uint64_t group;
+    uint8_t kind;
+    struct lf_bytes rest;
+    rocksdb_iter_seek(iterator, "G", 1);
+    while (status == LF_OK && iterator_row(iterator, &group, &kind, &rest))
+        status = load_group(groups, iterator, group, error);
+    char *failure = NULL;
+    rocksdb_iter_get_error(iterator, &failure);
+    if (failure)
+        status = rocks_error(&failure, error, "read groups");
+    rocksdb_iter_destroy(iterator);
+    rocksdb_readoptions_destroy(options);
+    return status;
+}

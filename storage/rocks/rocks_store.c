@@ -1,0 +1,126 @@
+/** The contract's functions, called by the loop thread: admission, hand-over, polling, closing. */
+#include "rocks_store_inside.h"
+
+#include "lf_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct rocks_store *of(struct log_store *store) { return (struct rocks_store *)store; }
+
+/* A completion made at admission, so that nothing can fail for memory afterwards. */
+static struct rocks_ticket *ticket_new(enum log_store_done kind, uint64_t group, uint64_t id, size_t bytes) {
+    struct rocks_ticket *ticket = calloc(1, sizeof *ticket);
+    if (!ticket)
+        return NULL;
+    ticket->completion.kind = kind;
+    ticket->completion.group = group;
+    ticket->completion.id = id;
+    ticket->bytes = bytes;
+    return ticket;
+}
+
+static enum lf_status rocks_submit(struct log_store *store, struct log_store_write **write) {
+    struct rocks_store *rocks = of(store);
+    size_t bytes = (*write)->bytes;
+    if (rocks->write_count >= ROCKS_WRITES_MAX)
+        return LF_FULL;
+    if (rocks->write_bytes > 0 && rocks->write_bytes + bytes > rocks->options.submit_bytes_max)
+        return LF_FULL;
+    struct rocks_ticket *ticket = ticket_new(LOG_STORE_DONE_WRITE, (*write)->group, (*write)->token, bytes);
+    if (!ticket)
+        return LF_NO_MEMORY;
+    (*write)->completion = &ticket->completion;
+    bool pushed = lf_ring_push(rocks->writer.ring, *write);
+    lf_check(pushed); /* the ring has room for ROCKS_WRITES_MAX */
+    *write = NULL;
+    rocks->write_count++;
+    rocks->write_bytes += bytes;
+    return LF_OK;
+}
+
+static enum lf_status add_task(struct rocks_store *rocks, enum log_store_done kind, const struct log_store_read *read) {
+    if (rocks->read_count >= rocks->options.reads_max)
+        return LF_FULL;
+    struct rocks_task *task = malloc(sizeof *task);
+    struct rocks_ticket *ticket = ticket_new(kind, read->group, read->request, 0);
+    if (!task || !ticket) {
+        free(task);
+        free(ticket);
+        return LF_NO_MEMORY;
+    }
+    *task = (struct rocks_task){.read = *read, .completion = &ticket->completion};
+    struct rocks_reader *reader = &rocks->readers[rocks->reader_next];
+    rocks->reader_next = (rocks->reader_next + 1) % rocks->reader_count;
+    bool pushed = lf_ring_push(reader->ring, task);
+    lf_check(pushed); /* each ring has room for all reads */
+    rocks->read_count++;
+    return LF_OK;
+}
+
+static enum lf_status rocks_store_read(struct log_store *store, const struct log_store_read *read) {
+    return add_task(of(store), LOG_STORE_DONE_READ, read);
+}
+
+static enum lf_status rocks_store_load(struct log_store *store, uint64_t group, uint64_t request) {
+    return add_task(of(store), LOG_STORE_DONE_LOAD, &(struct log_store_read){.group = group, .request = request});
+}
+
+static struct log_store_completion *take_completion(struct rocks_store *rocks) {
+    if (rocks->asleep)
+        lf_ring_wake(rocks->completed);
+    rocks->asleep = false;
+    struct log_store_completion *completion = lf_ring_pop(rocks->completed);
+    if (completion)
+        return completion;
+    rocks->asleep = lf_ring_sleep(rocks->completed);
+    return rocks->asleep ? NULL : lf_ring_pop(rocks->completed);
+}
+
+static struct log_store_completion *rocks_poll(struct log_store *store) {
+    struct rocks_store *rocks = of(store);
+    struct log_store_completion *completion = take_completion(rocks);
+    if (!completion)
+        return NULL;
+    if (completion->kind != LOG_STORE_DONE_WRITE) {
+        rocks->read_count--;
+        return completion;
+    }
+    rocks->write_count--;
+    rocks->write_bytes -= ((struct rocks_ticket *)completion)->bytes;
+    if (atomic_load_explicit(&rocks->writer.pinned, memory_order_acquire))
+        memcpy(store->identity.cluster_id, rocks->writer.identity.cluster_id, LOG_STORE_ID_BYTES);
+    return completion;
+}
+
+static int rocks_fd(const struct log_store *store) {
+    return lf_ring_fd(((const struct rocks_store *)store)->completed);
+}
+
+static void rocks_close(struct log_store *store) {
+    struct rocks_store *rocks = of(store);
+    rocks_store_free(&rocks);
+}
+
+const struct log_store_ops rocks_store_ops = {.submit = rocks_submit,
+                                              .read = rocks_store_read,
+                                              .load = rocks_store_load,
+                                              .poll = rocks_poll,
+                                              .fd = rocks_fd,
+                                              .close = rocks_close};
+
+void rocks_store_statistics(const struct log_store *store, struct rocks_store_statistics *out) {
+    const struct rocks_store *rocks = (const struct rocks_store *)store;
+    const struct rocks_counters *counters = &rocks->counters;
+    *out = (struct rocks_store_statistics){.writes = atomic_load(&counters->writes),
+                                           .commits = atomic_load(&counters->commits),
+                                           .syncs = atomic_load(&counters->syncs),
+                                           .bytes_written = atomic_load(&counters->bytes_written),
+                                           .reads = atomic_load(&counters->reads),
+                                           .commit_us_max = atomic_load(&counters->commit_us_max)};
+    char *text = rocksdb_options_statistics_get_string(rocks->db.meta_options);
+    const char *stall = text ? strstr(text, "rocksdb.stall.micros COUNT : ") : NULL;
+    if (stall)
+        out->stall_us = strtoull(stall + strlen("rocksdb.stall.micros COUNT : "), NULL, 10);
+    free(text);
+}

@@ -1,0 +1,181 @@
+#include "rocks_writer.h"
+#include "commit_merge.h"
+#include "wal_marker.h"
+
+#include "lf_check.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t clock_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void put_marker(struct rocks_writer *writer, rocksdb_writebatch_t *batch) {
+    uint8_t bytes[WAL_MARKER_BYTES];
+    struct wal_marker marker = {.synced_sequence = writer->synced_sequence};
+    memcpy(marker.store_uuid, writer->identity.store_uuid, LOG_STORE_ID_BYTES);
+    wal_marker_encode(&marker, bytes);
+    rocksdb_writebatch_put_log_data(batch, (const char *)bytes, sizeof bytes);
+}
+
+static void set_status(struct log_store_write *write, enum lf_status status, const struct lf_error *error) {
+    write->completion->status = status;
+    if (status != LF_OK)
+        write->completion->error = *error;
+}
+
+/* Judges and adds every write of the commit, in order. The first that fails for good ends the store: what comes before
+ * it is still written, nothing after it is. */
+static void fill(struct rocks_writer *writer, struct rocks_batch *batch, const struct commit *commit) {
+    for (struct log_store_write *write = commit->writes; write; write = write->next) {
+        struct lf_error error = writer->final;
+        enum lf_status status = writer->final.code;
+        if (status == LF_OK) {
+            char *failure = NULL;
+            rocksdb_writebatch_set_save_point(batch->batch);
+            status = rocks_batch_add(batch, write, &error);
+            if (status != LF_OK)
+                rocksdb_writebatch_rollback_to_save_point(batch->batch, &failure);
+            else
+                rocksdb_writebatch_pop_save_point(batch->batch, &failure);
+            lf_checkf(failure == NULL, "save point: %s", failure);
+            if (status != LF_OK && status != LF_INVALID)
+                writer->final = error;
+        }
+        set_status(write, status, &error);
+    }
+}
+
+static void count_commit(struct rocks_writer *writer, const struct commit *commit, uint64_t started_us) {
+    struct rocks_counters *counters = writer->counters;
+    uint64_t took_us = clock_us() - started_us;
+    atomic_fetch_add_explicit(&counters->commits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->writes, commit->count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->bytes_written, commit->bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counters->syncs, commit->sync, memory_order_relaxed);
+    if (took_us > atomic_load_explicit(&counters->commit_us_max, memory_order_relaxed))
+        atomic_store_explicit(&counters->commit_us_max, took_us, memory_order_relaxed);
+}
+
+/* A failed write or sync is final: never tried again, since the pages may be marked clean and be lost. */
+static void write_batch(struct rocks_writer *writer, rocksdb_writebatch_t *batch, struct commit *commit) {
+    struct lf_error error = {0};
+    uint64_t started_us = clock_us();
+    enum lf_status status = rocks_db_write(writer->db, batch, commit->sync, &error);
+    count_commit(writer, commit, started_us);
+    if (status == LF_OK && commit->sync)
+        writer->synced_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
+    if (status == LF_OK)
+        return;
+    writer->final = error;
+    for (struct log_store_write *write = commit->writes; write; write = write->next)
+        if (write->completion->status == LF_OK)
+            set_status(write, status, &error);
+}
+
+static void complete(struct rocks_writer *writer, struct commit *commit) {
+    for (struct log_store_write *write = commit->writes; write; write = write->next) {
+        bool pushed = lf_ring_push(writer->completed, write->completion);
+        lf_check(pushed); /* admission keeps room */
+        write->completion = NULL;
+    }
+    commit_deinit(commit);
+}
+
+static void carry_out(struct rocks_writer *writer, rocksdb_writebatch_t *scratch, struct commit *commit) {
+    uint8_t cluster_id[LOG_STORE_ID_BYTES];
+    memcpy(cluster_id, writer->identity.cluster_id, sizeof cluster_id);
+    rocksdb_writebatch_clear(scratch);
+    put_marker(writer, scratch);
+    struct rocks_batch batch = {.batch = scratch,
+                                .meta = writer->db->meta,
+                                .active = writer->db->active,
+                                .groups = &writer->groups,
+                                .identity = &writer->identity};
+    fill(writer, &batch, commit);
+    if (rocksdb_writebatch_count(scratch) > 0 || commit->sync)
+        write_batch(writer, scratch, commit);
+    if (memcmp(cluster_id, writer->identity.cluster_id, sizeof cluster_id) != 0)
+        atomic_store_explicit(&writer->pinned, true, memory_order_release);
+    complete(writer, commit);
+}
+
+void rocks_ring_wait(struct lf_ring *ring) {
+    if (!lf_ring_sleep(ring))
+        return;
+    struct pollfd waited = {.fd = lf_ring_fd(ring), .events = POLLIN};
+    int ready = poll(&waited, 1, -1);
+    lf_checkf(ready == 1 || errno == EINTR, "poll: %s", strerror(errno));
+    lf_ring_wake(ring);
+}
+
+/* Moves all that waits into the queue. False once told to stop. */
+static bool drain(struct rocks_writer *writer, struct commit_queue *queue) {
+    for (void *item; (item = lf_ring_pop(writer->ring)) != NULL;) {
+        if (item == writer)
+            return false;
+        struct log_store_write *write = item;
+        commit_queue_push(queue, &write);
+    }
+    return true;
+}
+
+static void *writer_main(void *argument) {
+    struct rocks_writer *writer = argument;
+    struct commit_queue queue = {0};
+    struct commit commit;
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    bool stopping = false;
+    for (;;) {
+        stopping = stopping || !drain(writer, &queue);
+        if (commit_queue_take(&queue, writer->commit_bytes_max, &commit))
+            carry_out(writer, batch, &commit);
+        else if (stopping)
+            break;
+        else
+            rocks_ring_wait(writer->ring);
+    }
+    rocksdb_writebatch_destroy(batch);
+    return NULL;
+}
+
+int rocks_thread_start(pthread_t *thread, void *(*run)(void *), void *argument) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+enum lf_status rocks_writer_start(struct rocks_writer *writer, size_t writes_max, struct lf_error *error) {
+    writer->ring = lf_ring_new(writes_max + 1);
+    if (!writer->ring)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for the writer's ring");
+    writer->synced_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
+    int failed = rocks_thread_start(&writer->thread, writer_main, writer);
+    if (failed)
+        return lf_error_set(error, LF_IO, "start the writer thread: %s", strerror(failed));
+    writer->running = true;
+    return LF_OK;
+}
+
+void rocks_writer_stop(struct rocks_writer *writer) {
+    if (!writer->running)
+        return;
+    bool pushed = lf_ring_push(writer->ring, writer);
+    lf_check(pushed);
+    pthread_join(writer->thread, NULL);
+    writer->running = false;
+}
+
+void rocks_writer_deinit(struct rocks_writer *writer) {
+    lf_ring_destroy(&writer->ring);
+    rocks_groups_deinit(&writer->groups);
+}
