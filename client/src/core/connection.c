@@ -5,9 +5,9 @@
 
 bool lf_broker_ready(const struct lf_broker *broker) { return broker->link == LF_LINK_READY; }
 
-/* Asked, and nothing at all heard since. */
+/* Pinged, and nothing at all heard since. */
 static bool suspect(const struct lf_core *core, const struct lf_broker *broker) {
-    return broker->first && core->now_ms - broker->first->sent_ms > LF_CORE_SUSPECT_AFTER &&
+    return broker->ping && core->now_ms - broker->ping->sent_ms > LF_CORE_SUSPECT_AFTER &&
            core->now_ms - broker->heard_ms > LF_CORE_SUSPECT_AFTER;
 }
 
@@ -206,6 +206,18 @@ bool lf_broker_session_dead(const struct lf_core *core, const struct lf_broker *
     return broker->link == LF_LINK_READY && core->now_ms - broker->sent_ms >= broker->session_timeout_ms;
 }
 
+/* Somebody waits for this broker and nothing was heard for a while: is it there at all? */
+static bool probe_due(const struct lf_core *core, const struct lf_broker *broker) {
+    uint64_t after = LF_CORE_PROBE_AFTER;
+    if (broker->first && core->now_ms - broker->first->sent_ms >= LF_CORE_SUSPECT_AFTER)
+        after = LF_CORE_SUSPECT_AFTER;
+    else if (broker->readers == 0)
+        return false;
+    if (after > broker->session_timeout_ms / 3)
+        after = broker->session_timeout_ms / 3;
+    return core->now_ms - broker->heard_ms >= after && core->now_ms - broker->pinged_ms >= after;
+}
+
 static void look_over(struct lf_core *core, struct lf_broker *broker) {
     uint64_t now = core->now_ms, third = broker->session_timeout_ms / 3;
     if (lf_broker_session_dead(core, broker)) {
@@ -220,9 +232,7 @@ static void look_over(struct lf_core *core, struct lf_broker *broker) {
     if (broker->link != LF_LINK_READY)
         return;
     bool used = broker->first || broker->readers > 0;
-    uint64_t probe = third < LF_CORE_PROBE_AFTER ? third : LF_CORE_PROBE_AFTER;
-    if (!broker->ping && (now - broker->pinged_ms >= third ||
-                          (used && now - broker->heard_ms >= probe && now - broker->pinged_ms >= probe)))
+    if (!broker->ping && (now - broker->pinged_ms >= third || probe_due(core, broker)))
         ping(core, broker);
     if (broker->link != LF_LINK_READY)
         return;

@@ -39,8 +39,10 @@
 #define LF_CORE_METADATA_INTERVAL 40
 #define LF_CORE_HELLO_SLOW 300      /* no answer to hello for this long: try another broker beside it */
 #define LF_CORE_HELLO_MAX 3000      /* ... and for this long: gone */
-#define LF_CORE_PROBE_AFTER 2000    /* a broker not heard of for this long is pinged */
-#define LF_CORE_SUSPECT_AFTER 1000  /* a request older than this on a silent connection makes it suspect */
+#define LF_CORE_PROBE_AFTER 2000    /* a broker that readers live on, not heard of for this long, is pinged */
+#define LF_CORE_SUSPECT_AFTER 500   /* so is one with a request this old; no answer to the ping for this long: suspect \
+                                     */
+#define LF_CORE_ANSWER_OVERDUE 1000 /* of a batch at a broker that does not lead any more: do not wait for it */
 #define LF_CORE_LOOK_INTERVAL 250   /* how often outstanding requests are looked over */
 #define LF_CORE_READER_STALLED 3000 /* more is there, none comes */
 #define LF_CORE_MEMORY_RETRY 100

@@ -232,13 +232,13 @@ static bool batch_send(struct lf_core *core, struct lf_broker *broker, struct lf
 
 /* An unanswered batch at a broker that is not where we would send now: wait for its answer, for a while. */
 static bool answer_overdue(const struct lf_core *core, const struct lf_request *request) {
-    return lf_broker_failing(core, request->broker) || core->now_ms - request->sent_ms >= LF_CORE_SUSPECT_AFTER;
+    return lf_broker_failing(core, request->broker) || core->now_ms - request->sent_ms >= LF_CORE_ANSWER_OVERDUE;
 }
 
 static void send_window(struct lf_core *core, struct lf_publisher *publisher) {
     if (core->now_ms < publisher->retry_at_ms)
         return;
-    bool certain, unanswered = false;
+    bool certain, unanswered = false; /* an earlier one is out since before this call */
     struct lf_broker *broker = lf_partition_target(core, publisher->topic, publisher->partition, &certain);
     if (!broker)
         return;
@@ -264,7 +264,6 @@ static void send_window(struct lf_core *core, struct lf_publisher *publisher) {
             publisher->retry_at_ms = core->now_ms + LF_CORE_MEMORY_RETRY;
             return;
         }
-        unanswered = true;
     }
 }
 

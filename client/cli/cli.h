@@ -1,0 +1,73 @@
+/** Shared by the files of the command line client. Data goes to stdout, words to stderr. */
+#ifndef CLI_H
+#define CLI_H
+
+#include "logflume.h"
+
+#include <stdio.h>
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_CONNECT = 3,
+    CLI_UNKNOWN = 4, /**< outcome unknown, or timed out */
+    CLI_NOT_FOUND = 5,
+};
+
+/** What every command takes: -b, -q, --timeout. */
+struct cli_common {
+    const char *brokers;
+    bool quiet;
+    bool json;
+    uint32_t timeout_ms;
+};
+#define CLI_TIMEOUT_MS_DEFAULT 10000
+
+/** Options every command's getopt_long table ends with; and their handling. */
+#define CLI_COMMON_LETTERS "b:qh"
+#define CLI_COMMON_OPTIONS                                                                                             \
+    {"brokers", required_argument, NULL, 'b'}, {"quiet", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'},    \
+        {"json", no_argument, NULL, 1000}, {"timeout", required_argument, NULL, 1001}, {                               \
+        NULL, 0, NULL, 0                                                                                               \
+    }
+/** True when the option was one of them. Exits 2 on a bad value. */
+bool cli_common_option(struct cli_common *common, int option, const char *value);
+void cli_common_init(struct cli_common *common);
+
+/** Words to stderr; returns CLI_USAGE, with a hint at `command --help`. */
+int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Words to stderr for a status; returns the exit code that belongs to it. */
+int cli_failed(const char *what, enum lf_status status, const char *text);
+int cli_exit_code(enum lf_status status);
+/** A whole number within bounds; exits 2 in words. */
+int64_t cli_number(const char *name, const char *text, int64_t min, int64_t max);
+/** Connects lazily; exits in words when an option is bad. */
+lf_client *cli_client(const struct cli_common *common, struct lf_client_options *options);
+
+int cli_pub(int argc, char **argv);
+int cli_sub(int argc, char **argv);
+int cli_topic(int argc, char **argv);
+int cli_cluster(int argc, char **argv);
+
+/** Where `sub` prints: a buffer in front of stdout. False: nobody reads any more. */
+struct cli_output {
+    char *bytes;
+    size_t size, capacity;
+    bool closed;
+};
+void cli_output_flush(struct cli_output *output);
+void cli_output_bytes(struct cli_output *output, const void *bytes, size_t size);
+void cli_output_text(struct cli_output *output, const char *text);
+void cli_output_number(struct cli_output *output, int64_t number);
+
+/** A parsed -f FORMAT. Returns (free) or NULL after words in error. */
+struct cli_format;
+struct cli_format *cli_format_new(const char *text, struct lf_error *error);
+void cli_format_print(const struct cli_format *format, struct cli_output *output, const char *topic,
+                      const struct lf_record_view *record);
+void cli_format_destroy(struct cli_format **format);
+/** One JSON object and a newline, with kcat's names; bytes that are not UTF-8 stand as NAME_base64. */
+void cli_json_print(struct cli_output *output, const char *topic, const struct lf_record_view *record);
+
+#endif

@@ -1,0 +1,193 @@
+/** logflume sub: print messages as they are committed. */
+#include "cli.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char help[] =
+    "logflume sub TOPIC: print messages, each followed by a newline\n"
+    "\n"
+    "  -p, --partition N     only this partition [all]\n"
+    "  -o, --offset WHERE    start, end, N (an offset), -N (N before the end), @TIME [end]\n"
+    "                        TIME: milliseconds since 1970, or 2026-11-24T10:00:00 (UTC)\n"
+    "  -c, --count N         stop after N messages\n"
+    "  -e, --exit            stop at what is the end now\n"
+    "  -f, --format FORMAT   %s value %k key %h headers %t topic %p partition %o offset %T timestamp in ms\n"
+    "                        %S %K bytes of value and key (-1: null) %R value's bytes as big-endian int32 %%\n"
+    "                        \\n \\t \\r \\0 \\\\ \\xHH\n"
+    "  -J                    a JSON object per message; bytes that are not UTF-8 as NAME_base64\n"
+    "\n"
+    "  logflume sub greetings -o start -e\n"
+    "  logflume sub orders -o -10 -c 10 -f '%p %o %k=%s\\n'\n";
+
+struct sub {
+    struct cli_common common;
+    struct lf_subscribe_options options;
+    uint64_t count_max;
+    bool json_lines;
+    struct cli_format *format;
+    struct cli_output output;
+    uint64_t count;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number) { interrupted = number; }
+
+static int parse_time(const char *text, int64_t *ms) {
+    struct tm parts = {0};
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!end) {
+        memset(&parts, 0, sizeof parts);
+        end = strptime(text, "%Y-%m-%d", &parts);
+    }
+    if (end && (*end == '\0' || strcmp(end, "Z") == 0)) {
+        *ms = (int64_t)timegm(&parts) * 1000;
+        return CLI_OK;
+    }
+    *ms = cli_number("-o @TIME", text, 0, INT64_MAX);
+    return CLI_OK;
+}
+
+static int parse_offset(struct sub *sub, const char *text) {
+    struct lf_subscribe_options *options = &sub->options;
+    if (strcmp(text, "start") == 0 || strcmp(text, "beginning") == 0) {
+        options->start = LF_START_EARLIEST;
+    } else if (strcmp(text, "end") == 0) {
+        options->start = LF_START_LATEST;
+    } else if (text[0] == '@') {
+        options->start = LF_START_TIMESTAMP;
+        return parse_time(text + 1, &options->value);
+    } else if (text[0] == '-') {
+        options->start = LF_START_TAIL;
+        options->value = cli_number("-o -N", text + 1, 0, INT64_MAX);
+    } else {
+        options->start = LF_START_OFFSET;
+        options->value = cli_number("-o", text, 0, INT64_MAX);
+    }
+    return CLI_OK;
+}
+
+static int parse(struct sub *sub, int argc, char **argv) {
+    static const struct option table[] = {
+        {"partition", required_argument, NULL, 'p'}, {"offset", required_argument, NULL, 'o'},
+        {"count", required_argument, NULL, 'c'},     {"exit", no_argument, NULL, 'e'},
+        {"format", required_argument, NULL, 'f'},    CLI_COMMON_OPTIONS};
+    struct lf_error error = {0};
+    int option;
+    while ((option = getopt_long(argc, argv, CLI_COMMON_LETTERS "p:o:c:ef:J", table, NULL)) != -1) {
+        if (cli_common_option(&sub->common, option, optarg))
+            continue;
+        switch (option) {
+        case 'p':
+            sub->options.partition = (int32_t)cli_number("-p", optarg, 0, INT32_MAX);
+            break;
+        case 'o':
+            parse_offset(sub, optarg);
+            break;
+        case 'c':
+            sub->count_max = (uint64_t)cli_number("-c", optarg, 1, INT64_MAX);
+            break;
+        case 'e':
+            sub->options.exit_at_end = true;
+            break;
+        case 'f':
+            cli_format_destroy(&sub->format);
+            if (!(sub->format = cli_format_new(optarg, &error)))
+                return cli_usage("sub", "-f: %s", error.text[0] ? error.text : "out of memory");
+            break;
+        case 'J':
+            sub->json_lines = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(CLI_OK);
+        default:
+            return cli_usage("sub", "see the line above");
+        }
+    }
+    return CLI_OK;
+}
+
+static void print(struct sub *sub, const struct lf_record_view *record) {
+    if (sub->json_lines) {
+        cli_json_print(&sub->output, sub->options.topic, record);
+    } else if (sub->format) {
+        cli_format_print(sub->format, &sub->output, sub->options.topic, record);
+    } else {
+        if (record->value)
+            cli_output_bytes(&sub->output, record->value, record->value_size);
+        cli_output_bytes(&sub->output, "\n", 1);
+    }
+}
+
+/** Everything that is there; flushes before it waits. */
+static int run(struct sub *sub, lf_subscription *subscription) {
+    struct lf_error error = {0};
+    while (!interrupted && !sub->output.closed) {
+        struct lf_records records;
+        enum lf_status status = lf_poll(subscription, 0, &records, &error);
+        if (status == LF_AGAIN) {
+            cli_output_flush(&sub->output);
+            if (sub->output.closed)
+                break;
+            status = lf_poll(subscription, 200, &records, &error);
+        }
+        if (status == LF_AGAIN)
+            continue;
+        if (status == LF_END)
+            break;
+        if (status != LF_OK) {
+            cli_output_flush(&sub->output);
+            return cli_failed(sub->options.topic, status, error.text);
+        }
+        for (size_t i = 0; i < records.count; i++) {
+            print(sub, &records.records[i]);
+            if (++sub->count == sub->count_max) {
+                cli_output_flush(&sub->output);
+                return CLI_OK;
+            }
+        }
+    }
+    cli_output_flush(&sub->output);
+    return CLI_OK;
+}
+
+int cli_sub(int argc, char **argv) {
+    struct sub sub = {0};
+    struct lf_client_options options;
+    cli_common_init(&sub.common);
+    lf_client_options_init(&options);
+    lf_subscribe_options_init(&sub.options);
+    sub.options.partition = -1;
+    sub.options.start = LF_START_LATEST;
+    int status = parse(&sub, argc, argv);
+    if (status != CLI_OK)
+        return status;
+    if (optind + 1 != argc)
+        return cli_usage("sub", optind < argc ? "one topic at a time" : "which topic?");
+    sub.options.topic = argv[optind];
+    sub.json_lines |= sub.common.json;
+    if (sub.json_lines && sub.format)
+        return cli_usage("sub", "-f and -J exclude each other");
+    struct sigaction action = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    lf_client *client = cli_client(&sub.common, &options);
+    lf_subscription *subscription;
+    struct lf_error error = {0};
+    enum lf_status made = lf_subscribe(client, &sub.options, &subscription, &error);
+    if (made != LF_OK)
+        return cli_failed(sub.options.topic, made, error.text);
+    status = run(&sub, subscription);
+    lf_unsubscribe(&subscription);
+    lf_client_close(&client, 0);
+    cli_format_destroy(&sub.format);
+    free(sub.output.bytes);
+    return status;
+}

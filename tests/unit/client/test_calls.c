@@ -1,0 +1,230 @@
+/** Calls: to the controller where it must be, again where it may be, and honest about what may have happened. */
+#include "fake_cluster.h"
+
+#define CREATE LF__CLIENT_REQUEST__BODY_CREATE_TOPIC
+#define DELETE LF__CLIENT_REQUEST__BODY_DELETE_TOPIC
+#define DESCRIBE LF__CLIENT_REQUEST__BODY_DESCRIBE_TOPIC
+#define LOOKUP LF__CLIENT_REQUEST__BODY_OFFSETS_LOOKUP
+
+static int setup(void **state) {
+    *state = fake_new();
+    return 0;
+}
+static int teardown(void **state) {
+    fake_free(*state);
+    return 0;
+}
+
+static void answer_created(struct fake *fake, struct fake_request *request) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    topic.name = request->message->create_topic->name;
+    topic.id = 9;
+    Lf__CreateTopicReply body = LF__CREATE_TOPIC_REPLY__INIT;
+    body.topic = &topic;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
+    reply.create_topic = &body;
+    fake_answer_reply(fake, request, &reply);
+}
+
+/* Three partitions led by 1, 2, 3; the answering node holds those in `held` (a bit each), all with this end. */
+static void answer_description(struct fake *fake, struct fake_request *request, unsigned held, int64_t end) {
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = request->message->describe_topic->topic->name;
+    ref.id = 8;
+    Lf__TopicSummary summary = LF__TOPIC_SUMMARY__INIT;
+    summary.topic = &ref;
+    summary.partitions = 3;
+    summary.replicas = 2;
+    Lf__PartitionMetadata metadata[3];
+    Lf__PartitionDescription partitions[3];
+    Lf__PartitionDescription *pointers[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        metadata[i] = (Lf__PartitionMetadata)LF__PARTITION_METADATA__INIT;
+        metadata[i].partition = i;
+        metadata[i].leader_node = i + 1;
+        partitions[i] = (Lf__PartitionDescription)LF__PARTITION_DESCRIPTION__INIT;
+        partitions[i].metadata = &metadata[i];
+        partitions[i].held_here = (held >> i) & 1;
+        partitions[i].high_watermark = partitions[i].held_here ? end : 0;
+        pointers[i] = &partitions[i];
+    }
+    Lf__DescribeTopicReply body = LF__DESCRIBE_TOPIC_REPLY__INIT;
+    body.topic = &summary;
+    body.n_partitions = 3;
+    body.partitions = pointers;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC;
+    reply.describe_topic = &body;
+    fake_answer_reply(fake, request, &reply);
+}
+
+static void a_topic_is_created_at_the_controller(void **state) {
+    struct fake *fake = *state;
+    fake->controller = 3;
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "new", 4, 3);
+    struct fake_request *request = fake_wait(fake, 0, CREATE, 0);
+    if (request->node != 3) { /* the controller was not known yet */
+        fake_answer_not_leader(fake, request, 3, 1);
+        request = fake_wait(fake, 3, CREATE, 0);
+    }
+    assert_int_equal(request->message->create_topic->partitions, 4);
+    assert_int_equal(request->message->create_topic->replicas, 3);
+    answer_created(fake, request);
+    assert_true(fake->answered);
+    assert_int_equal(fake->answer_status, LF_OK);
+    assert_int_equal(fake->answered_call, 5);
+    assert_int_equal(fake->answer->create_topic->topic->id, 9);
+}
+
+static void an_existing_topic_is_an_error_unless_we_may_have_made_it(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "m", 3, 2);
+    fake_answer(fake, fake_wait(fake, 0, CREATE, 0), LF_TOPIC_EXISTS);
+    assert_int_equal(fake->answer_status, LF_TOPIC_EXISTS);
+
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "m", 3, 2);
+    struct fake_request *request = fake_wait(fake, 0, CREATE, 0);
+    fake_cut(fake, request->node);
+    fake_answer(fake, fake_wait(fake, 0, CREATE, 0), LF_TOPIC_EXISTS);
+    assert_false(fake->answered);
+    answer_description(fake, fake_wait(fake, 0, DESCRIBE, 0), 7, 0);
+    assert_true(fake->answered);
+    assert_int_equal(fake->answer_status, LF_OK);
+    assert_int_equal(fake->answer->create_topic->topic->id, 8);
+    lf__client_reply__free_unpacked(fake->answer, NULL);
+    fake->answer = NULL;
+
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "m", 5, 2); /* another's */
+    fake_answer(fake, fake_wait(fake, 0, CREATE, 0), LF_UNKNOWN_OUTCOME);
+    fake_answer(fake, fake_wait(fake, 0, CREATE, 0), LF_TOPIC_EXISTS);
+    answer_description(fake, fake_wait(fake, 0, DESCRIBE, 0), 7, 0);
+    assert_int_equal(fake->answer_status, LF_TOPIC_EXISTS);
+}
+
+static void a_delete_repeated_after_a_doubt_may_find_nothing(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_DELETE, "t", 0, 0);
+    fake_answer(fake, fake_wait(fake, 0, DELETE, 0), LF_TOPIC_UNKNOWN);
+    if (!fake->answered) /* a broker that is not the controller may be behind */
+        fake_answer(fake, fake_wait(fake, 1, DELETE, 0), LF_TOPIC_UNKNOWN);
+    assert_int_equal(fake->answer_status, LF_TOPIC_UNKNOWN);
+    fake_call(fake, LF_CALL_TOPIC_DELETE, "t", 0, 0);
+    fake_answer(fake, fake_wait(fake, 0, DELETE, 0), LF_TIMED_OUT);
+    fake_answer(fake, fake_wait(fake, 0, DELETE, 0), LF_TOPIC_UNKNOWN);
+    assert_int_equal(fake->answer_status, LF_OK);
+}
+
+static void a_description_asks_each_leader(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_DESCRIBE, "m", 0, 0);
+    for (int i = 0; i < 3; i++) {
+        struct fake_request *request = fake_wait(fake, 0, DESCRIBE, 0);
+        assert_false(fake->answered);
+        answer_description(fake, request, 1u << (request->node - 1), 100 * (int64_t)request->node);
+    }
+    assert_true(fake->answered);
+    assert_int_equal(fake->answer_status, LF_OK);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(fake->answer->describe_topic->partitions[i]->high_watermark, 100 * (i + 1));
+}
+
+static void a_description_without_a_leader_keeps_what_is_known(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_DESCRIBE, "m", 0, 0);
+    struct fake_request *request = fake_wait(fake, 0, DESCRIBE, 0);
+    uint64_t first = request->node;
+    for (uint64_t node = 1; node <= 3; node++)
+        fake->nodes[node].down = node != first;
+    answer_description(fake, request, 1u << (first - 1), 100);
+    for (uint64_t node = 1; node <= 3; node++)
+        if (node != first)
+            fake_cut(fake, node);
+    fake_run(fake, 10000);
+    assert_true(fake->answered);
+    assert_int_equal(fake->answer_status, LF_OK);
+    for (uint64_t i = 0; i < 3; i++)
+        assert_int_equal(fake->answer->describe_topic->partitions[i]->high_watermark, i + 1 == first ? 100 : -1);
+}
+
+static void the_end_is_asked_of_the_leader(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_PARTITION_END, "m", 1, 0);
+    struct fake_request *request = fake_wait(fake, 2, LOOKUP, 0);
+    assert_int_equal(request->message->offsets_lookup->kind, LF__LOOKUP_KIND__LOOKUP_END);
+    fake_answer_not_leader(fake, request, 3, 8);
+    fake_answer_end(fake, fake_wait(fake, 3, LOOKUP, 0), 55);
+    assert_int_equal(fake->answer_status, LF_OK);
+    assert_int_equal(fake->answer->offsets_lookup->position->offset, 55);
+    fake_call(fake, LF_CALL_PARTITION_END, "m", 3, 0);
+    fake_run(fake, 100);
+    assert_int_equal(fake->answer_status, LF_PARTITION_UNKNOWN);
+    fake_call(fake, LF_CALL_PARTITION_END, "nowhere", 0, 0);
+    fake_run(fake, 1000);
+    assert_int_equal(fake->answer_status, LF_TOPIC_UNKNOWN);
+}
+
+static void without_any_broker_a_call_cannot_connect(void **state) {
+    struct fake *fake = *state;
+    for (int i = 1; i <= FAKE_NODES; i++)
+        fake->nodes[i].down = true;
+    fake_call(fake, LF_CALL_TOPIC_LIST, NULL, 0, 0);
+    fake_run(fake, 4999);
+    assert_false(fake->answered);
+    fake_run(fake, 1);
+    assert_int_equal(fake->answer_status, LF_CONNECT);
+    assert_non_null(strstr(fake->answer_text, "node:770"));
+}
+
+static void an_unanswered_create_is_timed_out_and_a_refused_one_says_why(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "new", 1, 1);
+    fake_run(fake, 10000);
+    assert_true(fake->answered);
+    assert_int_equal(fake->answer_status, LF_TIMED_OUT);
+    while (fake->first)
+        fake_ignore(fake, fake->first);
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "new", 1, 1);
+    for (uint64_t end = fake->now_ms + 10001; fake->now_ms < end; fake_run(fake, 1)) {
+        struct fake_request *request = fake_request(fake, 0, CREATE, 0);
+        if (request)
+            fake_answer(fake, request, LF_NO_QUORUM);
+    }
+    assert_int_equal(fake->answer_status, LF_NO_QUORUM);
+}
+
+static void an_invalid_call_is_refused_at_the_door_and_by_the_broker(void **state) {
+    struct fake *fake = *state;
+    struct lf_core_event event = {.type = LF_CORE_CALL};
+    event.call = (struct lf_core_call){.type = LF_CALL_TOPIC_CREATE, .id = 1, .topic = "a b"};
+    assert_int_equal(fake_event(fake, &event), LF_INVALID);
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "new", 0, 1);
+    fake_answer(fake, fake_wait(fake, 0, CREATE, 0), LF_INVALID);
+    assert_int_equal(fake->answer_status, LF_INVALID);
+    assert_string_equal(fake->answer_text, "the test says so");
+}
+
+static void close_ends_calls(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "new", 1, 1);
+    fake_wait(fake, 0, CREATE, 0);
+    fake_close(fake);
+    assert_int_equal(fake->answer_status, LF_UNKNOWN_OUTCOME);
+}
+
+#define FACT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        FACT(a_topic_is_created_at_the_controller),
+        FACT(an_existing_topic_is_an_error_unless_we_may_have_made_it),
+        FACT(a_delete_repeated_after_a_doubt_may_find_nothing),
+        FACT(a_description_asks_each_leader),
+        FACT(a_description_without_a_leader_keeps_what_is_known),
+        FACT(the_end_is_asked_of_the_leader),
+        FACT(without_any_broker_a_call_cannot_connect),
+        FACT(an_unanswered_create_is_timed_out_and_a_refused_one_says_why),
+        FACT(an_invalid_call_is_refused_at_the_door_and_by_the_broker),
+        FACT(close_ends_calls),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
