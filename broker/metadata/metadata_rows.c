@@ -50,17 +50,18 @@ enum lf_status metadata_rows_node(const struct metadata_node *node, metadata_row
     return give(lf_bytes(key, sizeof key), &message.base, sink, context);
 }
 
-/** Messages of one row's partitions, allocated together. */
+/** Messages of one partition, and room for one row's partitions. */
+struct packed_partition {
+    Lf__MetadataPartition message;
+    struct packed_assignment {
+        Lf__MetadataAssignment message;
+        Lf__MetadataReplica replicas[METADATA_REPLICAS_MAX];
+        Lf__MetadataReplica *pointers[METADATA_REPLICAS_MAX];
+    } wanted, current;
+};
 struct packing {
-    Lf__MetadataPartition *partitions[METADATA_ROW_PARTITIONS];
-    struct packed_partition {
-        Lf__MetadataPartition message;
-        struct packed_assignment {
-            Lf__MetadataAssignment message;
-            Lf__MetadataReplica replicas[METADATA_REPLICAS_MAX];
-            Lf__MetadataReplica *pointers[METADATA_REPLICAS_MAX];
-        } wanted, current;
-    } packed[METADATA_ROW_PARTITIONS];
+    Lf__MetadataPartition **partitions;
+    struct packed_partition *packed;
 };
 
 static Lf__MetadataAssignment *pack_assignment(struct packed_assignment *packed,
@@ -88,7 +89,7 @@ static Lf__MetadataPartition *pack_partition(struct packed_partition *packed,
     return &packed->message;
 }
 
-static enum lf_status give_topic_row(const struct metadata_topic *topic, uint32_t number, struct packing *packing,
+static enum lf_status give_topic_row(const struct metadata_topic *topic, uint32_t number, const struct packing *packing,
                                      metadata_row_sink *sink, void *context) {
     Lf__MetadataTopic message = LF__METADATA_TOPIC__INIT;
     message.topic_id = topic->topic_id;
@@ -112,14 +113,15 @@ static enum lf_status give_topic_row(const struct metadata_topic *topic, uint32_
 
 enum lf_status metadata_rows_topic(const struct metadata_topic *topic, bool only_first, metadata_row_sink *sink,
                                    void *context) {
-    struct packing *packing = malloc(sizeof *packing);
-    if (!packing)
-        return LF_NO_MEMORY;
     uint32_t rows = (topic->partition_count + METADATA_ROW_PARTITIONS - 1) / METADATA_ROW_PARTITIONS;
-    enum lf_status status = LF_OK;
+    size_t room = rows > 1 ? METADATA_ROW_PARTITIONS : topic->partition_count;
+    struct packing packing = {.partitions = malloc(room * sizeof *packing.partitions),
+                              .packed = malloc(room * sizeof *packing.packed)};
+    enum lf_status status = packing.partitions && packing.packed ? LF_OK : LF_NO_MEMORY;
     for (uint32_t number = 0; number < (only_first ? 1 : rows) && status == LF_OK; number++)
-        status = give_topic_row(topic, number, packing, sink, context);
-    free(packing);
+        status = give_topic_row(topic, number, &packing, sink, context);
+    free(packing.packed);
+    free(packing.partitions);
     return status;
 }
 
