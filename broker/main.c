@@ -1,0 +1,43 @@
+/** logflumed: a broker of a Logflume cluster. */
+#include "broker.h"
+#include "command_line.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+_Static_assert((int)LOG_ERROR == (int)CONFIG_LOG_ERROR && (int)LOG_DEBUG == (int)CONFIG_LOG_DEBUG, "log.level");
+
+static int run(const struct command_line *line, const struct config *config) {
+    struct log log = {.fd = STDERR_FILENO, .level = (enum log_level)config->log_level};
+    enum data_start start = line->dev ? DATA_DEV : line->bootstrap ? DATA_BOOTSTRAP : DATA_OPEN;
+    return (int)broker_run(config, start, &log);
+}
+
+int main(int argc, char **argv) {
+    static struct config config;
+    static struct config_error error;
+    struct command_line line;
+    enum lf_status status =
+        command_line_parse(argc, (const char *const *)argv, getenv("LOGFLUME_UNRELIABLE_RPC"), &line, &config, &error);
+    if (status != LF_OK) {
+        fprintf(stderr, "logflumed: %s\n", error.text);
+        return BROKER_EXIT_USAGE;
+    }
+    switch (line.command) {
+    case COMMAND_HELP:
+        command_line_print_help(stdout);
+        return BROKER_EXIT_OK;
+    case COMMAND_VERSION:
+        printf("logflumed %s\n", LOGFLUME_VERSION);
+        return BROKER_EXIT_OK;
+    case COMMAND_CONFIG_MARKDOWN:
+        config_print_markdown(stdout);
+        return BROKER_EXIT_OK;
+    case COMMAND_CHECK_CONFIG:
+        printf("the configuration is right\n");
+        return BROKER_EXIT_OK;
+    case COMMAND_RUN:
+        break;
+    }
+    return run(&line, &config);
+}

@@ -1,0 +1,202 @@
+#include "broker.h"
+
+#include "clock.h"
+#include "loop.h"
+#include "random_bytes.h"
+#include "rocks_store.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+/** Answers already queued get this long to leave, in ms. */
+#define LINGER_MS 1000
+
+struct broker {
+    const struct config *config;
+    struct log *log;
+    int signal_fd;
+    bool create;
+    struct transport *transport;
+    struct log_store *store;
+    struct node *node;
+    struct loop *loop;
+    uint64_t incarnation;
+    bool ran;
+};
+
+/** Before any thread, so that all of them leave these signals to the loop. */
+static enum lf_status take_signals(struct broker *broker, struct lf_error *error) {
+    sigset_t signals;
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    broker->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+    return broker->signal_fd >= 0 ? LF_OK : lf_error_set(error, LF_IO, "no descriptor for signals");
+}
+
+/** As many descriptors as we may have; too few for what is configured is worth a word. */
+static void raise_descriptor_limit(const struct broker *broker) {
+    const struct config *config = broker->config;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    rlim_t wanted = 2 * (rlim_t)config->limits.sessions_max + config->store.open_files_max + 256;
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted)
+        log_line(broker->log, LOG_WARN,
+                 "this process may open %ju files; %ju are right for client.sessions_max and "
+                 "store.open_files_max (ulimit -n)",
+                 (uintmax_t)limit.rlim_cur, (uintmax_t)wanted);
+}
+
+/** See node.bind in the configuration table. */
+static const char *bind_address(const struct config *config) {
+    struct in6_addr address;
+    const char *host = config_self(config)->address.host;
+    if (config->node_bind[0])
+        return config->node_bind;
+    bool numeric = inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+    return numeric ? host : "*";
+}
+
+static enum lf_status open_transport(struct broker *broker, struct lf_error *error) {
+    const struct config *config = broker->config;
+    struct node_address addresses[NODE_NODES_MAX];
+    struct transport_options options = {.bind = bind_address(config),
+                                        .node_id = config->node_id,
+                                        .nodes = addresses,
+                                        .node_count = config_addresses(config, addresses),
+                                        .sessions_max = config->limits.sessions_max,
+                                        .session_timeout_ms = config->limits.session_timeout_ms,
+                                        .queue_messages_max = config->transport_queue_messages_max};
+    enum lf_status status = unreliable_parse(config->transport_unreliable, &options.unreliable, error);
+    if (status == LF_OK && options.unreliable.on)
+        log_line(broker->log, LOG_WARN, "messages to peers misbehave on purpose: %s (seed %" PRIu64 ")",
+                 config->transport_unreliable, options.unreliable.seed);
+    return status == LF_OK ? transport_new(&options, &broker->transport, error) : status;
+}
+
+static enum lf_status open_node(struct broker *broker, struct lf_error *error) {
+    const struct config *config = broker->config;
+    struct node_address addresses[NODE_NODES_MAX];
+    struct node_options options = {.node_id = config->node_id,
+                                   .cluster_name = config->cluster_name,
+                                   .nodes = addresses,
+                                   .node_count = config_addresses(config, addresses),
+                                   .identity = broker->store->identity,
+                                   .groups = broker->store->groups,
+                                   .group_count = broker->store->group_count,
+                                   .incarnation = broker->incarnation,
+                                   .seed = random_number(),
+                                   .now_ms = clock_now_ms(),
+                                   .wall_ms = clock_wall_ms(),
+                                   .limits = config->limits};
+    random_bytes(options.new_cluster_id, sizeof options.new_cluster_id);
+    enum lf_status status = node_new(&options, &broker->node, error);
+    if (status == LF_OK && broker->log->level >= LOG_INFO)
+        node_set_trace(broker->node, log_decision, broker->log);
+    return status;
+}
+
+static void describe_store(const struct log_store *store, char *out, size_t size) {
+    struct rocks_store_statistics s = {0};
+    rocks_store_statistics(store, &s);
+    snprintf(out, size,
+             " writes=%" PRIu64 " commits=%" PRIu64 " syncs=%" PRIu64 " bytes_written=%" PRIu64 " reads=%" PRIu64
+             " commit_us_max=%" PRIu64 " stall_us=%" PRIu64,
+             s.writes, s.commits, s.syncs, s.bytes_written, s.reads, s.commit_us_max, s.stall_us);
+}
+
+static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
+    struct loop_options options = {.node = broker->node,
+                                   .store = broker->store,
+                                   .transport = broker->transport,
+                                   .log = broker->log,
+                                   .signal_fd = broker->signal_fd,
+                                   .stats_interval_ms = broker->config->log_stats_interval_ms,
+                                   .describe_store = describe_store};
+    enum lf_status status = loop_new(&options, &broker->loop);
+    return status == LF_OK ? LF_OK : lf_error_set(error, status, "no memory for the loop");
+}
+
+static void say_ready(const struct broker *broker) {
+    const struct config *config = broker->config;
+    const struct config_node *self = config_self(config);
+    log_line(broker->log, LOG_INFO,
+             "logflumed ready node=%" PRIu64 " client_port=%u peer_port=%u admin_port=%u bind=%s data=%.400s "
+             "groups=%zu incarnation=%" PRIu64 " pid=%d%s",
+             config->node_id, self->address.client_port, self->address.peer_port, self->admin_port,
+             bind_address(config), config->node_data, broker->store->group_count, broker->incarnation, (int)getpid(),
+             broker->create ? " founding" : "");
+}
+
+/** Sockets first: a port in use is found out before a store is made. */
+static enum lf_status start_and_run(struct broker *broker, enum data_start start, struct lf_error *error) {
+    enum lf_status status = take_signals(broker, error);
+    if (status == LF_OK)
+        status = data_directory_judge(broker->config->node_data, start, &broker->create, error);
+    if (status != LF_OK)
+        return status;
+    raise_descriptor_limit(broker);
+    status = open_transport(broker, error);
+    if (status == LF_OK)
+        status = data_directory_open(broker->config, broker->create, &broker->store, &broker->incarnation, error);
+    if (status == LF_OK)
+        status = open_node(broker, error);
+    if (status == LF_OK)
+        status = open_loop(broker, error);
+    if (status != LF_OK)
+        return status;
+    say_ready(broker);
+    broker->ran = true;
+    return loop_run(broker->loop, error);
+}
+
+/** What was submitted is finished; what was answered leaves, unless the node died: then nothing further is sent. */
+static void close_all(struct broker *broker, bool failed) {
+    loop_destroy(&broker->loop);
+    transport_destroy(&broker->transport, failed ? 0 : LINGER_MS);
+    node_destroy(&broker->node);
+    log_store_close(&broker->store);
+    if (broker->signal_fd >= 0)
+        close(broker->signal_fd);
+}
+
+/** `ran`: it had started, so it is not the operator's mistake. */
+static enum broker_exit exit_of(enum lf_status status, bool ran) {
+    switch (status) {
+    case LF_OK:
+        return BROKER_EXIT_OK;
+    case LF_INVALID:
+        return ran ? BROKER_EXIT_FAILED : BROKER_EXIT_USAGE;
+    case LF_DAMAGED:
+    case LF_CORRUPT:
+        return BROKER_EXIT_DAMAGED;
+    case LF_WRONG_STORE:
+    case LF_WRONG_CLUSTER:
+        return BROKER_EXIT_WRONG_STORE;
+    default:
+        return BROKER_EXIT_FAILED;
+    }
+}
+
+enum broker_exit broker_run(const struct config *config, enum data_start start, struct log *log) {
+    struct broker broker = {.config = config, .log = log, .signal_fd = -1};
+    struct lf_error error = {0};
+    enum lf_status status = start_and_run(&broker, start, &error);
+    enum broker_exit code = exit_of(status, broker.ran);
+    close_all(&broker, status != LF_OK);
+    if (status == LF_OK)
+        log_line(log, LOG_INFO, "logflumed stopped node=%" PRIu64, config->node_id);
+    else
+        log_line(log, LOG_ERROR, "logflumed failed node=%" PRIu64 " status=%s exit=%d: %s", config->node_id,
+                 lf_status_name(status), code, error.text);
+    return code;
+}

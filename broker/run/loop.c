@@ -1,0 +1,135 @@
+#include "loop_internal.h"
+
+#include "lf_check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { ITEM_CLIENTS, ITEM_PEERS, ITEM_STORE, ITEM_SIGNALS, ITEM_COUNT };
+
+enum lf_status loop_new(const struct loop_options *options, struct loop **out) {
+    struct loop *loop = calloc(1, sizeof *loop);
+    *out = loop;
+    if (!loop)
+        return LF_NO_MEMORY;
+    loop->options = *options;
+    loop->now_ms = clock_now_ms();
+    loop->store_waits = true; /* the store says it sleeps only once it was asked in vain */
+    loop->stats_due_ms = options->stats_interval_ms ? loop->now_ms + options->stats_interval_ms : UINT64_MAX;
+    store_queue_init(&loop->queue, options->store);
+    return LF_OK;
+}
+
+void loop_destroy(struct loop **where) {
+    struct loop *loop = *where;
+    *where = NULL;
+    if (!loop)
+        return;
+    store_queue_deinit(&loop->queue);
+    node_effects_deinit(&loop->effects);
+    free(loop);
+}
+
+void loop_fail(struct loop *loop, enum lf_status status, const char *text) {
+    if (loop->failed == LF_OK)
+        loop->failed = lf_error_set(&loop->error, status, "%s", text);
+}
+
+/** The node's clock never goes back, and is looked at for every event. */
+void loop_feed(struct loop *loop, struct node_event *event) {
+    loop->now_ms = clock_now_ms();
+    event->now_ms = loop->now_ms;
+    event->wall_ms = clock_wall_ms();
+    node_step(loop->options.node, event, &loop->effects);
+    loop_carry_out(loop);
+    while (loop->gone_count > 0 && loop->failed == LF_OK) {
+        struct node_event gone = {.type = NODE_EVENT_CLIENT_GONE,
+                                  .now_ms = event->now_ms,
+                                  .wall_ms = event->wall_ms,
+                                  .session = loop->gone[--loop->gone_count]};
+        node_step(loop->options.node, &gone, &loop->effects);
+        loop_carry_out(loop);
+    }
+}
+
+static void tick(struct loop *loop, uint64_t absent_ms) {
+    struct node_event event = {.type = NODE_EVENT_TICK, .absent_ms = absent_ms};
+    loop_feed(loop, &event);
+}
+
+static void take_signals(struct loop *loop) {
+    struct signalfd_siginfo signal;
+    while (read(loop->options.signal_fd, &signal, sizeof signal) == (ssize_t)sizeof signal)
+        loop->stop_signals++;
+    if (loop->stop_signals == 0 || loop->stopping)
+        return;
+    loop->stopping = true;
+    log_line(loop->options.log, LOG_INFO, "stopping: handing leadership over");
+    struct node_event event = {.type = NODE_EVENT_STOP};
+    loop_feed(loop, &event);
+}
+
+/** How long to sleep, in ms. */
+static uint64_t timeout_ms(const struct loop *loop, bool more) {
+    uint64_t due_ms = loop->deadline_ms;
+    if (transport_deadline(loop->options.transport) < due_ms)
+        due_ms = transport_deadline(loop->options.transport);
+    if (loop->stats_due_ms < due_ms)
+        due_ms = loop->stats_due_ms;
+    if (more || due_ms <= loop->now_ms)
+        return 0;
+    return due_ms - loop->now_ms < LOOP_SLEEP_MS_MAX ? due_ms - loop->now_ms : LOOP_SLEEP_MS_MAX;
+}
+
+/** Sleeps until something is there. Returns how long the loop was absent. */
+static uint64_t wait_for_work(struct loop *loop, zmq_pollitem_t items[ITEM_COUNT], bool more) {
+    loop->now_ms = clock_now_ms();
+    uint64_t sleep_ms = timeout_ms(loop, more);
+    pause_meter_sleep(&loop->pauses, loop->now_ms, sleep_ms);
+    int ready = zmq_poll(items, ITEM_COUNT, (long)sleep_ms);
+    if (ready < 0 && zmq_errno() != EINTR)
+        loop_fail(loop, LF_IO, zmq_strerror(zmq_errno()));
+    loop->now_ms = clock_now_ms();
+    return pause_meter_wake(&loop->pauses, loop->now_ms);
+}
+
+/** One turn; true when a source was left with something in it. */
+static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT], uint64_t absent_ms) {
+    bool away = absent_ms > 0, more = false;
+    if (items[ITEM_PEERS].revents)
+        more |= loop_take_peers(loop, away);
+    if (items[ITEM_STORE].revents || loop->store_waits)
+        more |= loop_take_store(loop, away);
+    if (items[ITEM_CLIENTS].revents && loop->queue.waiting_bytes <= STORE_QUEUE_WAITING_BYTES_MAX)
+        more |= loop_take_clients(loop, away);
+    if (items[ITEM_SIGNALS].revents)
+        take_signals(loop);
+    if (loop->failed == LF_OK && (away || loop->now_ms >= loop->deadline_ms))
+        tick(loop, absent_ms);
+    transport_advance(loop->options.transport, loop->now_ms);
+    loop_log_stats(loop);
+    loop->turns++;
+    return more;
+}
+
+enum lf_status loop_run(struct loop *loop, struct lf_error *error) {
+    zmq_pollitem_t items[ITEM_COUNT];
+    transport_poll_items(loop->options.transport, items);
+    items[ITEM_STORE] = (zmq_pollitem_t){.fd = log_store_fd(loop->options.store), .events = ZMQ_POLLIN};
+    items[ITEM_SIGNALS] = (zmq_pollitem_t){.fd = loop->options.signal_fd, .events = ZMQ_POLLIN};
+    pause_meter_init(&loop->pauses, clock_now_ms());
+    tick(loop, 0);
+    bool more = true; /* ask the store once, so that it wakes us from then on */
+    while (loop->failed == LF_OK && !loop->stopped && loop->stop_signals < 2) {
+        uint64_t absent_ms = wait_for_work(loop, items, more);
+        if (absent_ms > 0)
+            log_line(loop->options.log, LOG_WARN, "the loop did not run for %llu ms", (unsigned long long)absent_ms);
+        more = take_turn(loop, items, absent_ms);
+    }
+    if (loop->failed != LF_OK && error)
+        *error = loop->error;
+    return loop->failed;
+}

@@ -1,0 +1,39 @@
+/** The loop: one thread that waits for sockets, store and signals, feeds the node, and carries out what it wants.
+ *
+ *  Each turn takes a bounded amount from each source, in this order: peers, store completions, clients; then the tick,
+ *  which is told how long the loop was away. So nothing starves, and what arrived while the process stood still is
+ * heard before any election timer is looked at.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include "log.h"
+#include "node.h"
+#include "transport.h"
+
+/** Most taken from one source in one turn, in messages and in ms (an absence is made up for without the ms). */
+#define LOOP_MESSAGES_MAX 512
+#define LOOP_SOURCE_MS_MAX 5
+/** Longest sleep, in ms: bounds how much of an absence goes unnoticed. */
+#define LOOP_SLEEP_MS_MAX 25
+
+struct loop_options {
+    struct node *node; /**< borrowed, as all here */
+    struct log_store *store;
+    struct transport *transport;
+    struct log *log;
+    int signal_fd;              /**< a signalfd: the first signal stops in order, the second at once */
+    uint32_t stats_interval_ms; /**< 0: no figures */
+    /** Adds " name=value" pairs about the store to a line of figures. NULL: none. */
+    void (*describe_store)(const struct log_store *store, char *out, size_t size);
+};
+
+struct loop;
+
+/** Returns LF_OK with *loop (caller destroys) or LF_NO_MEMORY. */
+enum lf_status loop_new(const struct loop_options *options, struct loop **loop);
+void loop_destroy(struct loop **loop);
+/** Runs until stopped (LF_OK) or failed (what the node or store died of, in words). */
+enum lf_status loop_run(struct loop *loop, struct lf_error *error);
+
+#endif

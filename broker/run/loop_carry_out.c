@@ -1,0 +1,39 @@
+/** Effects: to the store, to peers, to clients. */
+#include "loop_internal.h"
+
+static void send_to_peers(struct loop *loop) {
+    const struct node_effects *effects = &loop->effects;
+    for (size_t i = 0; i < effects->envelope_count; i++) {
+        const struct peer_envelope *envelope = effects->envelopes[i];
+        struct peer_frames frames = {0};
+        if (peer_codec_encode(envelope, &frames) == LF_OK) /* dropping one is allowed */
+            transport_send_peer(loop->options.transport, envelope->to_node, envelope->lane, &frames, loop->now_ms);
+    }
+}
+
+static void send_to_clients(struct loop *loop) {
+    const struct node_effects *effects = &loop->effects;
+    for (size_t i = 0; i < effects->send_count; i++) {
+        const struct node_client_send *send = &effects->sends[i];
+        if (transport_send_client(loop->options.transport, send) == LF_NOT_FOUND && loop->gone_count < LOOP_GONE_MAX)
+            loop->gone[loop->gone_count++] = send->session;
+    }
+    for (size_t i = 0; i < effects->closed_count; i++)
+        transport_close_session(loop->options.transport, effects->closed_sessions[i]);
+}
+
+void loop_carry_out(struct loop *loop) {
+    struct node_effects *effects = &loop->effects;
+    struct lf_error error = {0};
+    if (effects->fatal != LF_OK) {
+        loop_fail(loop, effects->fatal, effects->fatal_text); /* and nothing further is sent */
+    } else if (store_queue_add(&loop->queue, effects, &error) != LF_OK) {
+        loop_fail(loop, error.code, error.text);
+    } else {
+        send_to_peers(loop);
+        send_to_clients(loop);
+    }
+    loop->deadline_ms = effects->deadline_ms;
+    loop->stopped |= effects->stopped;
+    node_effects_clear(effects);
+}

@@ -1,0 +1,49 @@
+/** What the loop's files share. */
+#ifndef LOOP_INTERNAL_H
+#define LOOP_INTERNAL_H
+
+#include "clock.h"
+#include "loop.h"
+#include "pause_meter.h"
+#include "store_queue.h"
+
+/** Sessions found unreachable while sending, told to the node after the step; more are found again at their next
+ * answer. */
+#define LOOP_GONE_MAX 1024
+
+struct loop {
+    struct loop_options options;
+    struct node_effects effects;
+    struct store_queue queue;
+    struct pause_meter pauses;
+    uint64_t now_ms;
+    uint64_t deadline_ms; /**< of the node */
+    uint64_t stats_due_ms;
+    uint64_t gone[LOOP_GONE_MAX];
+    size_t gone_count;
+    unsigned stop_signals;
+    bool stopping;
+    bool stopped;
+    bool store_waits;   /**< completions may be left over from the last turn */
+    uint64_t malformed; /**< envelopes the codec refused */
+    uint64_t turns;
+    enum lf_status failed;
+    struct lf_error error;
+};
+
+/** Feeds one event (times are filled in) and carries out its effects. */
+void loop_feed(struct loop *loop, struct node_event *event);
+/** What the node wants. */
+void loop_carry_out(struct loop *loop);
+/** The first failure ends the loop. */
+void loop_fail(struct loop *loop, enum lf_status status, const char *text);
+
+/** Each takes a bounded amount; true when something may be left. `all`: after an absence, without the bound in time. */
+bool loop_take_peers(struct loop *loop, bool all);
+bool loop_take_store(struct loop *loop, bool all);
+bool loop_take_clients(struct loop *loop, bool all);
+
+/** One line of figures when it is due. */
+void loop_log_stats(struct loop *loop);
+
+#endif

@@ -1,0 +1,86 @@
+/** From the sources to the node, a bounded amount at a time. */
+#include "loop_internal.h"
+
+/** A turn's share of one source. */
+struct share {
+    size_t left;
+    uint64_t until_ms; /**< UINT64_MAX after an absence: what waited is heard before timers are looked at */
+};
+
+static struct share share_of(const struct loop *loop, bool all) {
+    return (struct share){.left = all ? 16 * LOOP_MESSAGES_MAX : LOOP_MESSAGES_MAX,
+                          .until_ms = all ? UINT64_MAX : loop->now_ms + LOOP_SOURCE_MS_MAX};
+}
+
+static bool is_left(const struct loop *loop, struct share *share) {
+    if (share->left == 0 || loop->now_ms > share->until_ms || loop->failed != LF_OK)
+        return false;
+    share->left--;
+    return true;
+}
+
+static void on_peer_frames(struct loop *loop, struct peer_frames *frames) {
+    struct peer_envelope *envelope = NULL;
+    struct lf_error error = {0};
+    enum lf_status status = peer_codec_decode(frames->frames, frames->count, &envelope, &error);
+    if (status == LF_OK) {
+        struct node_event event = {.type = NODE_EVENT_PEER, .envelope = envelope};
+        loop_feed(loop, &event);
+    } else if (loop->malformed++ == 0) {
+        log_line(loop->options.log, LOG_WARN, "dropped from a peer: %s", error.text);
+    }
+    peer_envelope_destroy(&envelope);
+}
+
+bool loop_take_peers(struct loop *loop, bool all) {
+    struct share share = share_of(loop, all);
+    while (is_left(loop, &share)) {
+        struct peer_frames frames = {0};
+        enum lf_status status = transport_receive_peer(loop->options.transport, &frames);
+        if (status == LF_AGAIN)
+            return false;
+        if (status == LF_OK)
+            on_peer_frames(loop, &frames);
+        peer_frames_deinit(&frames);
+    }
+    return true;
+}
+
+bool loop_take_store(struct loop *loop, bool all) {
+    struct share share = share_of(loop, all);
+    bool some = false;
+    loop->store_waits = true;
+    while (is_left(loop, &share)) {
+        struct log_store_completion *completion = log_store_poll(loop->options.store);
+        if (!completion) {
+            loop->store_waits = false;
+            break;
+        }
+        struct node_event event = {.type = NODE_EVENT_STORE, .completion = completion};
+        loop_feed(loop, &event);
+        log_store_completion_destroy(&completion);
+        some = true;
+    }
+    struct lf_error error = {0};
+    if (some && !store_queue_is_empty(&loop->queue) && store_queue_retry(&loop->queue, &error) != LF_OK)
+        loop_fail(loop, error.code, error.text);
+    return loop->store_waits;
+}
+
+bool loop_take_clients(struct loop *loop, bool all) {
+    struct share share = share_of(loop, all);
+    while (is_left(loop, &share)) {
+        struct transport_client_message message;
+        enum lf_status status = transport_receive_client(loop->options.transport, &message);
+        if (status == LF_AGAIN)
+            return false;
+        if (status != LF_OK)
+            continue;
+        struct node_event event = {
+            .type = NODE_EVENT_CLIENT,
+            .client = {.session = message.session, .frames = message.frames, .count = message.count}};
+        loop_feed(loop, &event);
+        transport_client_message_deinit(&message);
+    }
+    return true;
+}
