@@ -73,7 +73,7 @@ static void skip_new_file(struct cursor *cursor, uint64_t tag) {
 struct edit {
     uint32_t family;
     bool add, drop, has_log_number, has_log_keep_min;
-    uint64_t log_number, log_keep_min;
+    uint64_t log_number, log_keep_min, last_sequence;
 };
 
 static bool take_field(struct cursor *cursor, uint64_t tag, struct edit *edit) {
@@ -96,8 +96,10 @@ static bool take_field(struct cursor *cursor, uint64_t tag, struct edit *edit) {
     case TAG_FAMILY_DROP:
         edit->drop = true;
         return true;
-    case TAG_NEXT_FILE:
     case TAG_LAST_SEQUENCE:
+        edit->last_sequence = get_varint(cursor);
+        return true;
+    case TAG_NEXT_FILE:
     case TAG_PREVIOUS_LOG:
     case TAG_FAMILY_MAX:
     case TAG_ATOMIC_GROUP:
@@ -144,6 +146,8 @@ static bool apply(struct manifest_scan *scan, const struct edit *edit) {
     }
     if (edit->has_log_keep_min && edit->log_keep_min > scan->log_keep_min)
         scan->log_keep_min = edit->log_keep_min;
+    if (edit->last_sequence > scan->last_sequence)
+        scan->last_sequence = edit->last_sequence;
     if (!known)
         return false;
     if (edit->drop)

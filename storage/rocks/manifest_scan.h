@@ -21,6 +21,7 @@ struct manifest_scan {
     size_t bad_offset;
     struct manifest_family families[MANIFEST_FAMILIES_MAX];
     size_t family_count;
+    uint64_t last_sequence;
     uint64_t log_keep_min; /**< RocksDB's own word on the oldest log to keep; 0 when it gave none */
 };
 

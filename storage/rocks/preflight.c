@@ -53,24 +53,12 @@ static enum lf_status read_current(struct run *run) {
     return fits ? LF_OK : damaged(run, "CURRENT", 0, "it does not name a MANIFEST");
 }
 
-static bool wal_is_there(const struct run *run, uint64_t number) {
-    for (size_t i = 0; i < run->files.count; i++)
-        if (run->files.items[i].kind == STORE_FILE_WAL && run->files.items[i].number == number)
-            return true;
-    return false;
-}
-
-/* A torn edit was never relied on, so the log it would have made needless is still there. When that log is gone, the
- * edit had been synced, and what is torn now is damage. */
 static enum lf_status judge_manifest(struct run *run) {
     const struct manifest_scan *scan = &run->manifest;
     switch (scan->verdict) {
     case MANIFEST_WHOLE:
         return LF_OK;
     case MANIFEST_TORN:
-        if (manifest_log_min(scan) > 0 && !wal_is_there(run, manifest_log_min(scan)))
-            return damaged(run, run->manifest_name, scan->bad_offset,
-                           "an edit cannot be read, and the log needed without it is gone");
         plan_cut(run, run->manifest_name, scan->whole_bytes);
         return LF_OK;
     case MANIFEST_DAMAGED:
@@ -140,6 +128,18 @@ static enum lf_status scan_wals(struct run *run) {
     return status;
 }
 
+/* A torn edit was never relied on, so the logs it would have made needless are still there, and go on where the
+ * MANIFEST without it ends. When they are gone, the edit had been synced, and what is torn now is damage. */
+static enum lf_status judge_manifest_cut(struct run *run) {
+    const struct manifest_scan *scan = &run->manifest;
+    if (scan->verdict != MANIFEST_TORN || run->stream.records == 0)
+        return LF_OK;
+    if (run->stream.sequence_first <= scan->last_sequence + 1)
+        return LF_OK;
+    return damaged(run, run->manifest_name, scan->bad_offset,
+                   "an edit cannot be read, and the logs needed without it are gone");
+}
+
 static enum lf_status carry_out_cuts(struct run *run) {
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < run->cut_count; i++) {
@@ -175,6 +175,8 @@ enum lf_status preflight(const char *directory, struct preflight_report *report,
     if (status == LF_OK)
         status = scan_wals(&run);
     if (status == LF_OK)
+        status = judge_manifest_cut(&run);
+    if (status == LF_OK)
         status = carry_out_cuts(&run);
     run_deinit(&run);
     return status;
@@ -186,8 +188,8 @@ enum lf_status preflight_has_data(const char *directory, bool *has_data, struct 
     enum lf_status status = run_init(&run);
     *has_data = store_files_count(&run.files, STORE_FILE_TABLE) > 0;
     if (status == LF_OK && !*has_data) {
-        scan_wals(&run); /* torn or damaged: still data, when there is a whole batch before it */
-        *has_data = run.stream.records > 0 || run.stream.broken;
+        enum lf_status scanned = scan_wals(&run);
+        *has_data = run.stream.records > 0 || scanned == LF_DAMAGED;
     }
     run_deinit(&run);
     return status;

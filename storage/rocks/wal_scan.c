@@ -99,9 +99,10 @@ static bool follow(struct wal_stream *stream, const struct batch *batch) {
         return true;
     if (stream->sequence_known && batch->sequence != stream->sequence_next)
         return false;
+    if (stream->records++ == 0)
+        stream->sequence_first = batch->sequence;
     stream->sequence_known = true;
     stream->sequence_next = batch->sequence + batch->count;
-    stream->records++;
     if (batch->marked && !stream->uuid_known) {
         memcpy(stream->store_uuid, batch->marker.store_uuid, LOG_STORE_ID_BYTES);
         stream->uuid_known = true;

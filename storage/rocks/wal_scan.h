@@ -18,6 +18,7 @@ enum wal_verdict { WAL_WHOLE, WAL_TORN, WAL_DAMAGED, WAL_NO_MEMORY };
 struct wal_stream {
     bool sequence_known; /**< false until the first batch, or forever when the first one cannot be read */
     uint64_t sequence_next;
+    uint64_t sequence_first; /**< of the first whole batch */
     bool uuid_known;
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
     bool broken;      /**< something before could not be read; sequence_next is what should be there */

@@ -6,7 +6,7 @@
 char *scratch_directory_new(void);
 /** Removes it with all in it. */
 void scratch_directory_remove(const char *directory);
-/** A copy of every file, as the kernel holds them now: what a killed process leaves. `to` must not exist. */
+/** A copy of every file, as the kernel holds them now: what a killed process leaves. Replaces `to`. */
 void scratch_directory_copy(const char *from, const char *to);
 
 #endif

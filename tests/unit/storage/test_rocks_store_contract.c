@@ -38,7 +38,6 @@ static enum lf_status open_store(void *given, const struct log_store_identity *i
 static void kill_store(void *given, struct log_store **store) {
     struct disk *disk = given;
     char *copy = scratch_directory_new();
-    scratch_directory_remove(copy);
     scratch_directory_copy(disk->directory, copy);
     log_store_close(store);
     scratch_directory_remove(disk->directory);

@@ -1,0 +1,412 @@
+/** What opening and reading do with a directory that a power cut tore, a disk damaged, or somebody else holds: S7, and
+ *  the rules of preflight.h on RocksDB's own files. */
+#include "contract.h"
+#include "preflight.h"
+#include "rocks_store.h"
+#include "scratch_directory.h"
+#include "store_directory.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ENTRIES 40u
+
+struct fixture {
+    char *directory;
+    struct log_store *store;
+    struct lf_error error;
+};
+
+static enum lf_status try_open(struct fixture *fixture, bool create, uint32_t memtable_bytes) {
+    struct rocks_store_options options = {
+        .directory = fixture->directory, .create = create, .memtable_bytes = memtable_bytes};
+    return rocks_store_open(&options, &contract_identity, &fixture->store, &fixture->error);
+}
+
+static struct log_store_completion *wait_one(struct log_store *store) {
+    for (;;) {
+        struct log_store_completion *completion = log_store_poll(store);
+        struct pollfd waited = {.fd = log_store_fd(store), .events = POLLIN};
+        if (completion)
+            return completion;
+        assert_int_equal(poll(&waited, 1, 60000), 1);
+    }
+}
+
+static void write_one(struct fixture *fixture, struct log_store_write *write) {
+    assert_int_equal(log_store_submit(fixture->store, &write), LF_OK);
+    struct log_store_completion *completion = wait_one(fixture->store);
+    assert_int_equal(completion->status, LF_OK);
+    log_store_completion_destroy(&completion);
+}
+
+/* ENTRIES synced commits of one entry of 2 KB each, after the group's creation; closed again, in the log only. */
+static int setup(void **state) {
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    assert_non_null(fixture);
+    fixture->directory = scratch_directory_new();
+    if (try_open(fixture, true, 0) != LF_OK)
+        fail_msg("%s", fixture->error.text);
+    write_one(fixture, contract_create(3, 0));
+    for (uint64_t index = 1; index <= ENTRIES; index++) {
+        struct log_store_write *write = contract_write(3, index);
+        assert_int_equal(log_store_write_add_entry(write, index, contract_entry(3, index, 1, index, 2000)), LF_OK);
+        write_one(fixture, write);
+    }
+    log_store_close(&fixture->store);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct fixture *fixture = *state;
+    log_store_close(&fixture->store);
+    scratch_directory_remove(fixture->directory);
+    free(fixture->directory);
+    free(fixture);
+    return 0;
+}
+
+/* Reads all of group 3; the last index, or the status where reading fails. */
+static enum lf_status read_all(struct fixture *fixture, uint64_t *last) {
+    *last = 0;
+    struct log_store_read read = {
+        .group = 3, .value = 1, .last_index = UINT64_MAX, .bytes_max = UINT32_MAX, .entries_max = UINT32_MAX};
+    assert_int_equal(log_store_read(fixture->store, &read), LF_OK);
+    struct log_store_completion *completion = wait_one(fixture->store);
+    enum lf_status status = completion->status;
+    for (uint32_t i = 0; i < completion->entry_count; i++) {
+        struct lf_buf *wanted = contract_entry(3, i + 1, 1, i + 1, 2000);
+        assert_true(lf_bytes_equal(lf_buf_bytes(completion->entries[i]), lf_buf_bytes(wanted)));
+        lf_buf_unref(&wanted);
+    }
+    *last = completion->entry_count;
+    fixture->error = completion->error;
+    log_store_completion_destroy(&completion);
+    return status;
+}
+
+/* The newest file of a kind. */
+static struct store_file newest(struct fixture *fixture, enum store_file_kind kind) {
+    struct store_files files;
+    struct store_file found = {0};
+    assert_int_equal(store_files_list(fixture->directory, &files, &fixture->error), LF_OK);
+    for (size_t i = 0; i < files.count; i++)
+        if (files.items[i].kind == kind)
+            found = files.items[i];
+    store_files_deinit(&files);
+    assert_int_equal(found.kind, kind);
+    return found;
+}
+
+static size_t count_files(struct fixture *fixture, enum store_file_kind kind) {
+    struct store_files files;
+    assert_int_equal(store_files_list(fixture->directory, &files, &fixture->error), LF_OK);
+    size_t count = store_files_count(&files, kind);
+    store_files_deinit(&files);
+    return count;
+}
+
+static void path_of(struct fixture *fixture, const char *name, char path[PATH_MAX]) {
+    snprintf(path, PATH_MAX, "%s/%s", fixture->directory, name);
+}
+
+static void write_at(struct fixture *fixture, const char *name, off_t at, const void *bytes, size_t size) {
+    char path[PATH_MAX];
+    path_of(fixture, name, path);
+    int fd = open(path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, bytes, size, at), size);
+    close(fd);
+}
+
+static void flip_at(struct fixture *fixture, const char *name, off_t at) {
+    char path[PATH_MAX];
+    uint8_t byte;
+    path_of(fixture, name, path);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    byte ^= 0x20;
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    close(fd);
+}
+
+static void cut_to(struct fixture *fixture, const char *name, off_t size) {
+    char path[PATH_MAX];
+    path_of(fixture, name, path);
+    assert_int_equal(truncate(path, size), 0);
+}
+
+static void expect_opens_with(struct fixture *fixture, uint64_t last_min, uint64_t last_max) {
+    uint64_t last;
+    if (try_open(fixture, false, 0) != LF_OK)
+        fail_msg("%s", fixture->error.text);
+    assert_int_equal(read_all(fixture, &last), LF_OK);
+    assert_in_range(last, last_min, last_max);
+    log_store_close(&fixture->store);
+}
+
+static void expect_damage_named(struct fixture *fixture, const char *name) {
+    char *copy = scratch_directory_new();
+    scratch_directory_copy(fixture->directory, copy);
+    assert_int_equal(try_open(fixture, false, 0), LF_DAMAGED);
+    assert_null(fixture->store);
+    if (!strstr(fixture->error.text, name))
+        fail_msg("not named: %s in %s", name, fixture->error.text);
+    char command[2 * PATH_MAX];
+    snprintf(command, sizeof command, "diff -r %s %s", fixture->directory, copy);
+    assert_int_equal(system(command), 0); /* nothing was written or deleted */
+    scratch_directory_remove(copy);
+    free(copy);
+}
+
+static void a_clean_directory_opens_with_all(void **state) { expect_opens_with(*state, ENTRIES, ENTRIES); }
+
+static void a_log_cut_anywhere_opens_with_what_is_whole(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    char *whole = fixture->directory;
+    for (uint64_t size = wal.bytes - 5000; size < wal.bytes; size += 611) {
+        fixture->directory = scratch_directory_new();
+        scratch_directory_copy(whole, fixture->directory);
+        cut_to(fixture, wal.name, (off_t)size);
+        expect_opens_with(fixture, ENTRIES - 3, ENTRIES - 1);
+        assert_int_equal(count_files(fixture, STORE_FILE_TORN), 1);
+        expect_opens_with(fixture, ENTRIES - 3, ENTRIES - 1);
+        scratch_directory_remove(fixture->directory);
+        free(fixture->directory);
+    }
+    fixture->directory = whole;
+}
+
+static void a_zero_filled_end_is_cut_and_kept_beside(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    cut_to(fixture, wal.name, (off_t)wal.bytes + 100000);
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    assert_int_equal(newest(fixture, STORE_FILE_TORN).bytes, 100000);
+}
+
+static void rubbish_behind_the_last_batch_is_cut(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    uint8_t rubbish[5000];
+    memset(rubbish, 0xa5, sizeof rubbish);
+    write_at(fixture, wal.name, (off_t)wal.bytes + 300, rubbish, sizeof rubbish);
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+}
+
+static void a_sector_missing_from_the_last_batch_loses_only_that(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    static const uint8_t zeroes[512];
+    write_at(fixture, wal.name, (off_t)wal.bytes - 1024, zeroes, 512);
+    expect_opens_with(fixture, ENTRIES - 1, ENTRIES - 1);
+}
+
+static void a_changed_byte_in_synced_batches_is_refused_and_named(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    const uint64_t places[] = {3, 100, 5000, 32768, 32772, wal.bytes / 2, wal.bytes - 2500};
+    for (size_t i = 0; i < 7; i++) {
+        flip_at(fixture, wal.name, (off_t)places[i]);
+        expect_damage_named(fixture, wal.name);
+        flip_at(fixture, wal.name, (off_t)places[i]);
+    }
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+}
+
+static void a_block_missing_from_synced_batches_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    static const uint8_t zeroes[32768];
+    write_at(fixture, wal.name, 32768, zeroes, sizeof zeroes);
+    expect_damage_named(fixture, wal.name);
+}
+
+static void a_torn_end_of_the_manifest_is_cut(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file manifest = newest(fixture, STORE_FILE_MANIFEST);
+    const uint8_t torn[] = {1, 2, 3, 4, 200, 0, 1, 9, 9, 9};
+    write_at(fixture, manifest.name, (off_t)manifest.bytes, torn, sizeof torn);
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    manifest = newest(fixture, STORE_FILE_MANIFEST);
+    cut_to(fixture, manifest.name, (off_t)manifest.bytes + 4096);
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+}
+
+static void a_manifest_edit_lost_to_damage_is_not_silent(void **state) {
+    struct fixture *fixture = *state;
+    if (try_open(fixture, false, 0) != LF_OK) /* replayed into a table; the old log is gone */
+        fail_msg("%s", fixture->error.text);
+    struct log_store_write *write = contract_write(3, 1);
+    assert_int_equal(log_store_write_add_entry(write, ENTRIES + 1, contract_entry(3, ENTRIES + 1, 1, 0, 1)), LF_OK);
+    write_one(fixture, write);
+    log_store_close(&fixture->store);
+    struct store_file manifest = newest(fixture, STORE_FILE_MANIFEST);
+    flip_at(fixture, manifest.name, (off_t)manifest.bytes - 3);
+    assert_int_equal(try_open(fixture, false, 0), LF_DAMAGED);
+}
+
+static void a_missing_manifest_or_table_is_named(void **state) {
+    struct fixture *fixture = *state;
+    char path[PATH_MAX], away[PATH_MAX];
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    const enum store_file_kind kinds[] = {STORE_FILE_MANIFEST, STORE_FILE_TABLE};
+    for (size_t i = 0; i < 2; i++) {
+        struct store_file file = newest(fixture, kinds[i]);
+        path_of(fixture, file.name, path);
+        snprintf(away, sizeof away, "%s.away", fixture->directory);
+        assert_int_equal(rename(path, away), 0);
+        assert_int_equal(try_open(fixture, false, 0), LF_DAMAGED);
+        file.name[kinds[i] == STORE_FILE_TABLE ? 6 : 15] = '\0'; /* RocksDB tries another ending last, and names that */
+        if (!strstr(fixture->error.text, file.name))
+            fail_msg("not named: %s in %s", file.name, fixture->error.text);
+        assert_int_equal(rename(away, path), 0);
+    }
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+}
+
+static void s7_a_changed_byte_in_a_table_is_damage_and_never_wrong_bytes(void **state) {
+    struct fixture *fixture = *state;
+    uint64_t last;
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    struct store_files files;
+    assert_int_equal(store_files_list(fixture->directory, &files, &fixture->error), LF_OK);
+    struct store_file largest = {0};
+    for (size_t i = 0; i < files.count; i++)
+        if (files.items[i].kind == STORE_FILE_TABLE && files.items[i].bytes > largest.bytes)
+            largest = files.items[i];
+    store_files_deinit(&files);
+    assert_true(largest.bytes > ENTRIES * 2000);
+    flip_at(fixture, largest.name, 20000);
+    enum lf_status status = try_open(fixture, false, 0);
+    if (status == LF_OK)
+        status = read_all(fixture, &last);
+    assert_int_equal(status, LF_DAMAGED);
+    assert_non_null(strstr(fixture->error.text, largest.name));
+}
+
+static void a_log_with_an_older_one_missing_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    char path[PATH_MAX];
+    /* small memtables: several logs, the older ones held by rows that are not flushed yet */
+    if (try_open(fixture, false, 64 * 1024) != LF_OK)
+        fail_msg("%s", fixture->error.text);
+    for (uint64_t index = ENTRIES + 1; index <= ENTRIES + 300; index++) {
+        struct log_store_write *write = contract_write(3, index);
+        assert_int_equal(log_store_write_add_entry(write, index, contract_entry(3, index, 1, index, 2000)), LF_OK);
+        write_one(fixture, write);
+    }
+    log_store_close(&fixture->store);
+    struct store_files files;
+    assert_int_equal(store_files_list(fixture->directory, &files, &fixture->error), LF_OK);
+    assert_true(store_files_count(&files, STORE_FILE_WAL) >= 3);
+    size_t first = 0;
+    while (files.items[first].kind != STORE_FILE_WAL)
+        first++;
+    path_of(fixture, files.items[first + 1].name, path);
+    char *name = strdup(files.items[first + 2].name);
+    store_files_deinit(&files);
+    assert_int_equal(unlink(path), 0);
+    expect_damage_named(fixture, name);
+    free(name);
+}
+
+static void one_process_holds_the_store(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(try_open(fixture, false, 0), LF_OK);
+    struct fixture second = {.directory = fixture->directory};
+    assert_int_equal(try_open(&second, false, 0), LF_EXISTS);
+    assert_non_null(strstr(second.error.text, "holds"));
+    pid_t child = fork();
+    if (child == 0) {
+        struct fixture third = {.directory = fixture->directory};
+        _exit(try_open(&third, false, 0) == LF_EXISTS ? 0 : 1);
+    }
+    int how = 1;
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_int_equal(how, 0);
+}
+
+static void presence_is_told_without_opening(void **state) {
+    struct fixture *fixture = *state;
+    bool present = false;
+    assert_int_equal(rocks_store_present(fixture->directory, &present, &fixture->error), LF_OK);
+    assert_true(present);
+    assert_int_equal(rocks_store_present("no-such-directory", &present, &fixture->error), LF_OK);
+    assert_false(present);
+    char *empty = scratch_directory_new();
+    assert_int_equal(rocks_store_present(empty, &present, &fixture->error), LF_OK);
+    assert_false(present);
+    struct fixture other = {.directory = empty};
+    assert_int_equal(try_open(&other, false, 0), LF_NOT_FOUND);
+    char path[PATH_MAX];
+    path_of(&other, "letters.txt", path);
+    fclose(fopen(path, "w"));
+    assert_int_equal(rocks_store_present(empty, &present, &fixture->error), LF_INVALID);
+    assert_int_equal(try_open(&other, true, 0), LF_INVALID);
+    assert_non_null(strstr(other.error.text, "letters.txt"));
+    scratch_directory_remove(empty);
+    free(empty);
+}
+
+static void a_creation_cut_short_can_be_begun_again(void **state) {
+    struct fixture *fixture = *state;
+    struct fixture fresh = {.directory = scratch_directory_new()};
+    bool present = true;
+    assert_int_equal(try_open(&fresh, true, 0), LF_OK);
+    log_store_close(&fresh.store);
+    cut_to(&fresh, newest(&fresh, STORE_FILE_WAL).name, 20); /* the identity row was being written */
+    assert_int_equal(rocks_store_present(fresh.directory, &present, &fixture->error), LF_OK);
+    assert_false(present);
+    assert_int_equal(try_open(&fresh, true, 0), LF_OK);
+    log_store_close(&fresh.store);
+    assert_int_equal(rocks_store_present(fresh.directory, &present, &fixture->error), LF_OK);
+    assert_true(present);
+    assert_int_equal(try_open(&fresh, false, 0), LF_OK);
+    log_store_close(&fresh.store);
+    scratch_directory_remove(fresh.directory);
+    free(fresh.directory);
+}
+
+static void kept_torn_ends_are_bounded(void **state) {
+    struct fixture *fixture = *state;
+    for (int i = 0; i < 20; i++) {
+        struct store_file wal = newest(fixture, STORE_FILE_WAL);
+        cut_to(fixture, wal.name, (off_t)wal.bytes + 1000);
+        expect_opens_with(fixture, ENTRIES, ENTRIES);
+    }
+    assert_in_range(count_files(fixture, STORE_FILE_TORN), 5, 8);
+    assert_int_equal(newest(fixture, STORE_FILE_TORN).number, 20);
+}
+
+int main(void) {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_clean_directory_opens_with_all),
+        TEST(a_log_cut_anywhere_opens_with_what_is_whole),
+        TEST(a_zero_filled_end_is_cut_and_kept_beside),
+        TEST(rubbish_behind_the_last_batch_is_cut),
+        TEST(a_sector_missing_from_the_last_batch_loses_only_that),
+        TEST(a_changed_byte_in_synced_batches_is_refused_and_named),
+        TEST(a_block_missing_from_synced_batches_is_refused),
+        TEST(a_torn_end_of_the_manifest_is_cut),
+        TEST(a_manifest_edit_lost_to_damage_is_not_silent),
+        TEST(a_missing_manifest_or_table_is_named),
+        TEST(s7_a_changed_byte_in_a_table_is_damage_and_never_wrong_bytes),
+        TEST(a_log_with_an_older_one_missing_is_refused),
+        TEST(one_process_holds_the_store),
+        TEST(presence_is_told_without_opening),
+        TEST(a_creation_cut_short_can_be_begun_again),
+        TEST(kept_torn_ends_are_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
