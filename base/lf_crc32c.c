@@ -1,8 +1,7 @@
-/** CRC-32C: the processor's instruction where there is one, else slice-by-8 tables built at compile time of the first
- * use.
+/** Two twins that give the same: the processor's instruction, found at run time, and slice-by-8 tables.
  *
- *  The tables are computed by each call site's first use into a constant-initialised, once-only block; the choice of
- *  implementation is made from cpuid each time it is cheap enough (a cached relaxed atomic). */
+ *  The tables are built by whoever needs them first; `tables_state` makes that one thread, and the others wait for it.
+ */
 #include "lf_crc32c.h"
 
 #include <stdatomic.h>
@@ -74,23 +73,26 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(uint32_t crc, 
 
 int lf_crc32c_is_hardware(void) { return __builtin_cpu_supports("sse4.2") != 0; }
 
-#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
-#include <arm_acle.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 
+#define HWCAP_CRC32_BIT (1ul << 7) /* asm/hwcap.h */
+
+/* Assembler in place of arm_acle.h, whose functions exist only when the whole file is built for such a processor. */
 static uint32_t crc32c_hardware(uint32_t crc, const void *data, size_t size) {
     const uint8_t *p = data;
     crc = ~crc;
     for (; size >= 8; size -= 8, p += 8) {
         uint64_t word;
         memcpy(&word, p, sizeof word);
-        crc = __crc32cd(crc, word);
+        __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
     }
     for (; size > 0; size--, p++)
-        crc = __crc32cb(crc, *p);
+        __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)*p));
     return ~crc;
 }
 
-int lf_crc32c_is_hardware(void) { return 1; }
+int lf_crc32c_is_hardware(void) { return (getauxval(AT_HWCAP) & HWCAP_CRC32_BIT) != 0; }
 
 #else
 

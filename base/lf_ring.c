@@ -1,8 +1,11 @@
 /** Bounded queue of pointers after Vyukov's design: each cell carries the number of the turn it is ready for, so
  *  producers claim a cell by one compare-and-swap and the consumer needs none.
  *
- *  Sleeping: 1. the consumer sets `asleep`; 2. it looks once more; 3. it polls the eventfd. A producer publishes its
- * item and then looks at `asleep`. Sequentially consistent fences on both sides make one of them see the other. */
+ *  Sleeping, without a lost wake-up:
+ *  1. the consumer sets `asleep`, 2. looks once more, 3. polls the eventfd;
+ *  1. a producer publishes its item, 2. looks at `asleep`, 3. whoever takes `asleep` away writes the eventfd.
+ *  Both first steps are stores and both second steps loads, all sequentially consistent: one of the two sees the other.
+ */
 #include "lf_ring.h"
 
 #include <stdatomic.h>
@@ -28,8 +31,10 @@ struct lf_ring {
 };
 
 struct lf_ring *lf_ring_new(size_t capacity) {
+    if (capacity > LF_RING_CAPACITY_MAX)
+        return NULL;
     size_t size = 2;
-    while (size < capacity && size <= SIZE_MAX / 4 / sizeof(struct cell))
+    while (size < capacity)
         size *= 2;
     struct lf_ring *ring = aligned_alloc(CACHE_LINE, (sizeof *ring + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!ring)

@@ -11,7 +11,11 @@
 
 struct lf_ring;
 
-/** Returns (caller destroys) a ring for at least `capacity` items, or NULL (no memory or no descriptor). */
+/** Most items one ring may be made for. */
+#define LF_RING_CAPACITY_MAX ((size_t)1 << 24)
+
+/** Returns (caller destroys) a ring for at least `capacity` items, or NULL (no memory, no descriptor, or a
+ *  capacity above LF_RING_CAPACITY_MAX). */
 struct lf_ring *lf_ring_new(size_t capacity);
 /** The ring must be drained and no thread may use it. NULL inside is fine; leaves NULL. */
 void lf_ring_destroy(struct lf_ring **ring);

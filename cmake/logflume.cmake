@@ -11,6 +11,9 @@ if(LOGFLUME_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(lf_flags INTERFACE -fsanitize=${LOGFLUME_SANITIZE})
 endif()
+if(LOGFLUME_FUZZ) # coverage to steer by, in every library; tests/fuzz links libFuzzer's main
+  target_compile_options(lf_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 if(LOGFLUME_COVERAGE)
   target_compile_options(lf_flags INTERFACE --coverage)
   target_link_options(lf_flags INTERFACE --coverage)
@@ -40,7 +43,12 @@ function(lf_program name)
   target_link_libraries(${name} PRIVATE lf_flags ${arg_DEPENDS})
 endfunction()
 
-# lf_unit_tests(LABEL target...): every test_*.c of this folder is one cmocka program; none can be forgotten.
+# Sanitizers in tests: their report wins over cmocka's handler of SIGSEGV, and the first finding ends the program.
+set(LF_TEST_ENVIRONMENT
+  "ASAN_OPTIONS=handle_segv=2:detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=handle_segv=2:halt_on_error=1")
+
+# lf_unit_tests(LABEL target...): every test_*.c of this folder is one cmocka program; none can be forgotten. Those named
+# test_*_threads.c carry the label "threads" too: they are what the tsan preset is for.
 function(lf_unit_tests label)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.c)
   foreach(source ${sources})
@@ -48,7 +56,10 @@ function(lf_unit_tests label)
     add_executable(${stem} ${source})
     target_link_libraries(${stem} PRIVATE lf_flags ${ARGN} PkgConfig::CMOCKA)
     add_test(NAME ${label}.${stem} COMMAND ${stem})
-    set_tests_properties(${label}.${stem} PROPERTIES LABELS "unit;${label}" TIMEOUT 300
-      ENVIRONMENT "ASAN_OPTIONS=handle_segv=2:detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1")
+    set(labels unit ${label})
+    if(stem MATCHES "_threads$")
+      list(APPEND labels threads)
+    endif()
+    set_tests_properties(${label}.${stem} PROPERTIES LABELS "${labels}" TIMEOUT 300 ENVIRONMENT "${LF_TEST_ENVIRONMENT}")
   endforeach()
 endfunction()

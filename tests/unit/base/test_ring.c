@@ -1,209 +1,111 @@
-/** The queue between threads: order, bound, and that a sleeping consumer is always woken.
- *  Threads report back; only the test's own thread asserts. */
-#include "lf_ring.h"
-
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
+/** The ring, one thread: order, bounds, sleeping. */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
 
-#define PRODUCERS 4
-#define ITEMS_EACH 50000
-#define SMALL_ROUNDS 20000
-/** No wake-up for this long is a lost wake-up. */
-#define DEADLINE_MS 20000
+#include <poll.h>
 
-static void *item(uintptr_t number) { return (void *)number; } // NOLINT: a number travels as a pointer
+#include "lf_ring.h"
 
-static void a_ring_holds_at_least_what_was_asked_and_then_refuses(void **state) {
-    (void)state;
-    for (size_t capacity = 0; capacity < 70; capacity++) {
-        struct lf_ring *ring = lf_ring_new(capacity);
-        assert_non_null(ring);
-        uintptr_t held = 0;
-        while (lf_ring_push(ring, item(held + 1)))
-            held++;
-        assert_true(held >= capacity && held <= 2 * capacity + 2);
-        assert_int_equal(held & (held - 1), 0);
-        assert_false(lf_ring_push(ring, item(999)));
-        for (uintptr_t i = 1; i <= held; i++)
-            assert_ptr_equal(lf_ring_pop(ring), item(i));
-        assert_null(lf_ring_pop(ring));
-        lf_ring_destroy(&ring);
-        assert_null(ring);
-    }
-    struct lf_ring *none = NULL;
-    lf_ring_destroy(&none);
+static bool readable(const struct lf_ring *ring) {
+    struct pollfd fd = {.fd = lf_ring_fd(ring), .events = POLLIN};
+    return poll(&fd, 1, 0) == 1;
 }
 
-static void a_ring_nobody_can_hold_is_refused(void **state) {
+static void items_come_out_in_the_order_they_went_in_over_many_turns(void **state) {
     (void)state;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    skip(); /* a sanitizer's allocator ends the process at such a size */
-#endif
-    assert_null(lf_ring_new(SIZE_MAX / 64));
-}
-
-static void order_survives_many_turns(void **state) {
-    (void)state;
+    static char items[1000];
     struct lf_ring *ring = lf_ring_new(8);
-    uintptr_t in = 0, out = 0;
-    for (int round = 0; round < 1000; round++) {
-        for (int i = 0; i < round % 9; i++)
-            in += lf_ring_push(ring, item(in + 1));
-        for (int i = 0; i < (round + 5) % 9; i++) {
-            void *got = lf_ring_pop(ring);
-            assert_ptr_equal(got, out < in ? item(out + 1) : NULL);
-            out += got != NULL;
-        }
-        assert_true(in - out <= 8);
+    size_t in = 0, out = 0;
+    assert_null(lf_ring_pop(ring));
+    while (out < sizeof items) {
+        for (int i = 0; i < 5 && in < sizeof items; i++)
+            in += lf_ring_push(ring, &items[in]);
+        for (int i = 0; i < 3 && out < in; i++)
+            assert_ptr_equal(lf_ring_pop(ring), &items[out++]);
     }
-    while (lf_ring_pop(ring))
-        out++;
-    assert_int_equal(in, out);
+    assert_null(lf_ring_pop(ring));
+    lf_ring_destroy(&ring);
+    assert_null(ring);
     lf_ring_destroy(&ring);
 }
 
-static int readable(const struct lf_ring *ring, int timeout_ms) {
-    struct pollfd look = {.fd = lf_ring_fd(ring), .events = POLLIN};
-    return poll(&look, 1, timeout_ms);
+static void a_full_ring_refuses_and_takes_again_after_a_pop(void **state) {
+    (void)state;
+    char item, other;
+    for (size_t capacity = 1; capacity < 40; capacity++) {
+        struct lf_ring *ring = lf_ring_new(capacity);
+        size_t held = 0;
+        while (lf_ring_push(ring, &item))
+            held++;
+        assert_true(held >= capacity && (held & (held - 1)) == 0 && (held < 2 * capacity || held == 2));
+        assert_ptr_equal(lf_ring_pop(ring), &item);
+        assert_true(lf_ring_push(ring, &other));
+        assert_false(lf_ring_push(ring, &other));
+        while (lf_ring_pop(ring))
+            ;
+        lf_ring_destroy(&ring);
+    }
 }
 
-static void the_descriptor_wakes_only_who_said_it_sleeps(void **state) {
+static void a_capacity_above_the_limit_is_refused(void **state) {
     (void)state;
+    assert_null(lf_ring_new(LF_RING_CAPACITY_MAX + 1));
+    assert_null(lf_ring_new(SIZE_MAX));
+}
+
+static void no_wake_up_is_written_while_the_consumer_is_awake(void **state) {
+    (void)state;
+    char item;
     struct lf_ring *ring = lf_ring_new(4);
-    assert_true(lf_ring_push(ring, item(1)));
-    assert_int_equal(readable(ring, 0), 0); /* nobody sleeps: no system call was spent */
-    assert_false(lf_ring_sleep(ring));      /* something waits: pop instead */
-    assert_ptr_equal(lf_ring_pop(ring), item(1));
-    assert_true(lf_ring_sleep(ring));
-    assert_int_equal(readable(ring, 0), 0);
-    assert_true(lf_ring_push(ring, item(2)));
-    assert_true(lf_ring_push(ring, item(3)));
-    assert_int_equal(readable(ring, 0), 1);
-    lf_ring_wake(ring);
-    assert_int_equal(readable(ring, 0), 0);
-    assert_ptr_equal(lf_ring_pop(ring), item(2));
-    assert_ptr_equal(lf_ring_pop(ring), item(3));
+    assert_true(lf_ring_push(ring, &item));
+    assert_false(readable(ring));
+    lf_ring_pop(ring);
     lf_ring_destroy(&ring);
 }
 
-struct shared {
-    struct lf_ring *ring;
-    atomic_size_t popped; /**< by the consumer, of all producers */
-    bool one_at_a_time;
-    size_t each;
-};
-
-struct producer {
-    struct shared *shared;
-    uintptr_t number;
-    size_t refused;
-};
-
-static void *produce(void *context) {
-    struct producer *mine = context;
-    struct shared *shared = mine->shared;
-    for (size_t i = 0; i < shared->each; i++) {
-        while (!lf_ring_push(shared->ring, item(mine->number << 32 | (i + 1)))) {
-            mine->refused++;
-            sched_yield();
-        }
-        while (shared->one_at_a_time && atomic_load_explicit(&shared->popped, memory_order_relaxed) <= i)
-            sched_yield();
-    }
-    return NULL;
-}
-
-struct outcome {
-    size_t popped, sleeps;
-    size_t next[PRODUCERS]; /**< last number seen of each producer */
-    const char *wrong;      /**< NULL: nothing */
-};
-
-static void take(struct outcome *outcome, void *got) {
-    uintptr_t number = (uintptr_t)got;
-    size_t from = number >> 32, at = number & UINT32_MAX;
-    if (from >= PRODUCERS || at != outcome->next[from] + 1)
-        outcome->wrong = "an item was lost, doubled or out of order";
-    else
-        outcome->next[from] = at;
-    outcome->popped++;
-}
-
-static struct outcome consume(struct shared *shared, size_t total) {
-    struct outcome outcome = {0};
-    while (outcome.popped < total && !outcome.wrong) {
-        void *got = lf_ring_pop(shared->ring);
-        if (got) {
-            take(&outcome, got);
-            atomic_store_explicit(&shared->popped, outcome.popped, memory_order_relaxed);
-            continue;
-        }
-        if (!lf_ring_sleep(shared->ring)) {
-            /* Between claiming a cell and filling it a producer may be preempted: then another's item waits behind. */
-            continue;
-        }
-        outcome.sleeps++;
-        if (readable(shared->ring, DEADLINE_MS) != 1)
-            outcome.wrong = "a wake-up was lost";
-        lf_ring_wake(shared->ring);
-    }
-    return outcome;
-}
-
-static void run(size_t capacity, size_t producers, size_t each, bool one_at_a_time) {
-    struct shared shared = {.ring = lf_ring_new(capacity), .one_at_a_time = one_at_a_time, .each = each};
-    struct producer all[PRODUCERS];
-    pthread_t threads[PRODUCERS];
-    assert_non_null(shared.ring);
-    for (size_t i = 0; i < producers; i++) {
-        all[i] = (struct producer){.shared = &shared, .number = i};
-        assert_int_equal(pthread_create(&threads[i], NULL, produce, &all[i]), 0);
-    }
-    struct outcome outcome = consume(&shared, producers * each);
-    if (outcome.wrong)
-        fail_msg("%s after %zu items and %zu sleeps", outcome.wrong, outcome.popped, outcome.sleeps);
-    size_t refused = 0;
-    for (size_t i = 0; i < producers; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(outcome.next[i], each);
-        refused += all[i].refused;
-    }
-    print_message("%zu items, %zu sleeps, %zu refusals\n", outcome.popped, outcome.sleeps, refused);
-    assert_null(lf_ring_pop(shared.ring));
-    assert_true(outcome.sleeps > 0 || !one_at_a_time);
-    lf_ring_destroy(&shared.ring);
-}
-
-static void many_producers_lose_nothing(void **state) {
+static void sleeping_is_refused_while_items_wait(void **state) {
     (void)state;
-    run(1024, PRODUCERS, ITEMS_EACH, false);
+    char item;
+    struct lf_ring *ring = lf_ring_new(4);
+    lf_ring_push(ring, &item);
+    assert_false(lf_ring_sleep(ring));
+    lf_ring_pop(ring);
+    assert_true(lf_ring_sleep(ring));
+    lf_ring_wake(ring);
+    lf_ring_destroy(&ring);
 }
-static void many_producers_lose_nothing_in_a_tiny_ring(void **state) {
+
+static void the_first_push_after_sleep_wakes_once(void **state) {
     (void)state;
-    run(2, PRODUCERS, ITEMS_EACH / 5, false);
-}
-static void each_single_item_wakes_the_sleeper(void **state) {
-    (void)state;
-    run(16, 1, SMALL_ROUNDS, true);
+    char item;
+    struct lf_ring *ring = lf_ring_new(4);
+    assert_true(lf_ring_sleep(ring));
+    assert_false(readable(ring));
+    lf_ring_push(ring, &item);
+    assert_true(readable(ring));
+    lf_ring_push(ring, &item);
+    lf_ring_wake(ring);
+    assert_false(readable(ring));
+    assert_non_null(lf_ring_pop(ring));
+    assert_non_null(lf_ring_pop(ring));
+    assert_true(lf_ring_sleep(ring));
+    assert_false(readable(ring));
+    lf_ring_wake(ring);
+    lf_ring_destroy(&ring);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_ring_holds_at_least_what_was_asked_and_then_refuses),
-        cmocka_unit_test(a_ring_nobody_can_hold_is_refused),
-        cmocka_unit_test(order_survives_many_turns),
-        cmocka_unit_test(the_descriptor_wakes_only_who_said_it_sleeps),
-        cmocka_unit_test(many_producers_lose_nothing),
-        cmocka_unit_test(many_producers_lose_nothing_in_a_tiny_ring),
-        cmocka_unit_test(each_single_item_wakes_the_sleeper),
+        cmocka_unit_test(items_come_out_in_the_order_they_went_in_over_many_turns),
+        cmocka_unit_test(a_full_ring_refuses_and_takes_again_after_a_pop),
+        cmocka_unit_test(a_capacity_above_the_limit_is_refused),
+        cmocka_unit_test(no_wake_up_is_written_while_the_consumer_is_awake),
+        cmocka_unit_test(sleeping_is_refused_while_items_wait),
+        cmocka_unit_test(the_first_push_after_sleep_wakes_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
