@@ -2,7 +2,7 @@
 #include "config_table.h"
 
 void config_print_help(FILE *stream) {
-    char value[64];
+    char value[160];
     for (size_t i = 0; i < config_row_count; i++) {
         const struct config_row *row = &config_rows[i];
         config_value_default(row, value, sizeof value);
@@ -55,7 +55,8 @@ static const char head[] =
     "Every key but `cluster.nodes` is also a flag, which wins over the file: `--log.level=debug` or `--log.level "
     "debug`.\n"
     "Unknown and repeated keys, bad values and pairs that contradict each other are refused with the line and what\n"
-    "would be right; `logflumed -c FILE --check-config` does only that. Anchors, aliases and tags are not used.\n\n";
+    "would be right; `logflumed -c FILE --check-config` does only that. Anchors, aliases and tags are not used.\n"
+    "Bytes are a whole number that KiB, MiB or GiB may follow, as `8 MiB`; times are in milliseconds.\n\n";
 
 void config_print_markdown(FILE *stream) {
     fputs(head, stream);

@@ -113,7 +113,7 @@ const struct config_row config_rows[] = {
     BYTES("node.tail_cache_bytes_max", limits.tail_cache_bytes_max, 1 * MIB, 64 * GIB, 128 * MIB,
           "Newest entries kept in memory for followers and readers, over all groups."),
     NUMBER("node.reads_max", limits.reads_max, 1, 65536, "", 512, "Reads from the store under way."),
-    NUMBER("node.handover_timeout_ms", limits.handover_timeout_ms, 0, 600000, "ms", 5000,
+    NUMBER("node.handover_timeout_ms", limits.handover_timeout_ms, 1, 600000, "ms", 5000,
            "At a stop, leadership is handed over for at most this long."),
 
     /* The store. */

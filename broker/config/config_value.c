@@ -28,7 +28,7 @@ void config_value_describe(const struct config_row *row, char *out, size_t size)
     if (row->kind == CONFIG_NUMBER)
         snprintf(out, size, "a whole number%s%s from %s to %s", row->unit[0] ? " of " : "", row->unit, min, max);
     else if (row->kind == CONFIG_BYTES)
-        snprintf(out, size, "bytes from %s to %s (a whole number, KiB, MiB or GiB may follow)", min, max);
+        snprintf(out, size, "bytes from %s to %s", min, max);
     else if (row->kind == CONFIG_CHOICE)
         snprintf(out, size, "one of %s", row->choices);
     else if (row->kind == CONFIG_NODES)
@@ -140,10 +140,11 @@ enum lf_status config_value_set(void *base, const struct config_row *row, const 
         return LF_OK;
     char right[160];
     config_value_describe(row, right, sizeof right);
+    const char *suffix = row->kind == CONFIG_BYTES ? " (a whole number; KiB, MiB or GiB may follow)" : "";
     if (size == 0)
-        snprintf(why, why_size, "has no value; right is %s", right);
+        snprintf(why, why_size, "has no value; right is %s%s", right, suffix);
     else
-        snprintf(why, why_size, "%s%.60s%s is not right; right is %s", quoted ? "the text \"" : "", value,
-                 quoted ? "\"" : "", right);
+        snprintf(why, why_size, "%s%.60s%s is not right; right is %s%s", quoted ? "the text \"" : "", value,
+                 quoted ? "\"" : "", right, suffix);
     return LF_INVALID;
 }

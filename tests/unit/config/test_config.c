@@ -94,7 +94,7 @@ static void bad_values_are_refused_with_what_is_right(void **state) {
     assert_refused("raft.heartbeat_ms: -5\n",
                    "f.yaml:1: raft.heartbeat_ms: -5 is not right; right is a whole number of ms from 5 to 60000");
     assert_refused("batch.bytes_max: 5 MiB\n",
-                   "f.yaml:1: batch.bytes_max: 5 MiB is not right; right is bytes from 1 KiB to 4 MiB (a whole number, "
+                   "f.yaml:1: batch.bytes_max: 5 MiB is not right; right is bytes from 1 KiB to 4 MiB (a whole number; "
                    "KiB, MiB or GiB may follow)");
     assert_refused("log.level: loud\n",
                    "f.yaml:1: log.level: loud is not right; right is one of error|warn|info|debug");
