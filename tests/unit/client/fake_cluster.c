@@ -445,6 +445,9 @@ void fake_call(struct fake *fake, enum lf_core_call_type type, const char *topic
     event.call =
         (struct lf_core_call){.type = type, .id = 5, .topic = topic, .partitions = partitions, .replicas = replicas};
     fake->answered = false;
+    if (fake->answer)
+        lf__client_reply__free_unpacked(fake->answer, NULL);
+    fake->answer = NULL;
     assert_int_equal(fake_event(fake, &event), LF_OK);
 }
 

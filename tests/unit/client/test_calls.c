@@ -92,8 +92,6 @@ static void an_existing_topic_is_an_error_unless_we_may_have_made_it(void **stat
     assert_true(fake->answered);
     assert_int_equal(fake->answer_status, LF_OK);
     assert_int_equal(fake->answer->create_topic->topic->id, 8);
-    lf__client_reply__free_unpacked(fake->answer, NULL);
-    fake->answer = NULL;
 
     fake_call(fake, LF_CALL_TOPIC_CREATE, "m", 5, 2); /* another's */
     fake_answer(fake, fake_wait(fake, 0, CREATE, 0), LF_UNKNOWN_OUTCOME);

@@ -1,0 +1,196 @@
+/** Calls about topics and the cluster: handed to the core, its answer turned into the caller's structures. */
+#include "client.pb-c.h"
+#include "edge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* LF_OK with the reply in *reply (free with reply_free), else the status, in words in error. */
+static enum lf_status call(struct lf_client *client, struct lf_core_call what, Lf__ClientReply **reply,
+                           struct lf_error *error) {
+    if (reply)
+        *reply = NULL;
+    if (!client)
+        return lf_error_set(error, LF_INVALID, "no client");
+    struct lf_waited_command command = {.event = {.type = LF_CORE_CALL}};
+    what.id = (uint64_t)(uintptr_t)&command;
+    command.event.call = what;
+    lf_command_wait(client, &command);
+    Lf__ClientReply *got = command.reply;
+    if (command.status != LF_OK)
+        lf_error_set(error, command.status, "%s", command.error.text);
+    if (got && (command.status != LF_OK || !reply))
+        lf__client_reply__free_unpacked(got, NULL);
+    else if (reply)
+        *reply = got;
+    return command.status;
+}
+
+static enum lf_status nonsense(struct lf_error *error) {
+    return lf_error_set(error, LF_MALFORMED, "the broker's answer makes no sense");
+}
+
+enum lf_status lf_topic_create(struct lf_client *client, const char *name, uint32_t partitions, uint32_t replicas,
+                               struct lf_error *error) {
+    struct lf_core_call what = {
+        .type = LF_CALL_TOPIC_CREATE, .topic = name, .partitions = partitions, .replicas = replicas};
+    return call(client, what, NULL, error);
+}
+
+enum lf_status lf_topic_delete(struct lf_client *client, const char *name, struct lf_error *error) {
+    return call(client, (struct lf_core_call){.type = LF_CALL_TOPIC_DELETE, .topic = name}, NULL, error);
+}
+
+/* ---- list -------------------------------------------------------------------------------------------------------- */
+
+void lf_topics_free(struct lf_topic *topics, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        free(topics[i].name);
+    free(topics);
+}
+
+static bool topic_fill(struct lf_topic *topic, const Lf__TopicSummary *said) {
+    *topic = (struct lf_topic){.name = strdup(said->topic->name),
+                               .id = said->topic->id,
+                               .partitions = said->partitions,
+                               .replicas = said->replicas};
+    return topic->name != NULL;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct lf_topic *)a)->name, ((const struct lf_topic *)b)->name);
+}
+
+enum lf_status lf_topic_list(struct lf_client *client, struct lf_topic **out, size_t *out_count,
+                             struct lf_error *error) {
+    *out = NULL;
+    *out_count = 0;
+    Lf__ClientReply *reply;
+    enum lf_status status = call(client, (struct lf_core_call){.type = LF_CALL_TOPIC_LIST}, &reply, error);
+    if (status != LF_OK)
+        return status;
+    const Lf__ListTopicsReply *list = reply->list_topics;
+    struct lf_topic *topics = calloc(list->n_topics + 1, sizeof *topics);
+    size_t count = 0;
+    if (!topics)
+        status = lf_error_set(error, LF_NO_MEMORY, "out of memory");
+    for (; status == LF_OK && count < list->n_topics; count++) {
+        if (!list->topics[count]->topic)
+            status = nonsense(error);
+        else if (!topic_fill(&topics[count], list->topics[count]))
+            status = lf_error_set(error, LF_NO_MEMORY, "out of memory");
+    }
+    lf__client_reply__free_unpacked(reply, NULL);
+    if (status != LF_OK) {
+        lf_topics_free(topics, count);
+        return status;
+    }
+    qsort(topics, count, sizeof *topics, by_name);
+    *out = topics;
+    *out_count = count;
+    return LF_OK;
+}
+
+/* ---- describe ---------------------------------------------------------------------------------------------------- */
+
+static void partition_fill(struct lf_partition *partition, const Lf__PartitionDescription *said) {
+    const Lf__PartitionMetadata *metadata = said->metadata;
+    *partition = (struct lf_partition){.partition = metadata->partition,
+                                       .leader_node = metadata->leader_node,
+                                       .leader_epoch = metadata->leader_epoch,
+                                       .log_start_offset = said->held_here ? said->log_start_offset : -1,
+                                       .high_watermark = said->held_here ? said->high_watermark : -1};
+    for (size_t i = 0; i < metadata->n_replica_nodes && i < LF_REPLICAS_MAX; i++)
+        partition->replica_nodes[partition->replica_count++] = metadata->replica_nodes[i];
+}
+
+static enum lf_status description_fill(const Lf__DescribeTopicReply *said, struct lf_topic *topic,
+                                       struct lf_partition **out, struct lf_error *error) {
+    for (size_t i = 0; i < said->n_partitions; i++)
+        if (!said->partitions[i]->metadata)
+            return nonsense(error);
+    struct lf_partition *partitions = calloc(said->n_partitions + 1, sizeof *partitions);
+    if (!partitions || !topic_fill(topic, said->topic)) {
+        free(partitions);
+        return lf_error_set(error, LF_NO_MEMORY, "out of memory");
+    }
+    topic->partitions = (uint32_t)said->n_partitions;
+    for (size_t i = 0; i < said->n_partitions; i++)
+        partition_fill(&partitions[i], said->partitions[i]);
+    *out = partitions;
+    return LF_OK;
+}
+
+enum lf_status lf_topic_describe(struct lf_client *client, const char *name, struct lf_topic *topic,
+                                 struct lf_partition **partitions, struct lf_error *error) {
+    *topic = (struct lf_topic){0};
+    *partitions = NULL;
+    Lf__ClientReply *reply;
+    enum lf_status status =
+        call(client, (struct lf_core_call){.type = LF_CALL_TOPIC_DESCRIBE, .topic = name}, &reply, error);
+    if (status != LF_OK)
+        return status;
+    status = description_fill(reply->describe_topic, topic, partitions, error);
+    lf__client_reply__free_unpacked(reply, NULL);
+    return status;
+}
+
+enum lf_status lf_partition_end(struct lf_client *client, const char *topic, int32_t partition, int64_t *end_offset,
+                                struct lf_error *error) {
+    *end_offset = -1;
+    if (partition < 0)
+        return lf_error_set(error, LF_INVALID, "partition %d", partition);
+    Lf__ClientReply *reply;
+    struct lf_core_call what = {.type = LF_CALL_PARTITION_END, .topic = topic, .partitions = (uint32_t)partition};
+    enum lf_status status = call(client, what, &reply, error);
+    if (status != LF_OK)
+        return status;
+    const Lf__Position *position = reply->offsets_lookup->position;
+    if (position)
+        *end_offset = position->offset;
+    lf__client_reply__free_unpacked(reply, NULL);
+    return position ? LF_OK : nonsense(error);
+}
+
+/* ---- cluster ----------------------------------------------------------------------------------------------------- */
+
+void lf_cluster_free(struct lf_cluster *cluster) {
+    free(cluster->nodes);
+    cluster->nodes = NULL;
+    cluster->node_count = 0;
+}
+
+static void node_fill(struct lf_node *node, const Lf__NodeStatus *said) {
+    *node = (struct lf_node){.reachable = said->reachable, .groups_held = said->groups_held};
+    if (said->broker) {
+        node->id = said->broker->node_id;
+        node->client_port = said->broker->client_port;
+        snprintf(node->host, sizeof node->host, "%s", said->broker->host);
+    }
+}
+
+enum lf_status lf_cluster_status(struct lf_client *client, struct lf_cluster *cluster, struct lf_error *error) {
+    *cluster = (struct lf_cluster){0};
+    Lf__ClientReply *reply;
+    enum lf_status status = call(client, (struct lf_core_call){.type = LF_CALL_CLUSTER_STATUS}, &reply, error);
+    if (status != LF_OK)
+        return status;
+    const Lf__ClusterStatusReply *said = reply->cluster_status;
+    cluster->nodes = calloc(said->n_nodes + 1, sizeof *cluster->nodes);
+    if (cluster->nodes) {
+        snprintf(cluster->name, sizeof cluster->name, "%s", said->cluster_name);
+        if (said->cluster_id.len == sizeof cluster->id)
+            memcpy(cluster->id, said->cluster_id.data, sizeof cluster->id);
+        cluster->controller_node = said->controller_node;
+        cluster->answering_node = said->answering_node;
+        cluster->topics = said->topics;
+        cluster->partitions = said->partitions;
+        cluster->partitions_without_leader = said->partitions_without_leader;
+        for (size_t i = 0; i < said->n_nodes; i++)
+            node_fill(&cluster->nodes[cluster->node_count++], said->nodes[i]);
+    } else {
+        status = lf_error_set(error, LF_NO_MEMORY, "out of memory");
+    }
+    lf__client_reply__free_unpacked(reply, NULL);
+    return status;
+}
