@@ -1,0 +1,85 @@
+/** What must hold after every step. The checkers believe nobody: they keep their own picture of every replica's log,
+ *  made from the writes it hands to its store and their completions, and compare the nodes with it and with each other.
+ *
+ *  ES  one leader per group and term              MV  one vote per replica and term, also across restarts
+ *  LM  log matching: equal index and term mean equal bytes and equal logs before
+ *  LC  a leader holds everything committed in earlier terms
+ *  CI  a committed entry never changes            CQ  what commits is durable on a majority of the voters
+ *  MT  durable terms never go back                MC  a process's commit and applied never go back
+ *  SM  at one index all replicas apply the same and have the same state
+ *  DUR votes and acknowledgements that leave are durable; what was durable is there after a restart
+ */
+#ifndef SIM_CHECK_H
+#define SIM_CHECK_H
+
+#include "host.h"
+
+/** An entry as it stands in a log. */
+struct sim_entry {
+    uint64_t term;
+    uint32_t sum;   /**< of all its bytes */
+    uint64_t write; /**< the node's write that put it there */
+};
+
+/** One replica's log as it should be: entries[i] has index i + 1. */
+struct sim_log {
+    uint64_t group;
+    uint64_t replica; /**< 0: not known yet */
+    struct sim_entry *entries;
+    size_t last, capacity;
+    uint64_t durable; /**< entries up to here survive anything */
+    uint64_t durable_term, durable_vote;
+    /* Of the process that runs now: */
+    bool running;
+    uint64_t term, commit, applied, led_term;
+};
+
+/** What anybody ever held at one index of a group. */
+struct sim_known {
+    uint64_t term, term_before;
+    uint32_t sum;
+    struct sim_known *next; /**< another term's */
+};
+struct sim_index {
+    struct sim_known *known;
+    bool committed;
+    uint64_t term; /**< the committed one's */
+    uint32_t sum;
+    uint64_t committed_in; /**< the term in which it was committed first */
+    bool state_known;
+    uint32_t state; /**< checksum of the applied state after it */
+};
+struct sim_group {
+    uint64_t id;
+    bool condemned;            /**< its topic was deleted: its replicas come and go */
+    struct sim_index *indexes; /**< indexes[i] for index i + 1 */
+    size_t index_count, index_capacity;
+    uint64_t committed; /**< all up to here */
+    uint64_t *leaders;  /**< by term: the replica that led it */
+    size_t leader_capacity;
+    uint64_t leader_terms; /**< how many had one */
+};
+
+/* check_log.c */
+struct sim_group *sim_group(struct sim_world *world, uint64_t id);
+struct sim_index *sim_group_index(struct sim_group *group, uint64_t index);
+/** The log of this node's replica of the group; made when `make`, else NULL. */
+struct sim_log *sim_log(struct sim_host *host, uint64_t group, bool make);
+/** The node hands a write over; number: of this write. */
+void sim_check_write(struct sim_host *host, const struct log_store_write *write, uint64_t number);
+/** It completed well. */
+void sim_check_wrote(struct sim_host *host, const struct sim_pending_write *write);
+void sim_check_process_ended(struct sim_host *host);
+/** A group began to run in this process: its log must be what was durable, and maybe more of what was written. Called
+ *  before the writes of its first step are noted. */
+void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struct raft *raft);
+void sim_check_forget(struct sim_host *host);
+void sim_check_deinit(struct sim_world *world);
+
+/* check_step.c */
+/** After each step, before its effects are carried out: notes the writes, compares everything. */
+void sim_check_step(struct sim_host *host);
+/** An envelope leaves: what it promises must be durable. */
+void sim_check_envelope(struct sim_host *host, const struct peer_envelope *envelope);
+
+#endif

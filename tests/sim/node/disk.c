@@ -1,0 +1,109 @@
+/** A node's store: the shipped interface over a disk in memory, and a list of what was handed over and is not done. */
+#include "host.h"
+
+#include "check.h"
+
+static void push_pending(struct sim_host *host, const struct log_store_write *write) {
+    if (host->pending_head > 0 && host->pending_head == host->pending_capacity - host->pending_count) {
+        for (size_t i = 0; i < host->pending_count; i++)
+            host->pending[i] = host->pending[host->pending_head + i];
+        host->pending_head = 0;
+    }
+    size_t end = host->pending_head + host->pending_count;
+    host->pending = sim_grown(host->pending, &host->pending_capacity, end + 1, sizeof *host->pending);
+    host->pending[end] = (struct sim_pending_write){.group = write->group,
+                                                    .token = write->token,
+                                                    .number = ++host->next_write,
+                                                    .hard_state = write->has_hard_state,
+                                                    .create = write->create,
+                                                    .destroy = write->destroy,
+                                                    .term = write->term,
+                                                    .vote = write->vote};
+    host->pending_count++;
+}
+
+void sim_disk_submit(struct sim_host *host, struct log_store_write **write) {
+    push_pending(host, *write);
+    if (log_store_submit(host->store, write) != LF_OK)
+        sim_fail(host->world, "node %u: the store is full, with a world this small", host->id);
+}
+
+void sim_disk_read(struct sim_host *host, const struct log_store_read *read) {
+    if (log_store_read(host->store, read) != LF_OK)
+        sim_fail(host->world, "node %u: too many reads under way, with a world this small", host->id);
+}
+
+void sim_disk_load(struct sim_host *host, uint64_t group, uint64_t request) {
+    if (log_store_load(host->store, group, request) != LF_OK)
+        sim_fail(host->world, "node %u: too many loads under way, with a world this small", host->id);
+}
+
+void sim_disk_schedule(struct sim_host *host) {
+    uint64_t deadline_ms = mem_store_deadline(host->store);
+    if (deadline_ms == UINT64_MAX)
+        return;
+    uint64_t at = deadline_ms * SIM_MS;
+    if (at < host->world->now)
+        at = host->world->now;
+    if (at < host->store_at) {
+        host->store_at = at;
+        sim_at(host->world, at, SIM_HOST_STORE, host->id, 0, NULL);
+    }
+}
+
+static void on_wrote(struct sim_host *host, const struct log_store_completion *completion) {
+    if (host->pending_count == 0)
+        sim_fail(host->world, "node %u: a write completed that was not handed over", host->id);
+    struct sim_pending_write write = host->pending[host->pending_head++];
+    if (--host->pending_count == 0)
+        host->pending_head = 0;
+    if (write.group != completion->group || write.token != completion->id)
+        sim_fail(host->world, "node %u: writes complete out of order (S2): group %llu token %llu", host->id,
+                 (unsigned long long)completion->group, (unsigned long long)completion->id);
+    if (completion->status == LF_OK)
+        sim_check_wrote(host, &write);
+}
+
+void sim_disk_on_time(struct sim_host *host, uint64_t at) {
+    if (!sim_host_up(host) || host->paused || at != host->store_at)
+        return;
+    uint64_t generation = host->generation;
+    host->store_at = SIM_NEVER;
+    mem_store_advance(host->store, host->world->now / SIM_MS);
+    struct log_store_completion *completion;
+    while (sim_host_up(host) && host->generation == generation && (completion = log_store_poll(host->store)) != NULL) {
+        if (completion->kind == LOG_STORE_DONE_WRITE)
+            on_wrote(host, completion);
+        struct node_event event = {.type = NODE_EVENT_STORE, .completion = completion};
+        sim_host_step(host, &event);
+        log_store_completion_destroy(&completion);
+    }
+    if (sim_host_up(host))
+        sim_disk_schedule(host);
+}
+
+static const char *const ends[] = {"killed", "power lost", "stopped", "disk failed"};
+
+void sim_disk_end(struct sim_host *host, enum sim_end how) {
+    struct sim_totals *totals = &host->world->totals;
+    struct mem_disk_counts before = mem_disk_counts(host->disk);
+    if (how == SIM_END_STOPPED)
+        log_store_close(&host->store);
+    else
+        mem_store_crash(&host->store, how == SIM_END_POWER ? MEM_DISK_POWER : MEM_DISK_KILL);
+    struct mem_disk_counts after = mem_disk_counts(host->disk);
+    uint64_t kept = after.kept - before.kept, lost = after.lost - before.lost, torn = after.torn - before.torn;
+    totals->commits_lost += lost;
+    totals->commits_torn += torn;
+    if (how == SIM_END_POWER) {
+        totals->crashes++;
+        totals->crashes_lost += lost + torn > 0;
+    } else if (how == SIM_END_KILL) {
+        totals->kills++;
+        totals->kills_kept += kept > 0;
+    }
+    sim_tracef(host->world, "%s node=%u writes under way=%zu; commits kept=%llu lost=%llu torn=%llu", ends[how],
+               host->id, host->pending_count, (unsigned long long)kept, (unsigned long long)lost,
+               (unsigned long long)torn);
+    host->pending_head = host->pending_count = 0;
+}

@@ -1,0 +1,265 @@
+/** What goes wrong, when. Each world has its weather, drawn from its seed, and faults one after the other; those that
+ * no world may miss are brought about in the last third of the storm if chance did not. */
+#include "net.h"
+
+#include "actor.h"
+#include "check.h"
+
+#include <string.h>
+
+#define DOWN_MS_MIN 50
+#define STALL_MS 1500
+
+void sim_weather_draw(struct sim_world *world) {
+    struct sim_weather *weather = &world->weather;
+    bool calm = sim_chance(world, 200);
+    weather->delay_us_min = (uint32_t)sim_between(world, 50, 500);
+    weather->delay_us_max = weather->delay_us_min + (uint32_t)sim_between(world, 100, calm ? 1000 : 8000);
+    weather->drop_permille = calm ? 0 : (uint32_t)sim_between(world, 0, 40);
+    weather->duplicate_permille = calm ? 0 : (uint32_t)sim_between(world, 0, 40);
+    weather->reorder_permille = calm ? 0 : (uint32_t)sim_between(world, 0, 60);
+    weather->client_delay_us_max = (uint32_t)sim_between(world, 200, 8000);
+    weather->fault_gap_ms = (uint32_t)sim_between(world, 200, 1200);
+    weather->publish_gap_ms = (uint32_t)sim_between(world, 40, 160);
+    weather->disk.write_delay_ms_max = (uint32_t)sim_between(world, 0, calm ? 3 : 20);
+    weather->disk.write_delay_ms_min = weather->disk.write_delay_ms_max > 4 ? 1 : 0;
+    weather->disk.read_delay_ms_max = (uint32_t)sim_between(world, 0, 5);
+    weather->disk.stall_per_million = calm ? 0 : (uint32_t)sim_between(world, 0, 2000);
+    weather->disk.stall_ms = (uint32_t)sim_between(world, 100, STALL_MS);
+}
+
+/* ---- who --------------------------------------------------------------------------------------------------------- */
+
+static struct sim_host *any_host(struct sim_world *world) {
+    return &world->hosts[sim_between(world, 0, world->options.nodes - 1)];
+}
+
+/** Half of the time one that leads something. */
+static struct sim_host *victim(struct sim_world *world) {
+    if (world->group_count > 0 && sim_chance(world, 500)) {
+        struct sim_host *leader = sim_leader(world, world->groups[sim_between(world, 0, world->group_count - 1)]->id);
+        if (leader)
+            return leader;
+    }
+    return any_host(world);
+}
+
+static uint64_t back_at(struct sim_world *world) {
+    uint64_t max_ms = sim_chance(world, 800) ? 600 : 2500;
+    return world->now + sim_between(world, DOWN_MS_MIN, max_ms) * SIM_MS;
+}
+
+/* ---- what -------------------------------------------------------------------------------------------------------- */
+
+static void crash_one(struct sim_world *world) { sim_host_end(victim(world), SIM_END_POWER, back_at(world)); }
+static void kill_one(struct sim_world *world) { sim_host_end(victim(world), SIM_END_KILL, back_at(world)); }
+static void stop_one(struct sim_world *world) { sim_host_stop(victim(world)); }
+
+static void power_cut(struct sim_world *world) {
+    world->totals.power_cuts++;
+    for (uint32_t i = 0; i < world->options.nodes; i++) {
+        struct sim_host *host = &world->hosts[i];
+        if (sim_host_up(host))
+            sim_host_end(host, SIM_END_POWER, back_at(world));
+        else
+            mem_disk_power_cut(host->disk); /* what an earlier kill left unsynced goes too */
+    }
+}
+
+static void trap_one(struct sim_world *world) {
+    struct sim_host *host = victim(world);
+    host->trap = sim_chance(world, 500) ? SIM_TRAP_KILL : SIM_TRAP_POWER;
+}
+
+static void fail_disk(struct sim_world *world) {
+    struct sim_host *host = victim(world);
+    if (!sim_host_up(host) || host->disk_failing || host->stopping)
+        return;
+    sim_tracef(world, "disk fails node=%u", host->id);
+    host->disk_failing = true;
+    struct mem_disk_faults faults = world->weather.disk;
+    faults.fail_per_million = 1000000;
+    mem_disk_set_faults(host->disk, &faults);
+}
+
+static void cut(struct sim_world *world, bool one_way) {
+    uint32_t nodes = world->options.nodes;
+    if (nodes < 2)
+        return;
+    uint32_t side = (uint32_t)sim_between(world, 1, (1u << nodes) - 2);
+    struct sim_host *alone = victim(world);
+    if (sim_chance(world, 500))
+        side = 1u << (alone->id - 1);
+    if (one_way && sim_chance(world, 500))
+        side = ~side & ((1u << nodes) - 1);
+    uint64_t number = sim_net_cut(world, side, one_way), until = world->now + sim_between(world, 100, 2500) * SIM_MS;
+    sim_tracef(world, "cut=%llu side=%x one_way=%d", (unsigned long long)number, side, one_way);
+    *(one_way ? &world->totals.one_way : &world->totals.partitions) += 1;
+    sim_at(world, until, SIM_HEAL, 0, number, NULL);
+    for (uint32_t client = 0; client < SIM_ACTORS_MAX; client++) { /* some clients are on the far side */
+        if (!sim_chance(world, 300))
+            continue;
+        for (uint32_t i = 0; i < nodes; i++)
+            if (side >> i & 1)
+                world->stalled_until[client][i] = until;
+    }
+}
+static void partition(struct sim_world *world) { cut(world, false); }
+static void one_way(struct sim_world *world) { cut(world, true); }
+
+static void pause_one(struct sim_world *world) {
+    struct sim_host *host = victim(world);
+    if (!sim_host_up(host) || host->paused)
+        return;
+    bool told = sim_chance(world, 500);
+    *(told ? &world->totals.pauses_told : &world->totals.pauses_untold) += 1;
+    sim_host_pause(host, world->now + sim_between(world, 20, sim_chance(world, 300) ? 3000 : 600) * SIM_MS, told);
+}
+
+static void step_clock(struct sim_world *world) {
+    struct sim_host *host = any_host(world);
+    int64_t by_ms = (int64_t)sim_between(world, 0, 120000) - 60000;
+    host->wall_offset_ms += by_ms;
+    world->totals.clock_steps++;
+    sim_tracef(world, "clock step node=%u by=%lld ms", host->id, (long long)by_ms);
+}
+
+static void rate_clock(struct sim_world *world) {
+    struct sim_host *host = any_host(world);
+    uint64_t ppm = sim_chance(world, 300) ? 1000000 : sim_between(world, 900000, 1100000);
+    world->totals.clock_rates += ppm != 1000000;
+    sim_tracef(world, "clock rate node=%u ppm=%llu", host->id, (unsigned long long)ppm);
+    sim_host_clock_rate(host, ppm);
+    if (sim_host_up(host) && !host->paused) /* its deadline is at another moment now */
+        sim_host_step(host, &(struct node_event){.type = NODE_EVENT_TICK});
+}
+
+static void break_link(struct sim_world *world) {
+    for (int tries = 0; tries < 20 && world->connection_count > 0; tries++) {
+        struct sim_connection *connection = world->connections[sim_between(world, 0, world->connection_count - 1)];
+        if (!connection->client_open || !connection->node_open)
+            continue;
+        world->totals.link_breaks++;
+        sim_tracef(world, "break client=%u node=%u", connection->client, connection->host->id);
+        sim_connection_break(connection);
+        return;
+    }
+}
+
+static void stall_link(struct sim_world *world) {
+    uint32_t client = (uint32_t)sim_between(world, 0, SIM_ACTORS_MAX - 1);
+    struct sim_host *host = any_host(world);
+    world->totals.link_stalls++;
+    world->stalled_until[client][host->id - 1] = world->now + sim_between(world, 50, 3000) * SIM_MS;
+}
+
+static void end_client(struct sim_world *world) {
+    struct sim_actor *actor = &world->actors[sim_between(world, 0, world->actor_count - 2)]; /* not the admin */
+    bool closing = sim_chance(world, 400);
+    *(closing ? &world->totals.client_closes : &world->totals.client_crashes) += 1;
+    sim_actor_restart(actor, closing);
+}
+
+static const struct {
+    uint32_t weight;
+    void (*happen)(struct sim_world *world);
+} faults[] = {{10, crash_one}, {10, kill_one},   {8, stop_one},   {3, power_cut},  {10, trap_one},
+              {4, fail_disk},  {10, partition},  {9, one_way},    {10, pause_one}, {5, step_clock},
+              {4, rate_clock}, {10, break_link}, {8, stall_link}, {5, end_client}};
+
+/* ---- when -------------------------------------------------------------------------------------------------------- */
+
+/** What no world may miss: true when something is still to come. */
+static bool bring_about(struct sim_world *world) {
+    const struct sim_totals *totals = &world->totals;
+    struct sim_host *host = victim(world);
+    if (totals->crashes_lost == 0)
+        host->trap = SIM_TRAP_POWER;
+    else if (totals->kills_kept == 0)
+        host->trap = SIM_TRAP_KILL;
+    else if (world->options.nodes > 1 && totals->partitions == 0)
+        cut(world, false);
+    else
+        return totals->publishes < SIM_PUBLISHES_MIN;
+    return true;
+}
+
+static void draw(struct sim_world *world) {
+    uint32_t sum = 0;
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        sum += faults[i].weight;
+    uint64_t at = sim_between(world, 0, sum - 1);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        if (at < faults[i].weight) {
+            faults[i].happen(world);
+            return;
+        }
+        at -= faults[i].weight;
+    }
+}
+
+void sim_fault(struct sim_world *world) {
+    if (world->phase != SIM_STORM)
+        return;
+    bool missing = world->now * 3 > world->faults_until * 2 && bring_about(world);
+    if (world->now >= world->faults_until && !missing) {
+        sim_faults_stop(world);
+        return;
+    }
+    if (world->now >= world->faults_until + SIM_FAULTS_EXTRA_SECONDS * SIM_SECOND)
+        sim_fail(world,
+                 "%llu records published, %llu crashes lost writes, %llu kills kept some, %llu partitions: not "
+                 "enough happened",
+                 (unsigned long long)world->totals.publishes, (unsigned long long)world->totals.crashes_lost,
+                 (unsigned long long)world->totals.kills_kept, (unsigned long long)world->totals.partitions);
+    if (world->now < world->faults_until)
+        draw(world);
+    sim_at(world, world->now + sim_between(world, 1, 2ull * world->weather.fault_gap_ms) * SIM_MS, SIM_FAULT, 0, 0,
+           NULL);
+}
+
+void sim_faults_start(struct sim_world *world) {
+    world->faults_until = world->options.seconds * SIM_SECOND;
+    sim_at(world, sim_between(world, 1, 3000) * SIM_MS, SIM_FAULT, 0, 0, NULL);
+}
+
+void sim_heal(struct sim_world *world, uint64_t number) {
+    sim_tracef(world, "heal=%llu", (unsigned long long)number);
+    sim_net_heal(world, number);
+}
+
+static void repair(struct sim_host *host) {
+    struct sim_world *world = host->world;
+    host->trap = SIM_TRAP_NONE;
+    world->totals.disk_stalls += mem_disk_counts(host->disk).stalled;
+    if (host->disk_failing) { /* it must not get by with a disk that failed and works again */
+        host->disk_failing = false;
+        sim_host_end(host, SIM_END_FATAL, SIM_NEVER);
+    }
+    mem_disk_set_faults(host->disk, &world->weather.disk);
+    if (host->paused)
+        sim_host_resume(host);
+    sim_at(world, world->now, SIM_HOST_START, host->id, 0, NULL);
+}
+
+void sim_faults_stop(struct sim_world *world) {
+    sim_tracef(world, "the faults stop");
+    struct sim_weather *weather = &world->weather;
+    world->phase = SIM_RECOVERY;
+    world->recovery_began = world->now;
+    weather->drop_permille = weather->duplicate_permille = weather->reorder_permille = 0;
+    weather->delay_us_max = weather->delay_us_min + 500;
+    weather->client_delay_us_max = 500;
+    weather->disk = (struct mem_disk_faults){.write_delay_ms_max = 2, .read_delay_ms_max = 1};
+    sim_net_heal_all(world);
+    memset(world->stalled_until, 0, sizeof world->stalled_until);
+    for (uint32_t i = 0; i < world->options.nodes; i++)
+        repair(&world->hosts[i]);
+    for (size_t i = 0; i < world->connection_count; i++) {
+        struct sim_connection *connection = world->connections[i];
+        if (connection->client_open && (connection->lost_to_client || connection->lost_to_node))
+            sim_at(world, world->now + sim_between(world, 1, 300) * SIM_MS, SIM_CLIENT_GONE, connection->client,
+                   connection->id, NULL);
+    }
+    sim_at(world, world->now + 50 * SIM_MS, SIM_CHECK, 0, 0, NULL);
+}

@@ -1,0 +1,91 @@
+/** One node: its process, its disk, its clocks. */
+#ifndef SIM_HOST_H
+#define SIM_HOST_H
+
+#include "sim.h"
+
+/** A write handed to the store that did not complete yet; they complete in this order. */
+struct sim_pending_write {
+    uint64_t group, token;
+    uint64_t number; /**< of all writes of this node, ever */
+    bool hard_state, create, destroy;
+    uint64_t term, vote;
+};
+
+/** How a process ends: killed, with its machine's power, by itself after a graceful stop, by itself for its disk. */
+enum sim_end { SIM_END_KILL, SIM_END_POWER, SIM_END_STOPPED, SIM_END_FATAL };
+enum sim_trap { SIM_TRAP_NONE, SIM_TRAP_KILL, SIM_TRAP_POWER };
+
+struct sim_log;
+
+struct sim_host {
+    struct sim_world *world;
+    uint32_t id;
+    struct log_store_identity identity;
+    struct mem_disk *disk;
+    struct log_store *store; /**< NULL: down */
+    struct node *node;       /**< NULL: down */
+    struct node_effects effects;
+    uint64_t generation; /**< starts so far */
+    uint64_t incarnation;
+    uint64_t tick_at, store_at; /**< of the events under way; SIM_NEVER: none */
+    /* Its monotonic clock: node_us = clock_us + (now - clock_since) * clock_ppm / 1e6. */
+    uint64_t clock_us, clock_since, clock_ppm;
+    int64_t wall_offset_ms;
+
+    bool paused, pause_told;
+    uint64_t paused_at_ms; /**< its own clock */
+    uint64_t resume_at;
+    struct sim_event *backlog; /**< what arrived while paused */
+    size_t backlog_count, backlog_capacity;
+
+    bool stopping, disk_failing;
+    enum sim_trap trap;
+    struct sim_pending_write *pending; /**< pending[pending_head] is the oldest */
+    size_t pending_head, pending_count, pending_capacity;
+    uint64_t next_write;
+
+    struct sim_log *logs; /**< check_log.c: what this replica's logs should be */
+    size_t log_count, log_capacity;
+};
+
+/* host.c */
+void sim_host_init(struct sim_world *world, struct sim_host *host, uint32_t id);
+void sim_host_deinit(struct sim_host *host);
+static inline bool sim_host_up(const struct sim_host *host) { return host->node != NULL; }
+void sim_host_start(struct sim_host *host);
+/** The process ends here. restart_at: SIM_NEVER for not by itself. */
+void sim_host_end(struct sim_host *host, enum sim_end how, uint64_t restart_at);
+/** One step of the node and all that it asks for. The process may have ended afterwards. Fills in the clocks. */
+void sim_host_step(struct sim_host *host, struct node_event *event);
+void sim_host_on_tick(struct sim_host *host, uint64_t at);
+void sim_host_stop(struct sim_host *host);
+/** The node that leads the group, or NULL. */
+struct sim_host *sim_leader(struct sim_world *world, uint64_t group);
+
+/* clock.c */
+uint64_t sim_host_clock_ms(const struct sim_host *host);
+int64_t sim_host_wall_ms(const struct sim_host *host);
+/** When the node's clock reaches this. */
+uint64_t sim_host_clock_reaches(const struct sim_host *host, uint64_t clock_ms);
+void sim_host_clock_rate(struct sim_host *host, uint64_t ppm);
+/** A machine that starts: its clock may be anywhere. */
+void sim_host_clock_boot(struct sim_host *host);
+
+/* pause.c */
+void sim_host_pause(struct sim_host *host, uint64_t until, bool told);
+void sim_host_resume(struct sim_host *host);
+/** True when the host does not run now: the event was kept for later. */
+bool sim_host_defer(struct sim_host *host, const struct sim_event *event);
+
+/* disk.c */
+void sim_disk_submit(struct sim_host *host, struct log_store_write **write);
+void sim_disk_read(struct sim_host *host, const struct log_store_read *read);
+void sim_disk_load(struct sim_host *host, uint64_t group, uint64_t request);
+/** Completions that are due become events. */
+void sim_disk_on_time(struct sim_host *host, uint64_t at);
+void sim_disk_schedule(struct sim_host *host);
+/** The process is gone, its store with it; counts what its disk kept and lost. */
+void sim_disk_end(struct sim_host *host, enum sim_end how);
+
+#endif

@@ -1,0 +1,73 @@
+/** Every record ever published with what its publisher was told, and what readers saw where. */
+#ifndef SIM_LEDGER_H
+#define SIM_LEDGER_H
+
+#include "lf_record_batch.h"
+#include "logflume.h"
+#include "sim.h"
+
+#define SIM_PARTITIONS_MAX 4
+#define SIM_VALUE_BYTES_MAX 2048
+
+/** What is in one partition, as readers saw it, and what publishers were promised. */
+struct sim_partition {
+    uint64_t *ids; /**< ids[offset]; 0: not seen yet */
+    size_t count, capacity;
+    int64_t acked_end;                     /**< offset after the last acknowledged one */
+    uint64_t last_outcome[SIM_ACTORS_MAX]; /**< record, by publisher: outcomes come in order */
+};
+
+enum sim_topic_state { SIM_TOPIC_CREATING, SIM_TOPIC_LIVE, SIM_TOPIC_DELETING, SIM_TOPIC_GONE, SIM_TOPIC_UNSURE };
+
+/** A name. Topics that are made again keep it; then only what was promised of the last one can be checked. */
+struct sim_topic {
+    char name[24];
+    uint32_t partition_count, replicas;
+    bool main; /**< lives for ever */
+    bool delete_asked;
+    enum sim_topic_state state;
+    struct sim_partition partitions[SIM_PARTITIONS_MAX];
+};
+
+enum sim_outcome { SIM_PENDING, SIM_ACKED, SIM_NOT_DONE, SIM_UNKNOWN };
+
+struct sim_record {
+    struct sim_world *world;
+    uint64_t id;
+    uint32_t publisher; /**< actor number */
+    uint64_t life;
+    struct sim_topic *topic;
+    int32_t asked_partition; /**< -1: the client chooses */
+    bool keyed;
+    uint32_t value_bytes;
+    enum sim_outcome outcome;
+    enum lf_status status;
+    int32_t partition; /**< as told */
+    int64_t offset;
+    uint64_t published_at;
+    /* by the readers at the end: */
+    uint32_t found;
+    int32_t found_partition;
+    int64_t found_offset;
+};
+
+struct sim_topic *sim_topic_add(struct sim_world *world, const char *name, uint32_t partitions, uint32_t replicas,
+                                bool main);
+struct sim_topic *sim_topic_find(struct sim_world *world, const char *name);
+/** A new record of that publisher; fill in topic and the rest. */
+struct sim_record *sim_record_new(struct sim_world *world, uint32_t publisher, uint64_t life);
+/** Its bytes, made from its id. Returns how many. */
+size_t sim_record_value(const struct sim_record *record, uint8_t bytes[SIM_VALUE_BYTES_MAX]);
+size_t sim_record_key(const struct sim_record *record, char key[16]);
+/** The client told what became of it (lf_delivery_callback; context is the record). */
+void sim_record_outcome(const struct lf_delivery *delivery);
+/** Never heard of again: its client is no more. */
+void sim_record_abandon(struct sim_record *record);
+/** Somebody read this: the same as everybody else at this offset, byte for byte as published. */
+struct sim_record *sim_ledger_read(struct sim_world *world, struct sim_topic *topic, int32_t partition,
+                                   const struct lf_record *read, const char *reader);
+/** At the end, with everything seen: exactly once, in order, at its offset; at most once; never. */
+void sim_ledger_verify(struct sim_world *world);
+void sim_ledger_deinit(struct sim_world *world);
+
+#endif

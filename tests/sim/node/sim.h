@@ -1,0 +1,245 @@
+/** The whole-node simulator: whole brokers and client cores, the shipped code, in one thread on virtual time.
+ *
+ *  A world is drawn from its seed: nodes on disks in memory, clients, links that carry encoded frames, and faults.
+ * Every step of a node is checked (check_*.c), and at the end, when the faults have stopped, everything is read back.
+ *
+ *  Time is in microseconds since the world began; the parts hear milliseconds of their own clocks.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include "lf_map.h"
+#include "lf_status.h"
+#include "mem_store.h"
+#include "node.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SIM_NODES_MAX NODE_NODES_MAX
+#define SIM_PUBLISHERS 3
+#define SIM_SUBSCRIBERS 2
+#define SIM_ACTORS_MAX 8
+#define SIM_MS 1000ull
+#define SIM_SECOND 1000000ull
+#define SIM_NEVER UINT64_MAX
+/** Virtual time with faults, at least. */
+#define SIM_FAULTS_SECONDS 20
+/** Virtual time that a seed may add until each of the faults that none may miss has happened. */
+#define SIM_FAULTS_EXTRA_SECONDS 40
+#define SIM_PUBLISHES_MIN 300
+/** After the faults stop, every group leads and commits, all replicas agree, and every message has its outcome within
+ * this: 20 election timeouts. */
+#define SIM_RECOVERY_MS (20 * 300)
+/** What the readers at the end may take, in ms. */
+#define SIM_READ_BACK_MS 3000
+/** Unix time at which worlds begin, in ms. */
+#define SIM_WALL_START_MS 1700000000000ll
+
+/* X(name, words, whether 0 fails a run: 0 no, 1 yes, 2 with more than one node) */
+#define SIM_TOTALS(X)                                                                                                  \
+    X(steps, "steps of nodes", 1)                                                                                      \
+    X(client_steps, "steps of clients", 1)                                                                             \
+    X(sent, "envelopes sent", 2)                                                                                       \
+    X(dropped, "dropped", 2)                                                                                           \
+    X(duplicated, "duplicated", 2)                                                                                     \
+    X(reordered, "reordered", 2)                                                                                       \
+    X(late, "held through a cut and delivered late", 2)                                                                \
+    X(blocked, "lost in partitions", 2)                                                                                \
+    X(across_restart, "delivered across a restart", 2)                                                                 \
+    X(partitions, "partitions", 2)                                                                                     \
+    X(one_way, "one-way partitions", 2)                                                                                \
+    X(crashes, "power losses of one node", 1)                                                                          \
+    X(crashes_lost, "of them with lost writes", 1)                                                                     \
+    X(kills, "kills", 1)                                                                                               \
+    X(kills_kept, "of them that kept writes under way", 1)                                                             \
+    X(traps, "crashes right after a write was handed over", 1)                                                         \
+    X(power_cuts, "power cuts of all nodes at once", 1)                                                                \
+    X(commits_torn, "disk commits torn", 1)                                                                            \
+    X(commits_lost, "disk commits lost", 1)                                                                            \
+    X(disk_failures, "disks that failed", 1)                                                                           \
+    X(disk_stalls, "disk stalls", 1)                                                                                   \
+    X(stops, "graceful stops", 1)                                                                                      \
+    X(restarts, "restarts", 1)                                                                                         \
+    X(pauses_told, "pauses the node is told of", 1)                                                                    \
+    X(pauses_untold, "pauses it is not told of", 1)                                                                    \
+    X(clock_steps, "wall clock steps", 1)                                                                              \
+    X(clock_rates, "clocks that run fast or slow", 1)                                                                  \
+    X(link_breaks, "client connections broken", 1)                                                                     \
+    X(link_stalls, "client links stalled", 1)                                                                          \
+    X(client_crashes, "clients crashed", 1)                                                                            \
+    X(client_closes, "clients closed", 1)                                                                              \
+    X(topics_created, "topics created", 1)                                                                             \
+    X(topics_deleted, "topics deleted", 1)                                                                             \
+    X(publishes, "records published", 1)                                                                               \
+    X(acked, "acknowledged", 1)                                                                                        \
+    X(acked_without_offset, "acknowledged without an offset", 0)                                                       \
+    X(not_done, "not done", 1)                                                                                         \
+    X(unknown, "of unknown outcome", 1)                                                                                \
+    X(unknown_found, "of them found in the log", 1)                                                                    \
+    X(unknown_absent, "of them not in the log", 1)                                                                     \
+    X(repeats, "repeats recognised by brokers", 1)                                                                     \
+    X(subscriptions, "subscriptions", 1)                                                                               \
+    X(records_read, "records read while faults go on", 1)                                                              \
+    X(records_read_back, "records read back at the end", 1)                                                            \
+    X(ends_checked, "ends asked of leaders", 1)                                                                        \
+    X(ends_checked_anywhere, "ends asked of any replica", 1)                                                           \
+    X(leaders, "leaders elected", 1)                                                                                   \
+    X(leader_changes, "leader changes", 1)                                                                             \
+    X(truncations, "truncations", 2)                                                                                   \
+    X(entries, "entries committed", 1)                                                                                 \
+    X(deep_checks, "deep checks", 1)
+
+struct sim_totals {
+#define SIM_TOTAL_FIELD_(name, words, required) uint64_t name;
+    SIM_TOTALS(SIM_TOTAL_FIELD_)
+#undef SIM_TOTAL_FIELD_
+};
+
+struct sim_options {
+    uint32_t nodes;
+    uint64_t seed;
+    uint32_t seconds; /**< with faults, virtual */
+    bool trace;       /**< keep (or print) decision lines */
+    bool print;       /**< print them as they come */
+};
+
+/** How bad this world is; drawn from the seed, so that some are calm and some are not. */
+struct sim_weather {
+    uint32_t delay_us_min, delay_us_max;
+    uint32_t drop_permille, duplicate_permille, reorder_permille;
+    uint32_t client_delay_us_max;
+    uint32_t fault_gap_ms;
+    uint32_t publish_gap_ms;
+    struct mem_disk_faults disk;
+};
+
+enum sim_event_kind {
+    SIM_HOST_TICK = 1,
+    SIM_HOST_STORE,
+    SIM_HOST_START,
+    SIM_HOST_CRASH, /**< number: generation; load: NULL kill, else power */
+    SIM_HOST_RESUME,
+    SIM_HOST_STOP_LATEST, /**< a graceful stop took too long: killed */
+    SIM_PARCEL,           /**< load: struct sim_parcel */
+    SIM_FRAMES,           /**< load: struct sim_message */
+    SIM_SESSION_GONE,     /**< number: connection */
+    SIM_CLIENT_GONE,      /**< number: connection */
+    SIM_ACTOR_TICK,
+    SIM_ACTOR_WORK, /**< number: life */
+    SIM_PROBE,
+    SIM_FAULT,
+    SIM_HEAL,  /**< number: which cut */
+    SIM_CHECK, /**< is the world whole again? */
+};
+
+struct sim_event {
+    uint64_t at, order;
+    enum sim_event_kind kind;
+    uint32_t who; /**< node or actor */
+    uint64_t number;
+    void *load;
+};
+
+enum sim_phase { SIM_STORM, SIM_RECOVERY, SIM_READ_BACK, SIM_OVER };
+
+struct sim_host;
+struct sim_actor;
+struct sim_connection;
+struct sim_prober;
+struct sim_group;
+struct sim_record;
+struct sim_topic;
+struct sim_trace;
+
+struct sim_world {
+    struct sim_options options;
+    uint64_t random;
+    uint64_t now;
+    enum sim_phase phase;
+    uint64_t faults_until, recovery_began, read_back_began;
+    struct sim_weather weather;
+    uint64_t fingerprint; /**< of all events so far */
+    struct sim_trace *trace;
+
+    struct sim_event *events;
+    size_t event_count, event_capacity;
+    uint64_t event_order;
+
+    struct node_address addresses[SIM_NODES_MAX];
+    struct node_limits limits;
+    struct sim_host *hosts; /**< options.nodes of them; node n is hosts[n - 1] */
+    /* net.c: [from - 1][to - 1] */
+    uint32_t cuts[SIM_NODES_MAX][SIM_NODES_MAX]; /**< how many partitions lie across the link */
+    uint64_t lane_last[SIM_NODES_MAX][SIM_NODES_MAX][PEER_LANE_COUNT];
+    uint64_t next_cut;
+
+    struct sim_actor *actors;
+    uint32_t actor_count;
+    uint64_t stalled_until[SIM_ACTORS_MAX][SIM_NODES_MAX]; /**< client links; frames wait */
+    struct sim_connection **connections;
+    size_t connection_count, connection_capacity;
+    struct lf_map sessions; /**< session number -> connection */
+    uint64_t next_session;
+    struct sim_prober **probers;
+    size_t prober_count, prober_capacity;
+
+    struct sim_topic **topics;
+    size_t topic_count, topic_capacity;
+    struct sim_record **records; /**< records[id - 1] */
+    size_t record_count, record_capacity;
+
+    struct sim_group **groups; /**< what the checkers know, in order of appearance */
+    size_t group_count, group_capacity;
+
+    struct sim_totals totals;
+};
+
+/* world.c */
+/** Returns (caller destroys) a world ready to run. */
+struct sim_world *sim_world_new(const struct sim_options *options, struct sim_trace *trace);
+/** Runs it to its end; does not return when a check fails. */
+void sim_world_run(struct sim_world *world);
+void sim_world_destroy(struct sim_world **world);
+
+/* random.c */
+uint64_t sim_random(struct sim_world *world);
+/** low..high, both possible. */
+uint64_t sim_between(struct sim_world *world, uint64_t low, uint64_t high);
+bool sim_chance(struct sim_world *world, uint32_t permille);
+/** Memory or the end of the program. */
+void *sim_alloc(size_t count, size_t size);
+/** Makes items hold at least `wanted`. */
+void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes);
+
+/* events.c */
+void sim_at(struct sim_world *world, uint64_t at, enum sim_event_kind kind, uint32_t who, uint64_t number, void *load);
+bool sim_next(struct sim_world *world, struct sim_event *event);
+
+/* trace.c */
+/** Keeps the last lines; prints each as it comes when `print`. Returns (caller frees). */
+struct sim_trace *sim_trace_new(bool print);
+void sim_trace_print_tail(const struct sim_trace *trace);
+/** Of all lines so far. */
+uint64_t sim_trace_hash(const struct sim_trace *trace);
+void sim_trace_line(struct sim_world *world, const char *line);
+void sim_tracef(struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** A check failed: tells the runner (report.c) why, and ends the process with 1. */
+_Noreturn void sim_fail(struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** What sim_fail calls before it exits: seed, reason. */
+extern void (*sim_on_failure)(struct sim_world *world, const char *reason);
+
+/* faults.c */
+void sim_weather_draw(struct sim_world *world);
+void sim_faults_start(struct sim_world *world);
+void sim_fault(struct sim_world *world);
+/** Everything works from now on; nothing new breaks. */
+void sim_faults_stop(struct sim_world *world);
+void sim_heal(struct sim_world *world, uint64_t cut);
+
+/* finish.c */
+/** Called now and then after the faults stopped: moves on when the world is whole, fails when it takes too long. */
+void sim_recovery_check(struct sim_world *world);
+
+#endif

@@ -1,0 +1,74 @@
+/** The promise, record by record: acknowledged exactly once, in order, at its offset; unknown at most once; not done
+ *  never. Checked on what the readers at the end found. */
+#include "ledger.h"
+
+typedef unsigned long long ull;
+
+#define LIVES_MAX 256
+
+static const char *const outcomes[] = {"pending", "acknowledged", "not done", "unknown"};
+
+static void verify_record(const struct sim_record *record) {
+    struct sim_world *world = record->world;
+    ull id = record->id;
+    const char *name = record->topic->name;
+    bool kept = !record->topic->delete_asked; /* else what was acknowledged may be gone with the topic */
+    if (record->outcome == SIM_PENDING)
+        sim_fail(world, "record %llu of client %u to %s never had an outcome", id, record->publisher, name);
+    if (record->outcome == SIM_NOT_DONE && record->found > 0)
+        sim_fail(world, "record %llu was not done (%s), but stands in %s-%d at offset %lld", id,
+                 lf_status_name(record->status), name, record->found_partition, (long long)record->found_offset);
+    if (record->found > 1)
+        sim_fail(world, "record %llu (%s, %s) stands in %s twice, the second time in partition %d at offset %lld", id,
+                 outcomes[record->outcome], lf_status_name(record->status), name, record->found_partition,
+                 (long long)record->found_offset);
+    if (record->outcome == SIM_UNKNOWN && kept) {
+        world->totals.unknown_found += record->found > 0;
+        world->totals.unknown_absent += record->found == 0;
+    }
+    if (record->outcome != SIM_ACKED || !kept)
+        return;
+    if (record->found == 0)
+        sim_fail(world, "record %llu was acknowledged in %s-%d at offset %lld, and is not there", id, name,
+                 record->partition, (long long)record->offset);
+    if (record->found_partition != record->partition || (record->offset >= 0 && record->found_offset != record->offset))
+        sim_fail(world, "record %llu was acknowledged in %s-%d at offset %lld, and stands in %d at %lld", id, name,
+                 record->partition, (long long)record->offset, record->found_partition,
+                 (long long)record->found_offset);
+}
+
+/** One producer's records stand in the order in which it published them. */
+static void verify_order(struct sim_world *world, const struct sim_topic *topic, uint32_t partition) {
+    const struct sim_partition *log = &topic->partitions[partition];
+    uint64_t last[SIM_ACTORS_MAX][LIVES_MAX] = {{0}};
+    for (size_t offset = 0; offset < log->count; offset++) {
+        if (log->ids[offset] == 0)
+            sim_fail(world, "nobody read %s-%u offset %zu", topic->name, partition, offset);
+        const struct sim_record *record = world->records[log->ids[offset] - 1];
+        uint64_t *before = &last[record->publisher][record->life % LIVES_MAX];
+        if (record->id <= *before)
+            sim_fail(world, "%s-%u: record %llu of client %u stands at offset %zu, after record %llu", topic->name,
+                     partition, (ull)record->id, record->publisher, offset, (ull)*before);
+        *before = record->id;
+    }
+}
+
+static void note_found(struct sim_world *world, const struct sim_topic *topic, uint32_t partition) {
+    const struct sim_partition *log = &topic->partitions[partition];
+    for (size_t offset = 0; offset < log->count; offset++) {
+        struct sim_record *record = world->records[log->ids[offset] - 1];
+        record->found++;
+        record->found_partition = (int32_t)partition;
+        record->found_offset = (int64_t)offset;
+    }
+}
+
+void sim_ledger_verify(struct sim_world *world) {
+    for (size_t i = 0; i < world->topic_count; i++)
+        for (uint32_t k = 0; k < world->topics[i]->partition_count; k++) {
+            verify_order(world, world->topics[i], k);
+            note_found(world, world->topics[i], k);
+        }
+    for (size_t i = 0; i < world->record_count; i++)
+        verify_record(world->records[i]);
+}
