@@ -107,11 +107,13 @@ void lf_calls_free(struct lf_core *core) {
 
 static struct lf_broker *controller_or_any(struct lf_core *core, struct lf_call *call) {
     struct lf_broker *controller = call->target ? call->target : lf_broker_by_node(core, core->controller_node);
-    if (controller && !lf_broker_failing(core, controller)) {
-        if (lf_broker_ready(controller))
+    if (controller) {
+        bool failing = lf_broker_failing(core, controller);
+        if (lf_broker_ready(controller) && !failing)
             return controller;
-        lf_broker_want(core, controller);
-        return NULL;
+        lf_broker_want(core, controller); /* once its time to retry has come, also one that failed before */
+        if (!failing)
+            return NULL;
     }
     call->target = NULL;
     return lf_broker_any(core); /* it knows who the controller is, or will */

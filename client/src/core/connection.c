@@ -147,6 +147,10 @@ void lf_broker_on_hello(struct lf_core *core, struct lf_broker *broker, const Lf
         refuse(core, broker, (enum lf_status)reply->status, reply->error);
         return;
     }
+    if (reply->cluster_id.len == 0) {
+        refuse(core, broker, LF_NOT_READY, "its cluster is not founded yet");
+        return;
+    }
     if (reply->body_case != LF__CLIENT_REPLY__BODY_HELLO || reply->hello->version != LF_PROTOCOL_VERSION ||
         reply->cluster_id.len != sizeof core->cluster_id) {
         refuse(core, broker, LF_VERSION, "its hello makes no sense");
