@@ -118,10 +118,10 @@ uint32_t raft_log_fitting(const struct raft_log *log, uint64_t first, const stru
 }
 
 static enum lf_status grow(void **items, size_t *capacity, size_t wanted, size_t most, size_t item_bytes) {
-    if (wanted <= *capacity)
-        return LF_OK;
     if (wanted > most)
         return LF_FULL;
+    if (wanted <= *capacity)
+        return LF_OK;
     size_t doubled = *capacity * 2 > wanted ? *capacity * 2 : wanted;
     void *grown = realloc(*items, doubled * item_bytes);
     if (!grown)
