@@ -23,7 +23,7 @@ struct lf_batch_builder *lf_batch_builder_new(enum lf_codec codec, const struct 
     if (!builder)
         return NULL;
     builder->codec = codec;
-    builder->limits = limits ? *limits : lf_batch_limits_default();
+    builder->limits = lf_batch_limits_resolve(limits);
     lf_batch_builder_set_producer(builder, -1, -1, -1);
     return builder;
 }
@@ -83,10 +83,13 @@ static enum lf_status judge(const struct lf_batch_builder *builder, const struct
     if (record->key.size > limits->key_bytes_max || record->value.size > limits->value_bytes_max ||
         record->header_count < 0 || record->header_count > limits->headers_max)
         return LF_TOO_LARGE;
-    for (int32_t i = 0; i < record->header_count; i++)
+    for (int32_t i = 0; i < record->header_count; i++) {
+        if (!record->headers[i].key.data)
+            return LF_INVALID;
         if (record->headers[i].key.size > limits->batch_bytes_max ||
-            record->headers[i].value.size > limits->batch_bytes_max || !record->headers[i].key.data)
+            record->headers[i].value.size > limits->batch_bytes_max)
             return LF_TOO_LARGE;
+    }
     return LF_OK;
 }
 
@@ -165,12 +168,12 @@ static void put_header(const struct lf_batch_builder *builder, struct lf_buf *ba
 static enum lf_status compress(const struct lf_batch_builder *builder, struct lf_buf **batch) {
     struct lf_bytes records =
         lf_bytes(builder->buf->data + LF_BATCH_HEADER_BYTES, builder->buf->size - LF_BATCH_HEADER_BYTES);
-    size_t bound = batch_codec_bound(builder->codec, records.size), written = 0;
+    size_t bound = lf_batch_codec_bound(builder->codec, records.size), written = 0;
     struct lf_buf *out = lf_buf_new(LF_BATCH_HEADER_BYTES + bound);
     if (!out)
         return LF_NO_MEMORY;
     enum lf_status status =
-        batch_codec_compress(builder->codec, records, out->data + LF_BATCH_HEADER_BYTES, bound, &written);
+        lf_batch_codec_compress(builder->codec, records, out->data + LF_BATCH_HEADER_BYTES, bound, &written);
     out->size = (uint32_t)(LF_BATCH_HEADER_BYTES + written);
     if (status != LF_OK || out->size > builder->limits.batch_bytes_max)
         lf_buf_unref(&out); /* random bytes grow a little: then it goes as it is */

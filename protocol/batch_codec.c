@@ -3,11 +3,12 @@
 #include <lz4frame.h>
 #include <stdlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define ZSTD_LEVEL 3
 #define FIRST_OUTPUT_BYTES (64u * 1024)
 
-size_t batch_codec_bound(enum lf_codec codec, size_t size) {
+size_t lf_batch_codec_bound(enum lf_codec codec, size_t size) {
     switch (codec) {
     case LF_CODEC_NONE:
         return size;
@@ -19,8 +20,8 @@ size_t batch_codec_bound(enum lf_codec codec, size_t size) {
     return 0;
 }
 
-enum lf_status batch_codec_compress(enum lf_codec codec, struct lf_bytes in, uint8_t *out, size_t capacity,
-                                    size_t *written) {
+enum lf_status lf_batch_codec_compress(enum lf_codec codec, struct lf_bytes in, uint8_t *out, size_t capacity,
+                                       size_t *written) {
     if (codec == LF_CODEC_LZ4) {
         LZ4F_preferences_t preferences = {0};
         preferences.frameInfo.blockMode = LZ4F_blockIndependent;
@@ -35,88 +36,86 @@ enum lf_status batch_codec_compress(enum lf_codec codec, struct lf_bytes in, uin
     return LF_UNSUPPORTED;
 }
 
-/** Room to decompress more; doubles up to the bound. */
-static enum lf_status grow(uint8_t **out, size_t *capacity, size_t bytes_max) {
-    if (*capacity >= bytes_max)
-        return LF_TOO_LARGE;
-    size_t wanted = *capacity ? *capacity * 2 : FIRST_OUTPUT_BYTES;
-    if (wanted > bytes_max)
-        wanted = bytes_max;
-    uint8_t *grown = realloc(*out, wanted);
-    if (!grown)
-        return LF_NO_MEMORY;
-    *out = grown;
-    *capacity = wanted;
-    return LF_OK;
+/** The next capacity to try, at most capacity_max. */
+static size_t capacity_after(size_t capacity, size_t capacity_max) {
+    size_t wanted = capacity ? capacity * 2 : FIRST_OUTPUT_BYTES;
+    return wanted < capacity_max ? wanted : capacity_max;
 }
 
-/** One codec's streaming step: consumes and produces; *done when a frame ended. */
-struct stream {
-    LZ4F_dctx *lz4;
-    ZSTD_DStream *zstd;
-};
-
-static enum lf_status step(struct stream *stream, struct lf_bytes *in, uint8_t *out, size_t *room, bool *done) {
-    if (stream->lz4) {
-        size_t consumed = in->size;
-        size_t hint = LZ4F_decompress(stream->lz4, out, room, in->data, &consumed, NULL);
-        if (LZ4F_isError(hint))
-            return LF_CORRUPT;
-        *in = lf_bytes(in->data + consumed, in->size - consumed);
-        *done = hint == 0;
-        return LF_OK;
-    }
-    ZSTD_inBuffer from = {in->data, in->size, 0};
-    ZSTD_outBuffer to = {out, *room, 0};
-    size_t hint = ZSTD_decompressStream(stream->zstd, &to, &from);
-    if (ZSTD_isError(hint))
-        return LF_CORRUPT;
-    *in = lf_bytes(in->data + from.pos, in->size - from.pos);
-    *room = to.pos;
-    *done = hint == 0;
-    return LF_OK;
-}
-
-static enum lf_status run(struct stream *stream, struct lf_bytes in, size_t bytes_max, uint8_t **out, size_t *size) {
-    size_t capacity = 0;
+/** Frames one after another, step by step; LZ4 keeps the window of dependent blocks itself (64 KiB). */
+static enum lf_status lz4_run(LZ4F_dctx *context, struct lf_bytes in, size_t bytes_max, uint8_t **out, size_t *size) {
+    size_t capacity = 0, capacity_max = bytes_max + 1; /* room for the byte that is too much */
     bool done = false;
-    *out = NULL;
-    *size = 0;
-    while (!done || in.size > 0) { /* several frames one after another are one stream */
+    while (!done || in.size > 0) {
+        if (*size > bytes_max)
+            return LF_TOO_LARGE;
         if (*size == capacity) {
-            enum lf_status status = grow(out, &capacity, bytes_max);
-            if (status != LF_OK)
-                return status;
+            capacity = capacity_after(capacity, capacity_max);
+            uint8_t *grown = realloc(*out, capacity);
+            if (!grown)
+                return LF_NO_MEMORY;
+            *out = grown;
         }
-        size_t room = capacity - *size, before = in.size;
-        enum lf_status status = step(stream, &in, *out + *size, &room, &done);
-        if (status != LF_OK)
-            return status;
+        size_t room = capacity - *size, consumed = in.size;
+        size_t hint = LZ4F_decompress(context, *out + *size, &room, in.data, &consumed, NULL);
+        if (LZ4F_isError(hint))
+            return strcmp(LZ4F_getErrorName(hint), "ERROR_allocation_failed") == 0 ? LF_NO_MEMORY : LF_CORRUPT;
+        in = lf_bytes(in.data + consumed, in.size - consumed);
         *size += room;
-        if (!done && room == 0 && in.size == before)
+        done = hint == 0;
+        if (!done && room == 0 && consumed == 0)
             return LF_CORRUPT; /* ends in the middle of a frame */
     }
-    return LF_OK;
+    return *size > bytes_max ? LF_TOO_LARGE : LF_OK;
 }
 
-enum lf_status batch_codec_decompress(enum lf_codec codec, struct lf_bytes in, size_t bytes_max, uint8_t **out,
-                                      size_t *size) {
-    struct stream stream = {0};
-    if (codec == LF_CODEC_LZ4 && LZ4F_isError(LZ4F_createDecompressionContext(&stream.lz4, LZ4F_VERSION)))
+static enum lf_status lz4_decompress(struct lf_bytes in, size_t bytes_max, uint8_t **out, size_t *size) {
+    LZ4F_dctx *context;
+    if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
         return LF_NO_MEMORY;
-    if (codec == LF_CODEC_ZSTD && !(stream.zstd = ZSTD_createDStream()))
-        return LF_NO_MEMORY;
-    if (!stream.lz4 && !stream.zstd)
-        return LF_UNSUPPORTED;
-    if (stream.zstd)
-        ZSTD_DCtx_setParameter(stream.zstd, ZSTD_d_windowLogMax, 23); /* 8 MiB: a window is memory a peer asks for */
-    enum lf_status status = run(&stream, in, bytes_max, out, size);
+    enum lf_status status = lz4_run(context, in, bytes_max, out, size);
+    LZ4F_freeDecompressionContext(context);
+    return status;
+}
+
+/** In one go, into what the frame says it needs or a guess, and again into twice as much: so no frame can ask for a
+ *  window of its own, and the bytes said never count for more than a first try within the bound. */
+static enum lf_status zstd_decompress(struct lf_bytes in, size_t bytes_max, uint8_t **out, size_t *size) {
+    unsigned long long said = ZSTD_getFrameContentSize(in.data, in.size);
+    if (said == ZSTD_CONTENTSIZE_ERROR)
+        return LF_CORRUPT;
+    size_t capacity = capacity_after(0, bytes_max);
+    if (said != ZSTD_CONTENTSIZE_UNKNOWN && said > capacity)
+        capacity = said < bytes_max ? (size_t)said : bytes_max;
+    for (;;) {
+        *out = malloc(capacity);
+        if (!*out)
+            return LF_NO_MEMORY;
+        *size = ZSTD_decompress(*out, capacity, in.data, in.size);
+        if (!ZSTD_isError(*size))
+            return LF_OK;
+        ZSTD_ErrorCode error = ZSTD_getErrorCode(*size);
+        if (error != ZSTD_error_dstSize_tooSmall)
+            return error == ZSTD_error_memory_allocation ? LF_NO_MEMORY : LF_CORRUPT;
+        if (capacity == bytes_max)
+            return LF_TOO_LARGE;
+        capacity = capacity_after(capacity, bytes_max);
+        free(*out);
+    }
+}
+
+enum lf_status lf_batch_codec_decompress(enum lf_codec codec, struct lf_bytes in, size_t bytes_max, uint8_t **out,
+                                         size_t *size) {
+    enum lf_status status = LF_UNSUPPORTED;
+    *out = NULL;
+    *size = 0;
+    if (codec == LF_CODEC_LZ4)
+        status = lz4_decompress(in, bytes_max, out, size);
+    else if (codec == LF_CODEC_ZSTD)
+        status = zstd_decompress(in, bytes_max, out, size);
     if (status != LF_OK) {
         free(*out);
         *out = NULL;
     }
-    if (stream.lz4)
-        LZ4F_freeDecompressionContext(stream.lz4);
-    ZSTD_freeDStream(stream.zstd);
     return status;
 }

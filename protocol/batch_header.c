@@ -30,6 +30,21 @@ struct lf_batch_limits lf_batch_limits_default(void) {
                                     .uncompressed_bytes_max = 64u * 1024 * 1024};
 }
 
+struct lf_batch_limits lf_batch_limits_resolve(const struct lf_batch_limits *limits) {
+    struct lf_batch_limits all = lf_batch_limits_default();
+    if (!limits)
+        return all;
+#define RESOLVE(member) all.member = limits->member ? limits->member : all.member
+    RESOLVE(batch_bytes_max);
+    RESOLVE(records_max);
+    RESOLVE(key_bytes_max);
+    RESOLVE(value_bytes_max);
+    RESOLVE(headers_max);
+    RESOLVE(uncompressed_bytes_max);
+#undef RESOLVE
+    return all;
+}
+
 enum lf_status lf_batch_header_decode(struct lf_bytes batch, struct lf_batch_header *header) {
     if (batch.size < LF_BATCH_HEADER_BYTES)
         return LF_MALFORMED;
@@ -76,18 +91,16 @@ static enum lf_status judge_producer(const struct lf_batch_header *header, struc
     return LF_OK;
 }
 
-enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limits *limits,
+enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limits *wanted,
                                struct lf_batch_header *header, struct lf_error *error) {
-    struct lf_batch_limits defaults = lf_batch_limits_default();
+    struct lf_batch_limits limits = lf_batch_limits_resolve(wanted);
     struct lf_batch_header read;
-    if (!limits)
-        limits = &defaults;
     if (lf_batch_header_decode(batch, &read) != LF_OK)
         return lf_error_set(error, LF_MALFORMED, "batch of %zu bytes is shorter than its header of %d", batch.size,
                             LF_BATCH_HEADER_BYTES);
-    if (batch.size > limits->batch_bytes_max)
+    if (batch.size > limits.batch_bytes_max)
         return lf_error_set(error, LF_TOO_LARGE, "batch has %zu bytes; %zu are allowed", batch.size,
-                            limits->batch_bytes_max);
+                            limits.batch_bytes_max);
     if (batch.data[AT_MAGIC] != LF_BATCH_MAGIC)
         return lf_error_set(error, LF_UNSUPPORTED, "batch has magic %u; only 2 is taken", batch.data[AT_MAGIC]);
     if (read.batch_length < 0 || (size_t)read.batch_length + BEFORE_LENGTH_BYTES != batch.size)
@@ -96,7 +109,7 @@ enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limi
     uint32_t sum = lf_crc32c(0, batch.data + AT_ATTRIBUTES, batch.size - AT_ATTRIBUTES);
     if (sum != read.crc)
         return lf_error_set(error, LF_CORRUPT, "batch checksum is %08x, its bytes give %08x", read.crc, sum);
-    enum lf_status status = judge_counts(&read, batch.size, limits, error);
+    enum lf_status status = judge_counts(&read, batch.size, &limits, error);
     if (status == LF_OK)
         status = judge_producer(&read, error);
     if (status == LF_OK)

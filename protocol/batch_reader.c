@@ -57,28 +57,27 @@ static struct lf_bytes take_bytes(struct cursor *cursor, bool null_allowed) {
     return bytes;
 }
 
-enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_limits *limits,
+enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_limits *wanted,
                                    struct lf_batch_reader **out, struct lf_error *error) {
-    struct lf_batch_limits defaults = lf_batch_limits_default();
+    struct lf_batch_limits limits = lf_batch_limits_resolve(wanted);
     struct lf_batch_header header;
-    if (!limits)
-        limits = &defaults;
-    enum lf_status status = lf_batch_verify(batch, limits, &header, error);
+    enum lf_status status = lf_batch_verify(batch, &limits, &header, error);
     if (status != LF_OK)
         return status;
     struct lf_batch_reader *reader = calloc(1, sizeof *reader);
     if (!reader)
         return lf_error_set(error, LF_NO_MEMORY, "out of memory for a batch reader");
     reader->header = header;
-    reader->limits = *limits;
+    reader->limits = limits;
     struct lf_bytes records = lf_bytes(batch.data + LF_BATCH_HEADER_BYTES, batch.size - LF_BATCH_HEADER_BYTES);
     enum lf_codec codec = header.attributes & 7;
     if (codec != LF_CODEC_NONE) {
         size_t size;
-        status = batch_codec_decompress(codec, records, limits->uncompressed_bytes_max, &reader->scratch, &size);
+        status = lf_batch_codec_decompress(codec, records, limits.uncompressed_bytes_max, &reader->scratch, &size);
         if (status != LF_OK) {
             free(reader);
-            return lf_error_set(error, status, "a batch's records cannot be decompressed");
+            return lf_error_set(error, status, "the records of a batch do not decompress within %zu bytes",
+                                limits.uncompressed_bytes_max);
         }
         records = lf_bytes(reader->scratch, size);
     }

@@ -48,7 +48,7 @@ struct lf_batch_header {
     int32_t record_count;
 };
 
-/** What a broker or a reader is ready to take. Zeroes mean the default (see lf_batch_limits_default). */
+/** What a broker or a reader is ready to take. A member that is 0 means its default. */
 struct lf_batch_limits {
     size_t batch_bytes_max; /**< whole batch, as on the wire */
     int32_t records_max;    /**< per batch */
@@ -58,6 +58,8 @@ struct lf_batch_limits {
     size_t uncompressed_bytes_max; /**< what decompression may produce */
 };
 struct lf_batch_limits lf_batch_limits_default(void);
+/** `limits` with its zeroes replaced; NULL: all defaults. */
+struct lf_batch_limits lf_batch_limits_resolve(const struct lf_batch_limits *limits);
 
 /** Judge what is at the door: length, magic, codec, CRC, counts (last_offset_delta + 1 == count, count within limits
  * and within what the bytes can hold); never decompresses. The view must be exactly one batch. Returns LF_OK,
@@ -89,9 +91,10 @@ struct lf_record {
 /** Iterates over a batch's records; survives a batch that lies about its insides. */
 struct lf_batch_reader;
 
-/** Verify (as lf_batch_verify) and open; borrows `batch` until lf_batch_reader_destroy.
- *  Returns LF_OK with *reader (caller destroys), else a status of lf_batch_verify, LF_NO_MEMORY, or LF_CORRUPT when the
- *  compressed bytes do not decompress within the limits. */
+/** Verify (as lf_batch_verify) and open; borrows `batch` until lf_batch_reader_destroy. Of the limits per record only
+ *  headers_max is applied: a reader takes keys and values as large as the batch holds.
+ *  Returns LF_OK with *reader (caller destroys), else a status of lf_batch_verify, LF_NO_MEMORY, LF_CORRUPT when the
+ *  records do not decompress, LF_TOO_LARGE when they would become more than uncompressed_bytes_max. */
 enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_limits *limits,
                                    struct lf_batch_reader **reader, struct lf_error *error);
 /** LF_OK with *record valid until the next call; LF_END after the last (trailing bytes are LF_MALFORMED); LF_MALFORMED
@@ -107,7 +110,7 @@ struct lf_batch_builder;
 struct lf_batch_builder *lf_batch_builder_new(enum lf_codec codec, const struct lf_batch_limits *limits);
 /** Copies the record in. record->offset is ignored: offsets are 0, 1, ... in order of adding.
  *  Returns LF_OK; LF_FULL (would exceed batch bytes or records, and the batch is not empty: finish it first);
- *  LF_TOO_LARGE (this record alone exceeds a limit); LF_NO_MEMORY. */
+ *  LF_TOO_LARGE (this record alone exceeds a limit); LF_INVALID (a header without a key); LF_NO_MEMORY. */
 enum lf_status lf_batch_builder_add(struct lf_batch_builder *builder, const struct lf_record *record);
 int32_t lf_batch_builder_count(const struct lf_batch_builder *builder);
 /** Bytes the batch would have uncompressed, header included. */
