@@ -71,7 +71,8 @@ static bool hand_over(struct lf_client *client, struct lf_publish_command *comma
         return false;
     if (lf_ring_push(client->ring, &command->command))
         return true;
-    room_give(client, command->bytes);
+    /* No signal: the mutex may be ours. The ring is full, so answers are to come, and they wake whoever waits. */
+    atomic_fetch_sub(&client->inflight_bytes, command->bytes);
     return false;
 }
 
