@@ -28,6 +28,11 @@ bool group_leads(const struct group *group) {
     return group->state == GROUP_RUNNING && group->raft && raft_role(group->raft) == RAFT_LEADER;
 }
 
+uint64_t group_readable(const struct group *group) {
+    uint64_t durable = raft_durable_index(group->raft);
+    return durable < group->applied ? durable : group->applied;
+}
+
 enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_configuration *configuration) {
     Lf__ConfigurationEntry *entry = lf__configuration_entry__unpack(NULL, payload.size, payload.data);
     if (!entry)

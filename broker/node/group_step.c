@@ -40,7 +40,8 @@ static bool push(struct node *node, struct group *group, struct lf_buf *entry) {
     }
     lf_check(tail_push(&group->tail, entry));
     uint64_t share = node->limits.tail_cache_bytes_max / (node->groups.count ? node->groups.count : 1);
-    tail_evict(&group->tail, group->applied + 1, share > NODE_TAIL_GROUP_BYTES_MIN ? share : NODE_TAIL_GROUP_BYTES_MIN);
+    tail_evict(&group->tail, group_readable(group) + 1,
+               share > NODE_TAIL_GROUP_BYTES_MIN ? share : NODE_TAIL_GROUP_BYTES_MIN);
     return true;
 }
 

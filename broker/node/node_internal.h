@@ -56,6 +56,9 @@ void tail_truncate(struct tail *tail, uint64_t index);
 void tail_evict(struct tail *tail, uint64_t keep_from, uint64_t bytes_max);
 /** Index of the first kept batch that holds `offset`, when the tail surely has it; 0: ask the store. */
 uint64_t tail_find_offset(const struct tail *tail, uint64_t last_index, int64_t offset);
+/** The first kept batch from index `from` to last_index whose largest timestamp, capped as the store caps it, reaches
+ *  the time; NULL: none. Borrowed. */
+struct lf_buf *tail_find_time(const struct tail *tail, uint64_t from, uint64_t last_index, int64_t timestamp_ms);
 
 /* ---- parked answers ------------------------------------------------------------------------------------------------
  */
@@ -263,6 +266,9 @@ void group_stop(struct node *node, struct group *group, const struct lf_error *e
 uint64_t group_member_node(const struct group *group, uint64_t replica); /**< 0: not a member */
 uint64_t group_leader_node(const struct group *group);                   /**< 0: none known */
 bool group_leads(const struct group *group);
+/** Up to here the store holds what was applied. An entry is applied once a majority holds it durably, and that may be
+ *  before our own write of it is done: until then the store may show what stood there before a truncation. */
+uint64_t group_readable(const struct group *group);
 
 /* group_step.c: feed the core, carry out what it says */
 enum lf_status group_step(struct node *node, struct group *group, const struct raft_event *event);

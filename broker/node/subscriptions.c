@@ -126,7 +126,7 @@ static void read_store(struct node *node, struct subscription *subscription, con
                                   .request = ++node->next_request,
                                   .from = LOG_STORE_READ_OFFSET,
                                   .value = (uint64_t)subscription->next_offset,
-                                  .last_index = group->applied,
+                                  .last_index = group_readable(group),
                                   .bytes_max = node->limits.delivery_bytes_max,
                                   .entries_max = DELIVERY_BATCHES_MAX};
     lf_check(lf_map_put(&node->reads, read.request, pending));
@@ -278,6 +278,11 @@ void subscriptions_on_subscribe(struct node *node, struct session *session, Lf__
     }
 }
 
+static int64_t wanted_ms(const struct parked *parked) {
+    return parked->lookup == LOOKUP_OFFSET_TIME ? parked->request->offsets_lookup->timestamp_ms
+                                                : parked->request->subscribe->timestamp_ms;
+}
+
 /** Ask the store for the first batch that reaches a time; the answer continues what waits in `parked`. */
 static void find_time(struct node *node, const struct group *group, struct parked *parked, int64_t timestamp_ms) {
     struct parked *kept = parked_new(node, PARKED_LOOKUP, group->id, parked->session, parked->request_id);
@@ -289,14 +294,15 @@ static void find_time(struct node *node, const struct group *group, struct parke
     }
     kept->lookup = parked->lookup;
     kept->request = parked->request;
-    parked->request = NULL; /* moves on with it */
+    kept->index = group_readable(group); /* above it the tail is asked, when the store answered */
+    parked->request = NULL;              /* moves on with it */
     struct pending_read *pending = node_alloc(1, sizeof *pending);
     *pending = (struct pending_read){.kind = READ_TIME, .group = group->id, .parked = kept};
     struct log_store_read read = {.group = group->id,
                                   .request = ++node->next_request,
                                   .from = LOG_STORE_READ_TIME,
                                   .value = (uint64_t)timestamp_ms,
-                                  .last_index = group->applied,
+                                  .last_index = group_readable(group),
                                   .bytes_max = 1,
                                   .entries_max = 1};
     lf_check(lf_map_put(&node->reads, read.request, pending));
@@ -338,9 +344,11 @@ void subscriptions_on_time(struct node *node, struct parked *parked, struct log_
     /* Nothing reaches that time: the end. */
     int64_t offset = partition_high_watermark(group->partition), timestamp_ms = -1;
     struct lf_batch_header header;
-    if (completion->entry_count > 0 &&
-        lf_batch_header_decode(lf_bytes(completion->entries[0]->data + LF_ENTRY_HEADER_BYTES,
-                                        completion->entries[0]->size - LF_ENTRY_HEADER_BYTES),
+    const struct lf_buf *found = completion->entry_count > 0 ? completion->entries[0]
+                                                             : tail_find_time(&group->tail, parked->index + 1,
+                                                                              group->applied, wanted_ms(parked));
+    if (found &&
+        lf_batch_header_decode(lf_bytes(found->data + LF_ENTRY_HEADER_BYTES, found->size - LF_ENTRY_HEADER_BYTES),
                                &header) == LF_OK) {
         offset = header.base_offset;
         timestamp_ms = header.max_timestamp_ms;

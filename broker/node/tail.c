@@ -95,3 +95,16 @@ uint64_t tail_find_offset(const struct tail *tail, uint64_t last_index, int64_t 
         return 0;
     return low;
 }
+
+struct lf_buf *tail_find_time(const struct tail *tail, uint64_t from, uint64_t last_index, int64_t timestamp_ms) {
+    for (uint64_t index = from > tail->first_index ? from : tail->first_index; index <= last_index; index++) {
+        struct lf_buf *entry = tail_get(tail, index);
+        if (!entry || entry->data[5] != LF_ENTRY_BATCH)
+            continue;
+        int64_t reached = (int64_t)lf_get_be64(entry->data + LF_ENTRY_HEADER_BYTES + 35);
+        int64_t cap = (int64_t)(lf_get_le64(entry->data + 32) + LOG_STORE_TIME_AHEAD_MS_MAX);
+        if ((reached < cap ? reached : cap) >= timestamp_ms)
+            return entry;
+    }
+    return NULL;
+}
