@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
            (double)bench_percentile(latency_us, count, 0.5) / 1e3,
            (double)bench_percentile(latency_us, count, 0.99) / 1e3,
            (double)bench_percentile(latency_us, count, 0.999) / 1e3, (double)latency_us[count - 1] / 1e3);
-    printf("longest loop pause   %.1f ms\n", bench_log_max(&cluster, "loop_pause_ms_max="));
+    printf("longest loop pause   %.1f ms\n", bench_log_max(&cluster, "pause_max_ms="));
     printf("elections            %llu\n", (unsigned long long)elections);
     lf_client_close(&client, 1000);
     bench_cluster_stop(&cluster);

@@ -107,6 +107,8 @@ int main(int argc, char **argv) {
         while (!bench_cluster_serves(&cluster, node, 500))
             if (bench_now_us() > begin + 60 * 1000000)
                 bench_die("kill %ld: broker %d does not serve after 60 s", i + 1, node + 1);
+            else
+                bench_wait_us(bench_now_us() + 5000);
         times[i] = bench_now_us() - begin;
     }
     atomic_store(&stop, true);
