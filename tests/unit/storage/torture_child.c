@@ -1,0 +1,174 @@
+/** The process that is killed: opens the store, finds out how far it got, compares all of it with the history replayed
+ * to there, and goes on writing, telling every acknowledgement. Lines on standard output: O step         opened, whole,
+ * and equal to the history up to this step A step sync    acknowledged F words        failed
+ */
+#include "torture_child.h"
+#include "rocks_store.h"
+#include "torture_steps.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...) {
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    ssize_t written = write(STDOUT_FILENO, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
+    (void)written;
+}
+
+static void fail(const char *words, uint64_t group, uint64_t a, uint64_t b) {
+    say("F %s: group %llu: %llu, not %llu\n", words, (unsigned long long)group, (unsigned long long)a,
+        (unsigned long long)b);
+    exit(1);
+}
+
+static struct log_store_completion *wait_one(struct log_store *store) {
+    for (;;) {
+        struct log_store_completion *completion = log_store_poll(store);
+        struct pollfd waited = {.fd = log_store_fd(store), .events = POLLIN};
+        if (completion)
+            return completion;
+        poll(&waited, 1, -1);
+    }
+}
+
+static struct log_store_completion *load(struct log_store *store, uint64_t group) {
+    if (log_store_load(store, group, 1) != LF_OK)
+        fail("load", group, 0, 0);
+    struct log_store_completion *completion = wait_one(store);
+    if (completion->status != LF_OK) {
+        say("F load group %llu: %s\n", (unsigned long long)group, completion->error.text);
+        exit(1);
+    }
+    return completion;
+}
+
+static uint64_t step_of(const struct log_store_loaded *loaded) {
+    for (size_t i = 0; i < loaded->row_count; i++)
+        if (lf_bytes_equal(loaded->rows[i].key, lf_bytes_text(TORTURE_STEP_ROW))) {
+            char text[24] = "";
+            snprintf(text, sizeof text, "%.*s", (int)loaded->rows[i].value.size,
+                     (const char *)loaded->rows[i].value.data);
+            return strtoull(text, NULL, 10);
+        }
+    return 0;
+}
+
+/* The newest step any group tells; then steps that left no row, since their group was destroyed and is gone. */
+static void find_step(struct log_store *store, struct torture *torture) {
+    uint64_t step = 0, group;
+    bool exists[TORTURE_GROUPS];
+    for (uint64_t id = 0; id < TORTURE_GROUPS; id++) {
+        struct log_store_completion *completion = load(store, id);
+        uint64_t told = step_of(completion->loaded);
+        exists[id] = completion->loaded->exists;
+        step = told > step ? told : step;
+        log_store_completion_destroy(&completion);
+    }
+    torture_replay(torture, step);
+    for (uint64_t destroying; (destroying = torture_destroying_step(torture, &group)) != 0 && !exists[group];)
+        torture_replay(torture, destroying);
+}
+
+static void compare_state(const struct log_store_loaded *a, const struct log_store_loaded *b, uint64_t group) {
+    if (a->exists != b->exists)
+        fail("exists", group, a->exists, b->exists);
+    if (a->replica_id != b->replica_id)
+        fail("replica id", group, a->replica_id, b->replica_id);
+    if (a->term != b->term || a->vote != b->vote)
+        fail("hard state", group, a->term, b->term);
+    if (a->last_index != b->last_index)
+        fail("last index", group, a->last_index, b->last_index);
+    if (a->applied_index != b->applied_index)
+        fail("applied index", group, a->applied_index, b->applied_index);
+    if (a->run_count != b->run_count)
+        fail("term runs", group, a->run_count, b->run_count);
+    for (size_t i = 0; i < a->run_count; i++)
+        if (a->runs[i].first_index != b->runs[i].first_index || a->runs[i].term != b->runs[i].term)
+            fail("term run", group, a->runs[i].first_index, b->runs[i].first_index);
+    if (a->row_count != b->row_count)
+        fail("rows", group, a->row_count, b->row_count);
+    for (size_t i = 0; i < a->row_count; i++)
+        if (!lf_bytes_equal(a->rows[i].key, b->rows[i].key) || !lf_bytes_equal(a->rows[i].value, b->rows[i].value))
+            fail("row", group, i, i);
+}
+
+static void compare_entries(struct log_store *store, struct torture *torture, uint64_t group) {
+    struct log_store_read read = {
+        .group = group, .value = 1, .last_index = UINT64_MAX, .bytes_max = UINT32_MAX, .entries_max = UINT32_MAX};
+    struct log_store_completion *model = mem_image_read(&torture->model, &read);
+    if (log_store_read(store, &read) != LF_OK)
+        fail("read", group, 0, 0);
+    struct log_store_completion *real = wait_one(store);
+    if (real->status != model->status) {
+        say("F read group %llu: %s\n", (unsigned long long)group, real->error.text);
+        exit(1);
+    }
+    if (real->entry_count != model->entry_count)
+        fail("entries", group, real->entry_count, model->entry_count);
+    for (uint32_t i = 0; i < real->entry_count; i++)
+        if (!lf_bytes_equal(lf_buf_bytes(real->entries[i]), lf_buf_bytes(model->entries[i])))
+            fail("entry", group, i + 1, i + 1);
+    log_store_completion_destroy(&real);
+    log_store_completion_destroy(&model);
+}
+
+static void compare_all(struct log_store *store, struct torture *torture) {
+    for (uint64_t group = 0; group < TORTURE_GROUPS; group++) {
+        struct log_store_completion *real = load(store, group);
+        struct log_store_completion *model = mem_image_load(&torture->model, group, 1);
+        compare_state(real->loaded, model->loaded, group);
+        log_store_completion_destroy(&real);
+        log_store_completion_destroy(&model);
+        compare_entries(store, torture, group);
+    }
+}
+
+static void write_on(struct log_store *store, struct torture *torture) {
+    uint64_t acknowledged = torture->step;
+    bool synced[TORTURE_IN_FLIGHT];
+    for (;;) {
+        while (torture->step < acknowledged + TORTURE_IN_FLIGHT) {
+            struct log_store_write *write = torture_next(torture);
+            synced[write->token % TORTURE_IN_FLIGHT] = write->sync;
+            if (log_store_submit(store, &write) != LF_OK)
+                fail("submit", 0, torture->step, 0);
+        }
+        struct log_store_completion *completion = wait_one(store);
+        if (completion->status != LF_OK) {
+            say("F step %llu: %s\n", (unsigned long long)completion->id, completion->error.text);
+            exit(1);
+        }
+        if (completion->id != acknowledged + 1)
+            fail("order", completion->group, completion->id, acknowledged + 1);
+        acknowledged = completion->id;
+        say("A %llu %d\n", (unsigned long long)acknowledged, synced[acknowledged % TORTURE_IN_FLIGHT]);
+        log_store_completion_destroy(&completion);
+    }
+}
+
+int torture_child(const char *directory, uint64_t seed) {
+    const struct log_store_identity identity = {.store_uuid = {9, 9, 1}, .node_id = 1};
+    struct rocks_store_options options = {
+        .directory = directory, .create = true, .memtable_bytes = 256 * 1024, .wal_bytes_max = 2u << 20};
+    struct torture torture = {.seed = seed};
+    struct log_store *store = NULL;
+    struct lf_error error = {0};
+    if (rocks_store_open(&options, &identity, &store, &error) != LF_OK) {
+        say("F %s\n", error.text);
+        return 1;
+    }
+    find_step(store, &torture);
+    compare_all(store, &torture);
+    say("O %llu\n", (unsigned long long)torture.step);
+    write_on(store, &torture);
+    return 0;
+}
