@@ -84,11 +84,17 @@ static uint64_t timeout_ms(const struct loop *loop, bool more) {
     return due_ms - loop->now_ms < LOOP_SLEEP_MS_MAX ? due_ms - loop->now_ms : LOOP_SLEEP_MS_MAX;
 }
 
+/** Not while the store is far behind: clients then wait in their connections. */
+static bool takes_clients(const struct loop *loop) {
+    return loop->queue.waiting_bytes <= STORE_QUEUE_WAITING_BYTES_MAX;
+}
+
 /** Sleeps until something is there. Returns how long the loop was absent. */
 static uint64_t wait_for_work(struct loop *loop, zmq_pollitem_t items[ITEM_COUNT], bool more) {
     loop->now_ms = clock_now_ms();
     uint64_t sleep_ms = timeout_ms(loop, more);
     pause_meter_sleep(&loop->pauses, loop->now_ms, sleep_ms);
+    items[ITEM_CLIENTS].events = takes_clients(loop) ? ZMQ_POLLIN : 0;
     int ready = zmq_poll(items, ITEM_COUNT, (long)sleep_ms);
     if (ready < 0 && zmq_errno() != EINTR)
         loop_fail(loop, LF_IO, zmq_strerror(zmq_errno()));
@@ -103,7 +109,7 @@ static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT],
         more |= loop_take_peers(loop, away);
     if (items[ITEM_STORE].revents || loop->store_waits)
         more |= loop_take_store(loop, away);
-    if (items[ITEM_CLIENTS].revents && loop->queue.waiting_bytes <= STORE_QUEUE_WAITING_BYTES_MAX)
+    if (items[ITEM_CLIENTS].revents)
         more |= loop_take_clients(loop, away);
     if (items[ITEM_SIGNALS].revents)
         take_signals(loop);
