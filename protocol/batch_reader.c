@@ -90,17 +90,17 @@ enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_
 static bool reserve_headers(struct lf_batch_reader *reader, int32_t count) {
     if (count <= reader->header_capacity)
         return true;
-    struct lf_record_header *grown = realloc(reader->headers, (size_t)reader->limits.headers_max * sizeof *grown);
+    struct lf_record_header *grown = realloc(reader->headers, (size_t)count * sizeof *grown); /* seldom more than once */
     if (!grown)
         return false;
     reader->headers = grown;
-    reader->header_capacity = reader->limits.headers_max;
+    reader->header_capacity = count;
     return true;
 }
 
 static enum lf_status take_headers(struct lf_batch_reader *reader, struct cursor *cursor, struct lf_record *record) {
     int32_t count = take_varint(cursor);
-    if (cursor->bad || count < 0 || count > cursor->end - cursor->at)
+    if (cursor->bad || count < 0 || count > (cursor->end - cursor->at) / 2) /* two lengths each, at least */
         return LF_MALFORMED;
     if (count > reader->limits.headers_max)
         return LF_TOO_LARGE;
