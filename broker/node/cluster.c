@@ -115,10 +115,7 @@ static void reconcile_topic(struct node *node, const struct metadata_topic *topi
             if (group) {
                 group_destroy(node, group);
             } else if (stored) {
-                struct group gone = {.id = partition->group};
-                struct log_store_write *write = node_new_write(node, &gone, 0);
-                write->destroy = write->sync = true;
-                node_add_write(node, write);
+                group_destroy_stored(node, partition->group);
                 lf_map_remove(&node->stored_groups, NODE_MAP_KEY(partition->group));
             }
         } else if (self != 0 && !group) {

@@ -292,15 +292,25 @@ void group_free(struct node *node, struct group *group) {
     free(group);
 }
 
+/** The tombstone goes first, and writes take effect in order: else a restart would find the topic alive in an older
+ *  state of group 0 and its replica gone, and make the replica anew, empty, under the same id. */
+void group_destroy_stored(struct node *node, uint64_t id) {
+    struct group *metadata = node_group(node, NODE_GROUP_METADATA);
+    if (metadata)
+        group_flush_applied(node, metadata);
+    struct group gone = {.id = id};
+    struct log_store_write *write = node_new_write(node, &gone, 0);
+    write->destroy = true;
+    write->sync = true;
+    node_add_write(node, write);
+}
+
 void group_destroy(struct node *node, struct group *group) {
     parked_fail(node, group, LF_TOPIC_DELETED);
     lookups_fail_group(node, group->id, LF_TOPIC_DELETED);
     subscriptions_end_group(node, group, LF_TOPIC_DELETED, lf_status_text(LF_TOPIC_DELETED));
     log_store_write_destroy(&group->applied_write);
-    struct log_store_write *write = node_new_write(node, group, 0);
-    write->destroy = true;
-    write->sync = true;
-    node_add_write(node, write);
+    group_destroy_stored(node, group->id);
     node_tracef(node, "group=%llu replica=%llu destroyed: its topic was deleted", (unsigned long long)group->id,
                 (unsigned long long)group->self);
     group_free(node, group);

@@ -260,6 +260,8 @@ void group_on_load(struct node *node, struct log_store_completion *completion);
 void group_on_load_read(struct node *node, struct group *group, struct log_store_completion *completion);
 /** The topic was deleted: everything of the group goes, in the store too. */
 void group_destroy(struct node *node, struct group *group);
+/** The same for one that does not run here: in the store. */
+void group_destroy_stored(struct node *node, uint64_t id);
 void group_free(struct node *node, struct group *group);
 /** Something of ours is wrong: the group takes part in nothing any more, visibly; the process goes on. */
 void group_stop(struct node *node, struct group *group, const struct lf_error *error);

@@ -7,6 +7,7 @@
  *  CI  a committed entry never changes            CQ  what commits is durable on a majority of the voters
  *  MT  durable terms never go back                MC  a process's commit and applied never go back
  *  SM  at one index all replicas apply the same and have the same state
+ *  RD  what the store reads back is what was written
  *  DUR votes and acknowledgements that leave are durable; what was durable is there after a restart
  */
 #ifndef SIM_CHECK_H
@@ -29,6 +30,7 @@ struct sim_log {
     size_t last, capacity;
     uint64_t durable; /**< entries up to here survive anything */
     uint64_t durable_term, durable_vote;
+    bool destroyed; /**< durably: it must never come back */
     /* Of the process that runs now: */
     bool running;
     uint64_t term, commit, applied, led_term;
@@ -75,6 +77,11 @@ void sim_check_process_ended(struct sim_host *host);
 void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struct raft *raft);
 void sim_check_forget(struct sim_host *host);
 void sim_check_deinit(struct sim_world *world);
+
+/** The node asks its store for committed entries: they must be on its disk already. */
+void sim_check_ask(struct sim_host *host, const struct log_store_read *read);
+/** Entries came back from the store. */
+void sim_check_read(struct sim_host *host, const struct log_store_completion *completion);
 
 /* check_step.c */
 /** After each step, before its effects are carried out: notes the writes, compares everything. */

@@ -111,6 +111,7 @@ void sim_check_write(struct sim_host *host, const struct log_store_write *write,
 
 void sim_check_wrote(struct sim_host *host, const struct sim_pending_write *write) {
     struct sim_log *log = sim_log(host, write->group, true);
+    log->destroyed |= write->destroy;
     while (log->durable < log->last && log->entries[log->durable].write <= write->number)
         log->durable++;
     if (!write->hard_state || write->create || sim_group(host->world, write->group)->condemned)
@@ -123,6 +124,27 @@ void sim_check_wrote(struct sim_host *host, const struct sim_pending_write *writ
                  (ull)write->group, (ull)log->durable_vote, (ull)write->vote, (ull)write->term);
     log->durable_term = write->term;
     log->durable_vote = write->vote;
+}
+
+void sim_check_ask(struct sim_host *host, const struct log_store_read *read) {
+    const struct sim_log *log = sim_log(host, read->group, false);
+    if (read->from != LOG_STORE_READ_INDEX && log && log->running && read->last_index > log->durable)
+        sim_fail(host->world, "RD: node %u group %llu reads entries up to %llu, on its disk are %llu", host->id,
+                 (ull)read->group, (ull)read->last_index, (ull)log->durable);
+}
+
+/** Only what is durable is compared: of the rest the store may still hold what was there before a truncation. */
+void sim_check_read(struct sim_host *host, const struct log_store_completion *completion) {
+    const struct sim_log *log = sim_log(host, completion->group, false);
+    if (!log || !log->running || sim_group(host->world, completion->group)->condemned)
+        return;
+    for (uint32_t i = 0; i < completion->entry_count; i++) {
+        uint64_t index = completion->first_index + i;
+        const struct lf_buf *bytes = completion->entries[i];
+        if (index <= log->durable && log->entries[index - 1].sum != lf_crc32c(0, bytes->data, bytes->size))
+            sim_fail(host->world, "RD: node %u group %llu reads back another entry at %llu than it wrote", host->id,
+                     (ull)completion->group, (ull)index);
+    }
 }
 
 void sim_check_process_ended(struct sim_host *host) {
@@ -151,6 +173,8 @@ void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struc
     struct sim_group *group = sim_group(host->world, log->group);
     bool written;
     uint64_t last = began_with(host, log->group, raft_last_index(raft), &written), term = raft_term(raft);
+    if (log->destroyed)
+        sim_fail(host->world, "node %u group %llu was destroyed and runs again", host->id, (ull)log->group);
     log->replica = raft_self(raft);
     if (group->condemned) {
         log->last = log->durable = 0;

@@ -1,11 +1,15 @@
 /** After every step: ES, LC, CI, CQ, MT, MC, SM; and DUR of what leaves. */
 #include "check.h"
 
+#include "lf_crc32c.h"
+
 typedef unsigned long long ull;
 
 /** Steps between two looks at a node's own invariants. */
 #define DEEP_EVERY 16
 #define GROUPS_MAX 128
+/** Newest entries of each group compared then. */
+#define CACHED_LOOKED_AT 8
 
 static void on_leader(struct sim_host *host, struct sim_group *group, struct sim_log *log) {
     struct sim_world *world = host->world;
@@ -108,9 +112,22 @@ static void check_group(struct sim_host *host, struct sim_log *log, const struct
         on_applied(host, group, log, applied);
 }
 
+/** What a node keeps in memory is what it wrote. */
+static void check_cached(struct sim_host *host, const struct sim_log *log) {
+    for (uint64_t index = log->last; index > 0 && index + CACHED_LOOKED_AT > log->last; index--) {
+        const struct lf_buf *bytes = node_group_entry(host->node, log->group, index);
+        if (bytes && lf_crc32c(0, bytes->data, bytes->size) != log->entries[index - 1].sum)
+            sim_fail(host->world, "node %u group %llu keeps another entry at %llu than it wrote", host->id,
+                     (ull)log->group, (ull)index);
+    }
+}
+
 static void deep_check(struct sim_host *host) {
     host->world->totals.deep_checks++;
     node_check_invariants(host->node);
+    for (size_t i = 0; i < host->log_count; i++)
+        if (host->logs[i].running && !sim_group(host->world, host->logs[i].group)->condemned)
+            check_cached(host, &host->logs[i]);
 }
 
 void sim_check_step(struct sim_host *host) {

@@ -29,6 +29,7 @@ void sim_disk_submit(struct sim_host *host, struct log_store_write **write) {
 }
 
 void sim_disk_read(struct sim_host *host, const struct log_store_read *read) {
+    sim_check_ask(host, read);
     if (log_store_read(host->store, read) != LF_OK)
         sim_fail(host->world, "node %u: too many reads under way, with a world this small", host->id);
 }
@@ -74,6 +75,8 @@ void sim_disk_on_time(struct sim_host *host, uint64_t at) {
     while (sim_host_up(host) && host->generation == generation && (completion = log_store_poll(host->store)) != NULL) {
         if (completion->kind == LOG_STORE_DONE_WRITE)
             on_wrote(host, completion);
+        else if (completion->kind == LOG_STORE_DONE_READ)
+            sim_check_read(host, completion);
         struct node_event event = {.type = NODE_EVENT_STORE, .completion = completion};
         sim_host_step(host, &event);
         log_store_completion_destroy(&completion);

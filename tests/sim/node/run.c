@@ -16,6 +16,7 @@ struct job {
     pid_t process;
     int from;           /**< its results */
     uint64_t next, end; /**< the seed it is at; seeds next, next + jobs, ... below end */
+    bool told;          /**< why it ends */
 };
 
 static struct sim_result current; /**< of the seed under way in this process */
@@ -143,6 +144,7 @@ void sim_run_explain(const struct sim_run_options *options, uint64_t seed, const
 
 static void start(const struct sim_run_options *options, struct job *job) {
     int ends[2];
+    job->told = false;
     if (pipe(ends) != 0)
         exit(2);
     fflush(stdout);
@@ -166,6 +168,7 @@ static bool hear(const struct sim_run_options *options, struct job *job, struct 
     if (got < 0 && errno == EINTR)
         return true;
     if (got == (ssize_t)sizeof result) {
+        job->told = result.failed;
         if (result.failed)
             *failure = result;
         else
@@ -177,7 +180,7 @@ static bool hear(const struct sim_run_options *options, struct job *job, struct 
     close(job->from);
     waitpid(job->process, &status, 0);
     job->process = 0;
-    if (status != 0 && !failure->failed) {
+    if (status != 0 && !job->told) {
         *failure = (struct sim_result){.failed = true, .seed = job->next};
         snprintf(failure->reason, sizeof failure->reason, "its process ended with %s %d",
                  WIFSIGNALED(status) ? "signal" : "code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
