@@ -101,6 +101,8 @@ lf_client *cli_client(const struct cli_common *common, struct lf_client_options 
     options->brokers = common->brokers;
     options->name = "logflume";
     options->request_timeout_ms = common->timeout_ms;
+    if (options->connect_timeout_ms >= common->timeout_ms) /* "cannot connect" says more than "no answer" */
+        options->connect_timeout_ms = common->timeout_ms - common->timeout_ms / 10;
     enum lf_status status = lf_client_new(options, &client, &error);
     if (status != LF_OK) {
         fprintf(stderr, "logflume: %s\n", error.text);
