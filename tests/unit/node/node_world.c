@@ -138,6 +138,8 @@ static void feed(struct world *world, size_t at, struct node_event *event) {
     carry_out(world, at);
 }
 
+void world_event(struct world *world, size_t node, struct node_event *event) { feed(world, node, event); }
+
 static void run_node(struct world *world, size_t at) {
     mem_store_advance(world->stores[at], world->now_ms);
     struct log_store_completion *completion;

@@ -47,6 +47,8 @@ int world_leader(const struct world *world, uint64_t group);
 /** Runs until there is one; -1 after `ms`. */
 int world_wait_leader(struct world *world, uint64_t group, uint64_t ms);
 
+/** Feed any event to a node, now, and carry out what it says. */
+void world_event(struct world *world, size_t node, struct node_event *event);
 /** Send a request (packs it; batch may be NULL) from a session to a node. */
 void world_request(struct world *world, size_t node, uint64_t session, const Lf__ClientRequest *request,
                    struct lf_buf *batch);
