@@ -1,0 +1,28 @@
+"""The long form of the cluster tests: the figures.
+
+    run.py --full
+"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FULL = [("test_kills.py", "10"), ("test_pause.py",), ("test_two_down.py",), ("test_vanishing_broker.py",),
+        ("test_handover.py",), ("test_unreliable.py",), ("test_protocol_client.py",), ("test_dev_broker.py",),
+        ("test_power_cuts.py", "30", "7")]
+
+
+def main():
+    if sys.argv[1:] != ["--full"]:
+        print(__doc__, file=sys.stderr)
+        return 2
+    failed = 0
+    for name, *arguments in FULL:
+        print("== %s %s" % (name, " ".join(arguments)), flush=True)
+        failed += subprocess.run([sys.executable, os.path.join(HERE, name), *arguments]).returncode != 0
+    print("%d passed, %d failed" % (len(FULL) - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
