@@ -27,10 +27,11 @@ need() {
 
 # build PRESET [TARGET...]
 build() {
-    local preset="$1"
+    local preset="$1" log
     shift
     echo "== building preset $preset" >&2
-    cmake --preset "$preset" >"build-$preset.log" 2>&1 || { cat "build-$preset.log" >&2; rm -f "build-$preset.log"; return 1; }
-    rm -f "build-$preset.log"
+    log=$(mktemp)
+    cmake --preset "$preset" >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; return 1; }
+    rm -f "$log"
     ninja -C "build/$preset" "$@" | tail -n 3 >&2
 }

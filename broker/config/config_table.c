@@ -103,8 +103,6 @@ const struct config_row config_rows[] = {
     NUMBER("topic.partitions_max", limits.partitions_per_topic_max, 1, 100000, "", 10000, "Partitions of one topic."),
     NUMBER("producer.per_partition_max", limits.producers_per_partition_max, 1, 1000000, "", 10000,
            "Producers a partition remembers; when full, new ones are refused."),
-    NUMBER("producer.retention_ms", limits.producer_retention_ms, 60000, 31536000000ull, "ms", 3600000,
-           "How long a silent producer is remembered. Keep it above the clients' largest delivery timeout."),
 
     /* The node. */
     NUMBER("node.groups_max", limits.groups_max, 1, 100000, "", 4096, "Partition replicas on this node."),

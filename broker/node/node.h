@@ -45,7 +45,8 @@ struct node_limits {
     uint32_t topics_max;                  /**< [10000] in the cluster */
     uint32_t partitions_per_topic_max;    /**< [10000] */
     uint32_t producers_per_partition_max; /**< [10000] */
-    uint64_t producer_retention_ms;       /**< [1 hour] log time; above the client's largest delivery timeout */
+    uint64_t producer_retention_ms; /**< [1 hour] log time; above the client's largest delivery timeout. It shapes what
+                                         replicas apply, so it is not configurable: all nodes must have the same */
     uint32_t request_timeout_ms;          /**< [10000] parked metadata and read requests are answered by then */
     uint32_t handover_timeout_ms;         /**< [5000] at a stop: give leadership away for at most this long */
 };

@@ -20,7 +20,7 @@ static void the_table_says_what_the_node_assumes(void **state) {
     SAME(subscriptions_per_session_max), SAME(subscriptions_max), SAME(publish_credit_bytes), SAME(batch_bytes_max);
     SAME(records_per_batch_max), SAME(uncommitted_bytes_max), SAME(tail_cache_bytes_max), SAME(reads_max);
     SAME(delivery_bytes_max), SAME(parked_answers_max), SAME(groups_max), SAME(topics_max);
-    SAME(partitions_per_topic_max), SAME(producers_per_partition_max), SAME(producer_retention_ms);
+    SAME(partitions_per_topic_max), SAME(producers_per_partition_max);
     SAME(request_timeout_ms), SAME(handover_timeout_ms);
 }
 #else
