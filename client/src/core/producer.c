@@ -32,11 +32,13 @@ bool lf_producer_identify(struct lf_core *core, struct lf_publisher *publisher) 
 static struct lf_broker *whom_to_ask(struct lf_core *core) {
     struct lf_broker *controller =
         core->producer_target ? core->producer_target : lf_broker_by_node(core, core->controller_node);
-    if (controller && !lf_broker_failing(core, controller)) {
-        if (lf_broker_ready(controller))
+    if (controller) {
+        bool failing = lf_broker_failing(core, controller);
+        if (lf_broker_ready(controller) && !failing)
             return controller;
-        lf_broker_want(core, controller);
-        return NULL;
+        lf_broker_want(core, controller); /* once its time to retry has come, also one that failed before */
+        if (!failing)
+            return NULL;
     }
     core->producer_target = NULL;
     return lf_broker_any(core); /* it knows who the controller is, or will */
