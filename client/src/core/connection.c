@@ -300,6 +300,20 @@ static void credit_heard(struct lf_core *core, struct lf_broker *broker, uint64_
         lf_publisher_dirty(core, p);
 }
 
+/* An answer that nobody waits for any more. A subscription that came about all the same is ended. */
+static void late_reply(struct lf_core *core, struct lf_broker *broker, const Lf__ClientReply *reply) {
+    if (broker->link != LF_LINK_READY || reply->status != LF_OK ||
+        reply->body_case != LF__CLIENT_REPLY__BODY_SUBSCRIBE || reply->subscribe->subscription == 0 ||
+        lf_map_get(&core->wires, reply->subscribe->subscription))
+        return;
+    Lf__Unsubscribe body = LF__UNSUBSCRIBE__INIT;
+    body.subscription = reply->subscribe->subscription;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_UNSUBSCRIBE;
+    request.unsubscribe = &body;
+    lf_notice_send(core, broker, &request);
+}
+
 /* Returns false when the broker talks nonsense. */
 static bool reply_heard(struct lf_core *core, struct lf_broker *broker, Lf__ClientReply **reply,
                         struct lf_frame *frames, size_t count) {
@@ -309,10 +323,19 @@ static bool reply_heard(struct lf_core *core, struct lf_broker *broker, Lf__Clie
             return lf_deliver(core, broker, (*reply)->deliver, frames, count);
         if (broker->link == LF_LINK_READY && (*reply)->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIPTION_END)
             lf_deliver_end(core, broker, *reply);
+        if (broker->link == LF_LINK_HELLO && (*reply)->status != LF_OK) /* no room for a session */
+            refuse(core, broker, (enum lf_status)(*reply)->status, (*reply)->error);
+        return true;
+    }
+    if ((*reply)->status == LF_CLOSED && broker->link == LF_LINK_READY) {
+        /* We were silent for too long, as it heard us: what it says no to may well be done on a new connection. */
+        lf_broker_drop(core, broker, "the broker ended the session");
         return true;
     }
     struct lf_request *request = lf_request_find(broker, (*reply)->request_id);
-    if (request && (broker->link == LF_LINK_READY || request->kind == LF_REQUEST_HELLO))
+    if (!request)
+        late_reply(core, broker, *reply);
+    else if (broker->link == LF_LINK_READY || request->kind == LF_REQUEST_HELLO)
         lf_request_resolve(core, request, reply);
     return true;
 }

@@ -55,6 +55,13 @@ static void reply_send(struct fake *fake, uint64_t node, uint64_t connection, Lf
 /* ---- what the fake answers by itself ----------------------------------------------------------------------------- */
 
 static void answer_hello(struct fake *fake, uint64_t node, const Lf__ClientRequest *request) {
+    if (fake->nodes[node].full) {
+        Lf__ClientReply refusal = LF__CLIENT_REPLY__INIT; /* to nobody in particular: request 0 */
+        refusal.status = LF_OVERLOADED;
+        refusal.error = (char *)(uintptr_t) "no room";
+        reply_send(fake, node, fake->nodes[node].connection, &refusal, NULL, 0);
+        return;
+    }
     Lf__HelloReply hello = LF__HELLO_REPLY__INIT;
     hello.version = fake->nodes[node].version;
     hello.node_id = node;

@@ -26,6 +26,7 @@
 struct fake_node {
     bool down;           /* connections are refused and cut */
     bool frozen;         /* accepts, says nothing */
+    bool full;           /* has no room for a session, and says so */
     bool deaf;           /* not even hello is answered (a frozen node that connections reach) */
     uint64_t connection; /* 0: none */
     uint64_t credit;     /* granted in hello and by fake_credit, cumulative */

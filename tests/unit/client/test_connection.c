@@ -81,6 +81,29 @@ static void a_session_that_we_neglected_is_not_used_again(void **state) {
     assert_int_equal(fake->nodes[1].hellos, 2);
 }
 
+/* As the broker heard us, we were silent for too long. */
+static void a_session_that_the_broker_ended_is_begun_anew(void **state) {
+    struct fake *fake = *state;
+    fake_publish(fake, "t", 0, 0, 10);
+    fake_answer(fake, fake_wait(fake, 1, PUBLISH, 0), LF_CLOSED);
+    assert_int_equal(fake->outcome_count, 0);
+    struct fake_request *request = fake_wait(fake, 1, PUBLISH, 0);
+    assert_int_equal(fake->nodes[1].hellos, 2);
+    fake_answer_publish(fake, request, 0, false);
+    fake_expect_outcomes(fake, 0, 1, LF_OK);
+}
+
+static void a_broker_without_room_for_a_session_says_why(void **state) {
+    struct fake *fake = *state;
+    for (int i = 1; i <= FAKE_NODES; i++)
+        fake->nodes[i].full = true;
+    fake_call(fake, LF_CALL_TOPIC_LIST, NULL, 0, 0);
+    fake_run(fake, 6000);
+    assert_int_equal(fake->answer_status, LF_CONNECT);
+    assert_non_null(strstr(fake->answer_text, "no room"));
+    assert_true(fake->nodes[1].hellos >= 3); /* and is asked again */
+}
+
 static void reconnecting_backs_off_with_jitter_up_to_a_second(void **state) {
     struct fake *fake = *state;
     for (int i = 2; i <= FAKE_NODES; i++)
@@ -161,6 +184,8 @@ int main(void) {
         FACT(an_idle_session_is_kept_by_pings),
         FACT(a_broker_silent_for_the_sessions_time_is_gone),
         FACT(a_session_that_we_neglected_is_not_used_again),
+        FACT(a_session_that_the_broker_ended_is_begun_anew),
+        FACT(a_broker_without_room_for_a_session_says_why),
         FACT(reconnecting_backs_off_with_jitter_up_to_a_second),
         FACT(a_broker_of_another_cluster_is_not_used),
         FACT(an_unknown_version_is_said_in_words),

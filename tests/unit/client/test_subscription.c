@@ -329,6 +329,22 @@ static void an_established_one_outlives_any_outage(void **state) {
     assert_int_equal(fake_wait(fake, 0, SUBSCRIBE, 0)->message->subscribe->position->offset, 5);
 }
 
+static void a_subscription_accepted_too_late_is_ended(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_LATEST, 0);
+    fake_subscribe(fake, 1, &options);
+    struct fake_request *late = fake_wait(fake, 1, SUBSCRIBE, 0);
+    fake_run(fake, 6000); /* no answer in time: it is tried elsewhere */
+    assert_true(fake_request_count(fake, SUBSCRIBE) >= 2);
+    while (fake_request(fake, 1, LF__CLIENT_REQUEST__BODY_UNSUBSCRIBE, 0))
+        fake_ignore(fake, fake_request(fake, 1, LF__CLIENT_REQUEST__BODY_UNSUBSCRIBE, 0));
+    uint64_t wire = late->message->subscribe->subscription;
+    fake_answer_subscribe(fake, late, 0, 0);
+    struct fake_request *end = fake_request(fake, 1, LF__CLIENT_REQUEST__BODY_UNSUBSCRIBE, 0);
+    assert_non_null(end);
+    assert_int_equal(end->message->unsubscribe->subscription, wire);
+}
+
 static void unsubscribing_tells_the_broker_and_ends_deliveries(void **state) {
     struct fake *fake = *state;
     struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
@@ -366,6 +382,7 @@ int main(void) {
         FACT(an_unknown_topic_ends_it),
         FACT(without_any_broker_it_ends_as_cannot_connect),
         FACT(an_established_one_outlives_any_outage),
+        FACT(a_subscription_accepted_too_late_is_ended),
         FACT(unsubscribing_tells_the_broker_and_ends_deliveries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
