@@ -64,27 +64,10 @@ function(lf_unit_tests label)
   endforeach()
 endfunction()
 
-# lf_fuzzer(fuzz_NAME SOURCES file... DEPENDS target...): one libFuzzer program, usable from any folder; nothing without
-# LOGFLUME_FUZZ. It lands in bin/, where tests/fuzz/run.sh finds all of them by their name; its seeds are in
-# tests/fuzz/corpus/fuzz_NAME. `ninja fuzzers` builds them all.
-if(LOGFLUME_FUZZ)
-  add_custom_target(fuzzers)
-endif()
-function(lf_fuzzer name)
-  if(NOT name MATCHES "^fuzz_")
-    message(FATAL_ERROR "a fuzzer's name begins with fuzz_: ${name}")
-  endif()
-  if(NOT LOGFLUME_FUZZ)
-    return()
-  endif()
-  lf_program(${name} ${ARGN})
-  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-  add_dependencies(fuzzers ${name})
-endfunction()
-
 # lf_fuzzer(NAME source target...): a libFuzzer target of tests/fuzz, in the fuzz preset. In every other build it is a
 # program that runs the kept inputs (tests/fuzz/corpus/NAME) once: a finding, once fixed, stays fixed.
-# Left out with a word when one of the targets is not part of the build.
+# Left out with a word when one of the targets is not part of the build. `ninja fuzzers` builds them all.
+add_custom_target(fuzzers)
 function(lf_fuzzer name source)
   foreach(target ${ARGN})
     if(NOT TARGET ${target})
@@ -95,6 +78,7 @@ function(lf_fuzzer name source)
   set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
   add_executable(${name} ${source})
   target_link_libraries(${name} PRIVATE lf_flags ${ARGN})
+  add_dependencies(fuzzers ${name})
   if(LOGFLUME_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     set(replay ${name} -runs=0 ${corpus})
