@@ -111,7 +111,7 @@ static enum lf_status judge(const struct node *node, const struct session *sessi
     if (request->request_id == 0 && request->body_case != LF__CLIENT_REQUEST__BODY_CREDIT)
         return lf_error_set(error, LF_MALFORMED, "request_id must not be 0");
     if (!session->hello && request->body_case != LF__CLIENT_REQUEST__BODY_HELLO)
-        return lf_error_set(error, LF_INVALID, "a session begins with hello");
+        return lf_error_set(error, LF_CLOSED, "no session: one begins with hello, and ends by silence");
     if (request->body_case != LF__CLIENT_REQUEST__BODY_HELLO && request->protocol_version != session->version)
         return lf_error_set(error, LF_VERSION, "hello agreed on protocol %u, this request says %u", session->version,
                             request->protocol_version);

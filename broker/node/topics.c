@@ -15,6 +15,8 @@ enum lf_status topics_find(const struct node *node, const Lf__TopicRef *ref, con
     *topic = NULL;
     if (!ref || (ref->id == 0 && ref->name[0] == '\0'))
         return LF_INVALID;
+    if (!node->metadata_ready)
+        return LF_NOT_READY; /* group 0 is not loaded yet: nothing can be said of any topic */
     const struct metadata_topic *named =
         ref->name[0] ? metadata_topic_by_name(node->metadata, lf_bytes_text(ref->name)) : NULL;
     if (ref->id == 0) {

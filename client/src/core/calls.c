@@ -337,7 +337,9 @@ static void finish_overdue(struct lf_core *core, struct lf_call *call) {
     }
     enum lf_status status = LF_TIMED_OUT;
     bool certain = !(changes(call) && (call->maybe || call->request));
-    if (certain && call->last_status != LF_OK && lf_status_action(call->last_status) != LF_ACTION_UNKNOWN)
+    /* A "no" that was asked about again (a broker that is behind knows no topic) is no answer. */
+    enum lf_action last = lf_status_action(call->last_status);
+    if (certain && call->last_status != LF_OK && last != LF_ACTION_UNKNOWN && last != LF_ACTION_GIVE_UP)
         status = call->last_status;
     char text[LF_ERROR_TEXT_BYTES];
     snprintf(text, sizeof text, "no answer in time%s%.200s", call->last_text[0] ? "; last: " : "", call->last_text);

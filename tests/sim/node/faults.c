@@ -169,6 +169,13 @@ static const struct {
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
 
+static bool main_topics_live(const struct sim_world *world) {
+    for (size_t i = 0; i < world->topic_count; i++)
+        if (world->topics[i]->main && world->topics[i]->state != SIM_TOPIC_LIVE)
+            return false;
+    return world->topic_count >= 2;
+}
+
 /** What no world may miss: true when something is still to come. */
 static bool bring_about(struct sim_world *world) {
     const struct sim_totals *totals = &world->totals;
@@ -180,7 +187,7 @@ static bool bring_about(struct sim_world *world) {
     else if (world->options.nodes > 1 && totals->partitions == 0)
         cut(world, false);
     else
-        return totals->publishes < SIM_PUBLISHES_MIN;
+        return totals->publishes < SIM_PUBLISHES_MIN || !main_topics_live(world);
     return true;
 }
 

@@ -26,7 +26,7 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-static bool required(int requirement, uint32_t nodes) { return requirement == 1 || (requirement == 2 && nodes > 1); }
+static bool required(int requirement, uint32_t nodes) { return requirement > 0 && nodes >= (uint32_t)requirement; }
 
 bool sim_report_print(const struct sim_run_options *options, struct sim_report *report, double seconds) {
     bool missing = false;
