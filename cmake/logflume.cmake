@@ -49,6 +49,8 @@ set(LF_TEST_ENVIRONMENT
 
 # lf_unit_tests(LABEL target...): every test_*.c of this folder is one cmocka program; none can be forgotten. Those named
 # test_*_threads.c carry the label "threads" too: they are what the tsan preset is for.
+# `ninja threaded_tests` builds those alone.
+add_custom_target(threaded_tests)
 function(lf_unit_tests label)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/test_*.c)
   foreach(source ${sources})
@@ -59,6 +61,7 @@ function(lf_unit_tests label)
     set(labels unit ${label})
     if(stem MATCHES "_threads$")
       list(APPEND labels threads)
+      add_dependencies(threaded_tests ${stem})
     endif()
     set_tests_properties(${label}.${stem} PROPERTIES LABELS "${labels}" TIMEOUT 300 ENVIRONMENT "${LF_TEST_ENVIRONMENT}")
   endforeach()

@@ -44,11 +44,11 @@ part "build asan-ubsan" build asan-ubsan
 part "ground: arrows, purity" ctest_in dev -L ground -j2
 part "unit tests under ASan and UBSan" ctest_in asan-ubsan -L unit -j2
 part "simulation under ASan and UBSan" ctest_in asan-ubsan -L sim -j2
-part "build tsan" build tsan
+part "build tsan" build tsan threaded_tests
 part "threaded parts under TSan" ctest_in tsan -L threads -j2
 part "build release" build release
 part "cluster tests, short form" ctest_in release -L cluster -j1
-part "build fuzz" build fuzz
+part "build fuzz" build fuzz fuzzers
 part "fuzzers, 10 s each" tests/fuzz/run.sh 10 2
 if [ "$full" = 1 ]; then
     part "3 nodes, 1000 seeds" build/release/bin/sim --nodes 3 --seeds 1000 --jobs 2
