@@ -1,0 +1,293 @@
+/** Writes seeds for the fuzzers whose input is laid out in steps or frames: well-formed examples of every kind.
+ *
+ *  Usage: write_seeds CORPUS_DIR. Run it when a format changed; what fuzzing finds later is kept beside. */
+#include "client.pb-c.h"
+#include "lf_check.h"
+#include "lf_entry.h"
+#include "lf_record_batch.h"
+#include "peer_codec.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#define SEED_BYTES_MAX (64 * 1024)
+
+static const char *corpus;
+
+struct seed {
+    uint8_t bytes[SEED_BYTES_MAX];
+    size_t size;
+};
+
+static void put_u8(struct seed *seed, uint8_t byte) {
+    lf_check(seed->size < SEED_BYTES_MAX);
+    seed->bytes[seed->size++] = byte;
+}
+
+static void put(struct seed *seed, struct lf_bytes bytes) {
+    lf_check(bytes.size <= SEED_BYTES_MAX - seed->size);
+    if (bytes.size > 0)
+        memcpy(seed->bytes + seed->size, bytes.data, bytes.size);
+    seed->size += bytes.size;
+}
+
+static void put_sized(struct seed *seed, struct lf_bytes bytes) {
+    put_u8(seed, (uint8_t)bytes.size);
+    put_u8(seed, (uint8_t)(bytes.size >> 8));
+    put(seed, bytes);
+}
+
+static void write_seed(const char *fuzzer, const char *name, const struct seed *seed) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", corpus, fuzzer);
+    mkdir(path, 0755);
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, fuzzer, name);
+    FILE *out = fopen(path, "wb");
+    lf_checkf(out != NULL, "%s", path);
+    lf_check(fwrite(seed->bytes, 1, seed->size, out) == seed->size);
+    lf_check(fclose(out) == 0);
+}
+
+/* ---- batches and entries ---- */
+
+static struct lf_buf *batch(int32_t records, int64_t producer) {
+    struct lf_batch_builder *builder = lf_batch_builder_new(LF_CODEC_NONE, NULL);
+    struct lf_buf *done = NULL;
+    lf_check(builder != NULL);
+    for (int32_t i = 0; i < records; i++) {
+        struct lf_record_header headers[] = {{lf_bytes_text("trace"), lf_bytes_text("41")},
+                                             {lf_bytes_text(""), lf_bytes(NULL, 0)}};
+        struct lf_record record = {.timestamp_ms = 1700000000000 + i * 37 % 11,
+                                   .key = i % 2 ? lf_bytes_text("river") : lf_bytes(NULL, 0),
+                                   .value = i % 3 ? lf_bytes_text("water water water water") : lf_bytes(NULL, 0),
+                                   .headers = headers,
+                                   .header_count = i % 4 == 1 ? 2 : 0};
+        lf_check(lf_batch_builder_add(builder, &record) == LF_OK);
+    }
+    if (producer >= 0)
+        lf_batch_builder_set_producer(builder, producer, 0, 0);
+    lf_check(lf_batch_builder_finish(builder, &done) == LF_OK);
+    lf_batch_builder_destroy(&builder);
+    return done;
+}
+
+static struct lf_buf *entry(enum lf_entry_type type, uint64_t group, struct lf_bytes payload, uint64_t end) {
+    struct lf_entry_header header = {.type = (uint8_t)type,
+                                     .flags = LF_ENTRY_MUST_UNDERSTAND,
+                                     .payload_bytes = (uint32_t)payload.size,
+                                     .index = 7,
+                                     .term = 3,
+                                     .log_time_ms = 1700000000000,
+                                     .end_offset = end,
+                                     .replica_id = 2};
+    struct lf_buf *buf = lf_buf_new(LF_ENTRY_HEADER_BYTES + payload.size);
+    lf_check(buf != NULL);
+    if (payload.size > 0)
+        memcpy(buf->data + LF_ENTRY_HEADER_BYTES, payload.data, payload.size);
+    lf_entry_encode(&header, group, payload, buf->data);
+    return buf;
+}
+
+/* ---- clients ---- */
+
+static void put_request(struct seed *seed, Lf__ClientRequest *request, struct lf_bytes batch_bytes) {
+    uint8_t packed[4096];
+    request->protocol_version = 1;
+    request->request_id = 9;
+    lf_check(lf__client_request__get_packed_size(request) <= sizeof packed);
+    put_u8(seed, batch_bytes.size ? 0x80 : 0);
+    put_u8(seed, 0); /* session */
+    put_u8(seed, batch_bytes.size ? 2 : 1);
+    put_sized(seed, lf_bytes(packed, lf__client_request__pack(request, packed)));
+    if (batch_bytes.size)
+        put_sized(seed, batch_bytes);
+    put_u8(seed, 2); /* time passes */
+    put_u8(seed, 20);
+}
+
+#define REQUEST_SEED(file, member, upper, ...)                                                                         \
+    do {                                                                                                               \
+        struct seed seed = {.size = 0};                                                                                \
+        Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;                                                          \
+        request.body_case = LF__CLIENT_REQUEST__BODY_##upper;                                                          \
+        request.member = (__VA_ARGS__);                                                                                \
+        put_request(&seed, &request, lf_bytes(NULL, 0));                                                               \
+        write_seed("fuzz_client_request", file, &seed);                                                                \
+    } while (0)
+
+static void simple_requests(Lf__TopicRef *topic) {
+    Lf__Hello hello = LF__HELLO__INIT;
+    hello.version_min = hello.version_max = 1;
+    hello.client_name = (char *)(uintptr_t) "seed";
+    Lf__MetadataRequest metadata = LF__METADATA_REQUEST__INIT;
+    metadata.n_topics = 1;
+    metadata.topics = &topic;
+    Lf__CreateTopic create = LF__CREATE_TOPIC__INIT;
+    create.name = (char *)(uintptr_t) "u";
+    create.partitions = 2;
+    create.replicas = 1;
+    Lf__DescribeTopic describe = LF__DESCRIBE_TOPIC__INIT;
+    describe.topic = topic;
+    Lf__DeleteTopic drop = LF__DELETE_TOPIC__INIT;
+    drop.topic = topic;
+    Lf__RaiseProducerEpoch raise = LF__RAISE_PRODUCER_EPOCH__INIT;
+    raise.topic = topic;
+    raise.producer_id = 1;
+    raise.producer_epoch = 1;
+    Lf__Unsubscribe unsubscribe = LF__UNSUBSCRIBE__INIT;
+    unsubscribe.subscription = 1;
+    Lf__Credit credit = LF__CREDIT__INIT;
+    credit.subscription = 1;
+    credit.credit_total = 1 << 20;
+    Lf__OffsetsLookup lookup = LF__OFFSETS_LOOKUP__INIT;
+    lookup.topic = topic;
+    lookup.kind = LF__LOOKUP_KIND__LOOKUP_END;
+    Lf__Ping ping = LF__PING__INIT;
+    Lf__ListTopics list = LF__LIST_TOPICS__INIT;
+    Lf__InitProducer init = LF__INIT_PRODUCER__INIT;
+    Lf__ClusterStatus status = LF__CLUSTER_STATUS__INIT;
+    REQUEST_SEED("hello", hello, HELLO, &hello);
+    REQUEST_SEED("ping", ping, PING, &ping);
+    REQUEST_SEED("metadata", metadata, METADATA, &metadata);
+    REQUEST_SEED("create", create_topic, CREATE_TOPIC, &create);
+    REQUEST_SEED("list", list_topics, LIST_TOPICS, &list);
+    REQUEST_SEED("describe", describe_topic, DESCRIBE_TOPIC, &describe);
+    REQUEST_SEED("delete", delete_topic, DELETE_TOPIC, &drop);
+    REQUEST_SEED("init", init_producer, INIT_PRODUCER, &init);
+    REQUEST_SEED("raise", raise_producer_epoch, RAISE_PRODUCER_EPOCH, &raise);
+    REQUEST_SEED("unsubscribe", unsubscribe, UNSUBSCRIBE, &unsubscribe);
+    REQUEST_SEED("credit", credit, CREDIT, &credit);
+    REQUEST_SEED("lookup", offsets_lookup, OFFSETS_LOOKUP, &lookup);
+    REQUEST_SEED("status", cluster_status, CLUSTER_STATUS, &status);
+}
+
+static void put_publish(struct seed *seed, Lf__TopicRef *topic, int64_t producer) {
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    Lf__Publish publish = LF__PUBLISH__INIT;
+    struct lf_buf *records = batch(3, producer);
+    publish.topic = topic;
+    request.body_case = LF__CLIENT_REQUEST__BODY_PUBLISH;
+    request.publish = &publish;
+    put_request(seed, &request, lf_buf_bytes(records));
+    lf_buf_unref(&records);
+}
+
+static void put_subscribe(struct seed *seed, Lf__TopicRef *topic, Lf__Position *position, Lf__StartFrom from) {
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    Lf__Subscribe subscribe = LF__SUBSCRIBE__INIT;
+    subscribe.subscription = (uint64_t)from + 1;
+    subscribe.topic = topic;
+    subscribe.from = from;
+    subscribe.position = position;
+    subscribe.tail = 2;
+    subscribe.timestamp_ms = 1700000000001;
+    subscribe.credit_total = 1 << 20;
+    request.body_case = LF__CLIENT_REQUEST__BODY_SUBSCRIBE;
+    request.subscribe = &subscribe;
+    put_request(seed, &request, lf_bytes(NULL, 0));
+}
+
+static void clients(void) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    Lf__Position position = LF__POSITION__INIT;
+    topic.name = (char *)(uintptr_t) "t";
+    position.offset = 1;
+    position.leader_epoch = -1;
+    simple_requests(&topic);
+    struct seed all = {.size = 0};
+    put_publish(&all, &topic, -1);
+    put_publish(&all, &topic, 1);
+    for (int from = 0; from <= LF__START_FROM__START_TIMESTAMP; from++) {
+        struct seed seed = {.size = 0};
+        char name[32];
+        put_publish(&seed, &topic, -1);
+        put_subscribe(&seed, &topic, &position, (Lf__StartFrom)from);
+        put_subscribe(&all, &topic, &position, (Lf__StartFrom)from);
+        snprintf(name, sizeof name, "publish-subscribe-%d", from);
+        write_seed("fuzz_client_request", name, &seed);
+    }
+    put_u8(&all, 3); /* gone */
+    put_u8(&all, 0);
+    write_seed("fuzz_client_request", "publish-subscribe-gone", &all);
+}
+
+/* ---- peers ---- */
+
+static void put_envelope(struct seed *seed, uint8_t how, enum raft_message_type type) {
+    struct peer_envelope *envelope = peer_envelope_new();
+    struct lf_buf *records = batch(2, -1);
+    struct peer_message message = {.group = 1, .raft = {.type = type, .from = 2, .to = 1, .term = 1}};
+    struct peer_frames frames = {0};
+    envelope->protocol_version = 1;
+    envelope->lane = type == RAFT_APPEND_REQUEST ? PEER_LANE_DATA : PEER_LANE_CONTROL;
+    envelope->from_node = 2;
+    envelope->to_node = 1;
+    envelope->from_incarnation = 2;
+    envelope->to_incarnation = 1;
+    if (type == RAFT_APPEND_REQUEST) {
+        message.raft.append_request.sequence = 1;
+        message.raft.append_request.commit = 2;
+        message.raft.append_request.count = 2;
+        message.entries = calloc(2, sizeof *message.entries);
+        lf_check(message.entries != NULL);
+        message.entries[0] = entry(LF_ENTRY_NOOP, 1, lf_bytes(NULL, 0), 0);
+        message.entries[1] = entry(LF_ENTRY_BATCH, 1, lf_buf_bytes(records), 2);
+    } else if (type == RAFT_VOTE_REPLY || type == RAFT_PRE_VOTE_REPLY) {
+        message.raft.vote_reply.granted = true;
+        message.raft.vote_reply.campaign_term = 2;
+    } else if (type == RAFT_HEARTBEAT_REQUEST || type == RAFT_HEARTBEAT_REPLY) {
+        message.raft.heartbeat.commit = 2;
+        message.raft.heartbeat.sequence = 3;
+    } else if (type == RAFT_APPEND_REPLY) {
+        message.raft.append_reply.accepted = true;
+        message.raft.append_reply.sequence = 1;
+        message.raft.append_reply.durable = message.raft.append_reply.received = 3;
+        message.raft.append_reply.last_index = 3;
+    } else {
+        message.raft.vote_request.last_index = message.raft.vote_request.last_term = 9;
+    }
+    if (type != 0)
+        lf_check(peer_envelope_add(envelope, &message) == LF_OK);
+    lf_check(peer_codec_encode(envelope, &frames) == LF_OK);
+    put_u8(seed, how);
+    if (how)
+        put_u8(seed, (uint8_t)frames.count);
+    else
+        seed->size--; /* the codec's fuzzer has frames only */
+    for (size_t i = 0; i < frames.count; i++)
+        put_sized(seed, lf_buf_bytes(frames.frames[i]));
+    peer_frames_deinit(&frames);
+    peer_envelope_destroy(&envelope);
+    lf_buf_unref(&records);
+}
+
+static void peers(void) {
+    struct seed story = {.size = 0};
+    for (int type = 0; type <= RAFT_READ_REPLY; type++) {
+        struct seed node = {.size = 0}, codec = {.size = 0};
+        char name[32];
+        put_envelope(&codec, 0, (enum raft_message_type)type);
+        put_envelope(&node, 0xe0, (enum raft_message_type)type);
+        put_envelope(&story, 0xe0, (enum raft_message_type)type);
+        put_u8(&story, 2);
+        put_u8(&story, 100);
+        snprintf(name, sizeof name, "message-%d", type);
+        write_seed("fuzz_peer_codec", name, &codec);
+        write_seed("fuzz_node_peer", name, &node);
+    }
+    write_seed("fuzz_node_peer", "story", &story);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2) {
+        fprintf(stderr, "usage: write_seeds CORPUS_DIR\n");
+        return 2;
+    }
+    corpus = argv[1];
+    mkdir(corpus, 0755);
+    clients();
+    peers();
+    return 0;
+}
