@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -39,6 +40,7 @@ static const char help[] =
 /** The library refuses a larger value; a line is read no further than this. */
 #define LINE_BYTES_MAX (8u * 1024 * 1024)
 #define FLUSH_ACKS_MS 20
+#define IDLE_LOOK_MS 50
 
 struct pub {
     struct cli_common common;
@@ -54,11 +56,13 @@ struct pub {
     int64_t begin_us, acks_flushed_us;
     uint64_t messages, refused;
     enum lf_status refusal; /* the first one */
+    bool input_failed;
 };
 
 /* Written by the I/O thread, read here. */
 static atomic_ullong acknowledged, not_done, unknown;
 static atomic_int first_failure;
+static atomic_bool topic_gone; /* no use reading on */
 static FILE *acks_file;
 static int64_t acks_begin_us;
 static volatile sig_atomic_t interrupted;
@@ -71,6 +75,8 @@ static int64_t now_us(void) {
 
 static void on_signal(int number) { interrupted = number; }
 
+static bool stopped(void) { return interrupted || atomic_load_explicit(&topic_gone, memory_order_relaxed); }
+
 static void on_delivery(const struct lf_delivery *delivery) {
     const char *outcome = "ok";
     if (delivery->status == LF_OK || delivery->status == LF_DUPLICATE) {
@@ -79,6 +85,8 @@ static void on_delivery(const struct lf_delivery *delivery) {
         bool may_be = lf_status_action(delivery->status) == LF_ACTION_UNKNOWN;
         atomic_fetch_add_explicit(may_be ? &unknown : &not_done, 1, memory_order_relaxed);
         outcome = may_be ? "unknown" : "not_done";
+        if (cli_exit_code(delivery->status) == CLI_NOT_FOUND)
+            atomic_store(&topic_gone, true);
         int none = 0;
         if (atomic_compare_exchange_strong(&first_failure, &none, (int)delivery->status))
             fprintf(stderr, "logflume pub: message %llu: %s: %s\n", (unsigned long long)(uintptr_t)delivery->context,
@@ -113,12 +121,22 @@ static void pace(struct pub *pub) {
         return;
     int64_t due = pub->begin_us + (int64_t)((double)pub->messages * 1e6 / (double)pub->rate);
     int64_t now;
-    while ((now = now_us()) < due && !interrupted) {
+    while ((now = now_us()) < due && !stopped()) {
         flush_acks(pub);
         int64_t wait = due - now < 10000 ? due - now : 10000;
         struct timespec pause = {.tv_nsec = wait * 1000};
         nanosleep(&pause, NULL);
     }
+}
+
+/** The message counted last is not handed to the library. */
+static void refuse(struct pub *pub, enum lf_status status, const char *words) {
+    if (pub->refused++ == 0)
+        pub->refusal = status;
+    fprintf(stderr, "logflume pub: message %llu: not done: %s\n", (unsigned long long)pub->messages, words);
+    if (pub->acks)
+        fprintf(pub->acks, "%llu -1 -1 not_done %lld\n", (unsigned long long)pub->messages,
+                (long long)(now_us() - pub->begin_us) / 1000);
 }
 
 static void publish(struct pub *pub, const char *bytes, size_t size) {
@@ -148,16 +166,8 @@ static void publish(struct pub *pub, const char *bytes, size_t size) {
         flush_acks(pub);
         progress(pub, false);
     } while (status == LF_FULL && !interrupted);
-    if (status == LF_OK)
-        return;
-    if (pub->refused++ == 0) {
-        pub->refusal = status;
-        fprintf(stderr, "logflume pub: message %llu: not done: %s\n", (unsigned long long)pub->messages,
-                error.text[0] ? error.text : lf_status_text(status));
-    }
-    if (pub->acks)
-        fprintf(pub->acks, "%llu -1 -1 not_done %lld\n", (unsigned long long)pub->messages,
-                (long long)(now_us() - pub->begin_us) / 1000);
+    if (status != LF_OK)
+        refuse(pub, status, error.text[0] ? error.text : lf_status_text(status));
 }
 
 /** Buffer of one input: bytes [from, size) are read and not yet taken. */
@@ -168,8 +178,25 @@ struct input {
     size_t from, size, capacity;
 };
 
-/** More bytes behind those that wait. False: the end. */
-static bool fill(struct input *input) {
+enum filled { FILLED, END, TOO_LONG };
+
+/** Looks after what else there is to do while no input comes. False: stop reading. */
+static bool wait_readable(struct pub *pub, const struct input *input) {
+    struct pollfd item = {.fd = input->fd, .events = POLLIN};
+    while (!stopped() && poll(&item, 1, IDLE_LOOK_MS) <= 0) {
+        flush_acks(pub);
+        progress(pub, false);
+    }
+    return !stopped();
+}
+
+static void input_failed(struct pub *pub, const char *name, const char *words) {
+    fprintf(stderr, "logflume pub: %s: %s\n", name, words);
+    pub->input_failed = true;
+}
+
+/** More bytes behind those that wait. END: or it failed, or we are to stop. TOO_LONG: the buffer is full. */
+static enum filled fill(struct pub *pub, struct input *input) {
     if (input->from > 0) {
         memmove(input->bytes, input->bytes + input->from, input->size - input->from);
         input->size -= input->from;
@@ -177,62 +204,86 @@ static bool fill(struct input *input) {
     }
     if (input->size == input->capacity) {
         size_t capacity = input->capacity ? input->capacity * 2 : LINE_BYTES_FIRST;
-        char *grown = capacity <= LINE_BYTES_MAX ? realloc(input->bytes, capacity) : NULL;
+        if (capacity > LINE_BYTES_MAX)
+            return TOO_LONG;
+        char *grown = realloc(input->bytes, capacity);
         if (!grown) {
-            fprintf(stderr, "logflume pub: %s: a message is larger than %u bytes\n", input->name, LINE_BYTES_MAX / 2);
-            exit(CLI_FAILED);
+            input_failed(pub, input->name, "out of memory");
+            return END;
         }
         input->bytes = grown;
         input->capacity = capacity;
     }
-    ssize_t got;
-    do
+    ssize_t got = -1;
+    do {
+        if (!wait_readable(pub, input))
+            return END;
         got = read(input->fd, input->bytes + input->size, input->capacity - input->size);
-    while (got < 0 && errno == EINTR && !interrupted);
-    if (got < 0 && !interrupted) {
-        fprintf(stderr, "logflume pub: %s: %s\n", input->name, strerror(errno));
-        exit(CLI_FAILED);
-    }
+    } while (got < 0 && errno == EINTR);
+    if (got < 0)
+        input_failed(pub, input->name, strerror(errno));
     if (got > 0)
         input->size += (size_t)got;
-    return got > 0;
+    return got > 0 ? FILLED : END;
 }
 
 static void publish_lines(struct pub *pub, struct input *input) {
     size_t searched = 0;
-    while (!interrupted) {
+    bool skipping = false; /* within a line that is too long: counted, refused, its rest passed over */
+    while (!stopped()) {
         char *start = input->bytes + input->from;
         char *end = input->size > input->from + searched
                         ? memchr(start + searched, '\n', input->size - input->from - searched)
                         : NULL;
         if (end) {
-            publish(pub, start, (size_t)(end - start));
+            if (!skipping)
+                publish(pub, start, (size_t)(end - start));
+            skipping = false;
             input->from += (size_t)(end - start) + 1;
             searched = 0;
             continue;
         }
         searched = input->size - input->from;
-        if (!fill(input))
+        enum filled filled = fill(pub, input);
+        if (filled == END)
             break;
+        if (filled == FILLED)
+            continue;
+        if (!skipping) {
+            pub->messages++;
+            refuse(pub, LF_TOO_LARGE, "the line is longer than any message");
+        }
+        skipping = true;
+        input->from = input->size = searched = 0;
     }
-    if (!interrupted && input->size > input->from)
+    if (!stopped() && !skipping && !pub->input_failed && input->size > input->from)
         publish(pub, input->bytes + input->from, input->size - input->from);
+}
+
+static void publish_blob(struct pub *pub, struct input *input) {
+    enum filled filled;
+    while ((filled = fill(pub, input)) == FILLED)
+        ;
+    if (stopped() || pub->input_failed)
+        return;
+    if (filled == END) {
+        publish(pub, input->bytes, input->size);
+    } else {
+        pub->messages++;
+        refuse(pub, LF_TOO_LARGE, "the file is larger than any message");
+    }
 }
 
 static void publish_input(struct pub *pub, const char *name) {
     struct input input = {.fd = STDIN_FILENO, .name = name};
     if (strcmp(name, "-") != 0 && (input.fd = open(name, O_RDONLY | O_CLOEXEC)) < 0) {
-        fprintf(stderr, "logflume pub: %s: %s\n", name, strerror(errno));
-        exit(CLI_FAILED);
+        input_failed(pub, name, strerror(errno));
+        return;
     }
-    if (pub->blob) {
-        while (fill(&input))
-            ;
-        if (!interrupted)
-            publish(pub, input.bytes, input.size);
-    } else {
+    if (pub->blob)
+        publish_blob(pub, &input);
+    else
         publish_lines(pub, &input);
-    }
     free(input.bytes);
     if (input.fd != STDIN_FILENO)
         close(input.fd);
@@ -259,7 +310,7 @@ static int finish(struct pub *pub) {
     if (maybe > 0)
         return CLI_UNKNOWN;
     if (bad == 0)
-        return CLI_OK;
+        return pub->input_failed ? CLI_FAILED : CLI_OK;
     int failure = atomic_load(&first_failure);
     return cli_exit_code(failure ? (enum lf_status)failure : pub->refusal);
 }
@@ -372,11 +423,19 @@ int cli_pub(int argc, char **argv) {
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     pub.client = cli_client(&pub.common, &options);
+    struct lf_cluster cluster;
+    struct lf_error error = {0};
+    enum lf_status reached = lf_cluster_status(pub.client, &cluster, &error);
+    lf_cluster_free(&cluster);
+    if (reached == LF_CONNECT) { /* said now, and not when every message's time is over */
+        lf_client_close(&pub.client, 0);
+        return cli_failed("pub", reached, error.text);
+    }
     pub.begin_us = acks_begin_us = now_us();
     acks_file = pub.acks;
     if (optind == argc)
         publish_input(&pub, "-");
-    for (; optind < argc && !interrupted; optind++)
+    for (; optind < argc && !stopped() && !pub.input_failed; optind++)
         publish_input(&pub, argv[optind]);
     return finish(&pub);
 }

@@ -12,7 +12,7 @@ static const char help[] =
     "logflume sub TOPIC: print messages, each followed by a newline\n"
     "\n"
     "  -p, --partition N     only this partition [all]\n"
-    "  -o, --offset WHERE    start, end, N (an offset), -N (N before the end), @TIME [end]\n"
+    "  -o, --offset WHERE    start, end, N (an offset), -N (N before the end), @TIME [end; with -e: start]\n"
     "                        TIME: milliseconds since 1970, or 2026-11-24T10:00:00 (UTC)\n"
     "  -c, --count N         stop after N messages\n"
     "  -e, --exit            stop at what is the end now\n"
@@ -29,6 +29,7 @@ struct sub {
     struct lf_subscribe_options options;
     uint64_t count_max;
     bool json_lines;
+    bool positioned; /* -o was given */
     struct cli_format *format;
     struct cli_output output;
     uint64_t count;
@@ -87,6 +88,7 @@ static int parse(struct sub *sub, int argc, char **argv) {
             sub->options.partition = (int32_t)cli_number("-p", optarg, 0, INT32_MAX);
             break;
         case 'o':
+            sub->positioned = true;
             parse_offset(sub, optarg);
             break;
         case 'c':
@@ -172,6 +174,8 @@ int cli_sub(int argc, char **argv) {
         return cli_usage("sub", optind < argc ? "one topic at a time" : "which topic?");
     sub.options.topic = argv[optind];
     sub.json_lines |= sub.common.json;
+    if (!sub.positioned && sub.options.exit_at_end)
+        sub.options.start = LF_START_EARLIEST; /* from the end to the end would be nothing */
     if (sub.json_lines && sub.format)
         return cli_usage("sub", "-f and -J exclude each other");
     struct sigaction action = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};

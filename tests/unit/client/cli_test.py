@@ -1,0 +1,258 @@
+"""What `logflume` promises about bytes, formats and exit codes, against a tiny broker.
+
+    cli_test.py BIN_DIR
+"""
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = sys.argv[1]
+LOGFLUME = os.path.join(BIN, "logflume")
+directory = tempfile.mkdtemp()
+
+
+class Broker:
+    def __enter__(self):
+        self.process = subprocess.Popen([os.path.join(BIN, "tiny_broker")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True)
+        os.environ["LOGFLUME_BROKERS"] = "127.0.0.1:" + self.process.stdout.readline().strip()
+        return self
+
+    def say(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "ok\n"
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(10)
+
+
+def run(*words, data=b"", code=0):
+    done = subprocess.run([LOGFLUME, *words], input=data, capture_output=True, timeout=60)
+    if done.returncode != code:
+        raise AssertionError("logflume %s: exit %d instead of %d\n%s" % (" ".join(words), done.returncode, code,
+                                                                        done.stderr.decode()))
+    return done
+
+
+topics = 0
+
+
+def new_topic(partitions=1):
+    global topics
+    topics += 1
+    name = "topic-%d" % topics
+    run("topic", "create", name, "--partitions", str(partitions), "--replicas", "1", "-q")
+    return name
+
+
+def read(topic, *words):
+    return run("sub", topic, "-o", "start", "-e", *words).stdout
+
+
+def lines_are_messages_and_bytes_are_kept(broker):
+    data = b"first\n\nwith\0nul\r\n\xff\xfe not utf-8\n\nlast without newline"
+    topic = new_topic()
+    done = run("pub", topic, data=data)
+    assert b"6 messages: 6 acknowledged, 0 not done, 0 unknown" in done.stderr, done.stderr
+    assert done.stdout == b""
+    assert read(topic) == data + b"\n"
+    run("pub", topic, "-q", data=b"")
+    assert read(topic, "-f", "%S ") == b"5 0 9 12 0 20 "
+
+
+def files_are_read_in_order_and_blobs_whole(broker):
+    names = [os.path.join(directory, n) for n in ("a", "b")]
+    for name, data in zip(names, (b"1\n2\n", b"3\n\n4")):
+        open(name, "wb").write(data)
+    topic = new_topic()
+    run("pub", topic, *names)
+    assert read(topic) == b"1\n2\n3\n\n4\n"
+    topic = new_topic()
+    run("pub", topic, "--blob", *names)
+    assert read(topic, "-f", "[%s]") == b"[1\n2\n][3\n\n4]"
+    run("pub", topic, os.path.join(directory, "not there"), code=1)
+
+
+def keys_headers_and_every_field_of_a_format(broker):
+    topic = new_topic()
+    run("pub", topic, "-K", ":", "-H", "a=1", "-H", "b=x=y", data=b"k:v:w\nno key\n:empty key\nonly:\n")
+    out = read(topic, "-f", r"%t %p %o %k %K %s %S %h %%\t\x41\\n" + "\\n")
+    assert out == b"".join(b"%s 0 %d %s %%\tA\\n\n" % (topic.encode(), i, line) for i, line in enumerate(
+        [b"k 1 v:w 3 a=1,b=x=y", b" -1 no key 6 a=1,b=x=y", b" 0 empty key 9 a=1,b=x=y", b"only 4  0 a=1,b=x=y"])), out
+    assert read(topic, "-c", "1", "-f", "%R%s") == b"\0\0\0\x03v:w"
+    now = time.time() * 1000
+    assert all(abs(int(t) - now) < 60000 for t in read(topic, "-f", "%T ").split())
+    run("sub", topic, "-f", "%q", code=2)
+
+
+def json_lines_mark_bytes_that_are_not_utf8(broker):
+    topic = new_topic()
+    run("pub", topic, "-k", "schlüssel", "-H", "h=ü", data='"quoted" \\ tab\t\x01 grüße \U0001f40e\n'.encode())
+    run("pub", topic, data=b"\xff\x00\xfe\n\xed\xa0\x80\n")
+    first, second, third = [json.loads(line) for line in read(topic, "-J").splitlines()]
+    assert first["payload"] == '"quoted" \\ tab\t\x01 grüße \U0001f40e' and first["key"] == "schlüssel"
+    assert first["headers"] == ["h", "ü"] and first["offset"] == 0 and first["partition"] == 0
+    assert first["topic"] == topic and first["tstype"] == "create" and isinstance(first["ts"], int)
+    assert base64.b64decode(second["payload_base64"]) == b"\xff\0\xfe" and "payload" not in second
+    assert second["key"] is None and base64.b64decode(third["payload_base64"]) == b"\xed\xa0\x80"
+
+
+def positions_counts_and_partitions(broker):
+    topic = new_topic()
+    run("pub", topic, data=b"".join(b"%d\n" % i for i in range(100)))
+    assert run("sub", topic, "-o", "-3", "-e").stdout == b"97\n98\n99\n"
+    assert run("sub", topic, "-o", "98", "-c", "2").stdout == b"98\n99\n"
+    assert run("sub", topic, "-o", "start", "-c", "2").stdout == b"0\n1\n"
+    assert run("sub", topic, "-o", "@0", "-c", "1").stdout == b"0\n"
+    assert run("sub", topic, "-e").stdout.count(b"\n") == 100
+    assert run("sub", topic, "-o", "end", "-e").stdout == b""
+    run("sub", topic, "-o", "middle", code=2)
+    topic = new_topic(3)
+    run("pub", topic, "-p", "2", data=b"x\n")
+    assert read(topic, "-f", "%p:%s") == b"2:x" and read(topic, "-p", "1") == b""
+    run("pub", topic, "-p", "3", data=b"x\n", code=5)
+    run("sub", topic, "-p", "3", "-e", code=5)
+
+
+def codecs_are_read_back(broker):
+    for codec in ("none", "lz4", "zstd"):
+        topic = new_topic()
+        data = b"".join(b"message %d\n" % i for i in range(5000))
+        run("pub", topic, "-z", codec, data=data)
+        assert read(topic) == data
+
+
+def a_line_that_is_too_long_is_not_done_and_the_others_are(broker):
+    topic = new_topic()
+    acks = os.path.join(directory, "acks")
+    done = run("pub", topic, "--acks", acks, data=b"a\n" + b"x" * (1024 * 1024 + 1) + b"\n" + b"y" * (20 << 20) + b"\nb\n",
+               code=1)
+    assert b"4 messages: 2 acknowledged, 2 not done" in done.stderr, done.stderr[-300:]
+    assert read(topic) == b"a\nb\n"
+    outcomes = {int(line.split()[0]): line.split()[1:4] for line in open(acks)}
+    assert outcomes == {1: ["0", "0", "ok"], 2: ["-1", "-1", "not_done"], 3: ["-1", "-1", "not_done"],
+                        4: ["0", "1", "ok"]}, outcomes
+
+
+def the_largest_message_passes(broker):
+    topic = new_topic()
+    run("pub", topic, data=b"z" * (1024 * 1024))
+    assert read(topic) == b"z" * (1024 * 1024) + b"\n"
+
+
+def an_unanswered_message_is_unknown(broker):
+    topic = new_topic()
+    broker.say("withhold")
+    done = run("pub", topic, "--delivery-timeout", "500", data=b"x\n", code=4)
+    broker.say("answer")
+    assert b"1 messages: 0 acknowledged, 0 not done, 1 unknown" in done.stderr, done.stderr
+
+
+def exit_codes_tell_what_happened(broker):
+    run("pub", "nosuch", data=b"x\n", code=5)
+    run("sub", "nosuch", "-e", code=5)
+    run("topic", "describe", "nosuch", code=5)
+    run("topic", "delete", "nosuch", code=5)
+    run("topic", "create", "t", code=1)
+    run("nonsense", code=2)
+    run("pub", code=2)
+    run("pub", "t", "--nonsense", code=2)
+    run("pub", "t", "--rate", "0", code=2)
+    run(code=2)
+    begun = time.time()
+    for words in (["cluster", "status"], ["topic", "list"], ["sub", "t", "-e"], ["pub", "t"]):
+        run(*words, "-b", "127.0.0.1:1", "--timeout", "500", data=b"x\n", code=3)
+    assert time.time() - begun < 15
+    for words in (["pub"], ["sub"], ["topic"], ["cluster"], []):
+        assert b"logflume" in run(*words, "--help").stdout
+    assert run("--version").stdout.startswith(b"logflume ")
+
+
+def topics_and_the_cluster_as_words_and_as_json(broker):
+    topic = new_topic(3)
+    assert topic in [t["name"] for t in json.loads(run("topic", "list", "--json").stdout)["topics"]]
+    assert topic.encode() in run("topic", "list").stdout
+    assert run("topic", "describe", topic).stdout.count(b"\n") >= 3
+    described = json.loads(run("topic", "describe", topic, "--json").stdout)
+    assert len((described[0] if isinstance(described, list) else described)["partitions"]) == 3
+    assert json.loads(run("cluster", "status", "--json").stdout)["name"] == "tiny"
+    assert b"tiny" in run("cluster", "status").stdout
+    assert json.loads(run("pub", topic, "--json", "-q", data=b"x\n").stdout)["acknowledged"] == 1
+    run("topic", "delete", topic)
+    run("topic", "describe", topic, code=5)
+
+
+def a_reader_that_leaves_is_no_error(broker):
+    topic = new_topic()
+    run("pub", topic, data=b"".join(b"%d\n" % i for i in range(200000)))
+    sub = subprocess.Popen([LOGFLUME, "sub", topic, "-o", "start"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert sub.stdout.readline() == b"0\n"
+    sub.stdout.close()
+    assert sub.wait(20) == 0 and sub.stderr.read() == b""
+
+
+def signals_end_in_order(broker):
+    topic = new_topic()
+    sub = subprocess.Popen([LOGFLUME, "sub", topic, "-o", "start"], stdout=subprocess.PIPE)
+    run("pub", topic, data=b"seen\n")
+    assert sub.stdout.readline() == b"seen\n"  # idle: what there is was flushed
+    sub.send_signal(signal.SIGINT)
+    assert sub.wait(20) == 0
+    pub = subprocess.Popen([LOGFLUME, "pub", topic], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    pub.stdin.write(b"one\ntwo\n")
+    pub.stdin.flush()
+    while read(topic) != b"seen\none\ntwo\n":
+        time.sleep(0.01)
+    pub.send_signal(signal.SIGINT)
+    assert pub.wait(20) == 0
+    assert b"2 messages: 2 acknowledged" in pub.stderr.read()
+
+
+def acknowledgements_are_logged_while_the_input_is_open(broker):
+    topic = new_topic()
+    acks = os.path.join(directory, "live")
+    pub = subprocess.Popen([LOGFLUME, "pub", topic, "-q", "--acks", acks], stdin=subprocess.PIPE)
+    pub.stdin.write(b"one\n")
+    pub.stdin.flush()
+    end = time.time() + 20
+    while not (os.path.exists(acks) and open(acks).read().startswith("1 0 0 ok")):
+        assert time.time() < end, "no line came"
+        time.sleep(0.01)
+    pub.stdin.close()
+    assert pub.wait(20) == 0
+
+
+def a_rate_is_kept(broker):
+    topic = new_topic()
+    begun = time.time()
+    run("pub", topic, "--rate", "200", data=b"x\n" * 101)
+    assert 0.45 < time.time() - begun < 5
+
+
+FACTS = [lines_are_messages_and_bytes_are_kept, files_are_read_in_order_and_blobs_whole,
+         keys_headers_and_every_field_of_a_format, json_lines_mark_bytes_that_are_not_utf8,
+         positions_counts_and_partitions, codecs_are_read_back, a_line_that_is_too_long_is_not_done_and_the_others_are,
+         the_largest_message_passes, an_unanswered_message_is_unknown, exit_codes_tell_what_happened,
+         topics_and_the_cluster_as_words_and_as_json, a_reader_that_leaves_is_no_error, signals_end_in_order,
+         acknowledgements_are_logged_while_the_input_is_open, a_rate_is_kept]
+
+failed = 0
+for fact in FACTS:
+    with Broker() as broker:
+        try:
+            fact(broker)
+            print("ok      " + fact.__name__)
+        except Exception as error:  # every fact is tried
+            failed += 1
+            print("FAILED  %s: %s %s" % (fact.__name__, type(error).__name__, error))
+            if isinstance(error, AssertionError) and not str(error):
+                import traceback
+                traceback.print_exc()
+sys.exit(1 if failed else 0)
