@@ -280,6 +280,142 @@ static void peers(void) {
     write_seed("fuzz_node_peer", "story", &story);
 }
 
+/* ---- brokers, as a client hears them ---- */
+
+static void put_reply(struct seed *seed, Lf__ClientReply *reply, struct lf_bytes batch_bytes) {
+    uint8_t packed[4096];
+    reply->protocol_version = 1;
+    lf_check(lf__client_reply__get_packed_size(reply) <= sizeof packed);
+    put_u8(seed, 0xc0);
+    put_u8(seed, 0); /* the newest request */
+    put_sized(seed, lf_bytes(packed, lf__client_reply__pack(reply, packed)));
+    put_u8(seed, batch_bytes.size ? 1 : 0);
+    if (batch_bytes.size)
+        put_sized(seed, batch_bytes);
+}
+
+static void put_pair(struct seed *seed, uint8_t step, uint8_t argument) {
+    put_u8(seed, step);
+    put_u8(seed, argument);
+}
+
+static void publish_replies(void) {
+    static const enum lf_status statuses[] = {LF_OK,
+                                              LF_NOT_LEADER,
+                                              LF_DUPLICATE,
+                                              LF_SEQUENCE_GAP,
+                                              LF_PRODUCER_FENCED,
+                                              LF_PRODUCER_FORGOTTEN,
+                                              LF_TOPIC_RECREATED,
+                                              LF_OVERLOADED};
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
+        struct seed seed = {.size = 0};
+        char name[32];
+        Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+        Lf__PublishReply published = LF__PUBLISH_REPLY__INIT;
+        put_u8(&seed, 0);
+        put_pair(&seed, 4, 0x09);
+        put_pair(&seed, 2, 5);
+        reply.request_id = 1;
+        reply.status = (uint32_t)statuses[i];
+        reply.error = (char *)(uintptr_t) "words";
+        reply.publish_credit_total = 2 << 20;
+        reply.body_case = LF__CLIENT_REPLY__BODY_PUBLISH;
+        reply.publish = &published;
+        put_reply(&seed, &reply, lf_bytes(NULL, 0));
+        put_pair(&seed, 4, 0x12);
+        put_pair(&seed, 2, 200);
+        snprintf(name, sizeof name, "publish-%s", lf_status_name(statuses[i]));
+        write_seed("fuzz_client_core", name, &seed);
+    }
+}
+
+static void subscriptions(void) {
+    struct seed seed = {.size = 0};
+    struct lf_buf *records = batch(3, -1);
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    Lf__SubscribeReply begun = LF__SUBSCRIBE_REPLY__INIT;
+    Lf__Deliver deliver = LF__DELIVER__INIT;
+    Lf__SubscriptionEnd end = LF__SUBSCRIPTION_END__INIT;
+    put_u8(&seed, 0);
+    put_pair(&seed, 5, 1);
+    put_pair(&seed, 2, 5);
+    begun.subscription = deliver.subscription = end.subscription = 2; /* as step 5 numbers it */
+    begun.high_watermark = deliver.high_watermark = 3;
+    deliver.batch_count = 1;
+    reply.request_id = 1;
+    reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+    reply.subscribe = &begun;
+    put_reply(&seed, &reply, lf_bytes(NULL, 0));
+    reply.request_id = 0;
+    reply.body_case = LF__CLIENT_REPLY__BODY_DELIVER;
+    reply.deliver = &deliver;
+    put_reply(&seed, &reply, lf_buf_bytes(records));
+    put_pair(&seed, 6, 0x7d);
+    write_seed("fuzz_client_core", "subscribe-deliver", &seed);
+    reply.status = LF_OFFSET_BELOW_START;
+    reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIPTION_END;
+    reply.subscription_end = &end;
+    put_reply(&seed, &reply, lf_bytes(NULL, 0));
+    put_pair(&seed, 2, 100);
+    write_seed("fuzz_client_core", "subscribe-deliver-end", &seed);
+    lf_buf_unref(&records);
+}
+
+static void other_replies(void) {
+    for (uint8_t call = 0; call < 6; call++) {
+        struct seed seed = {.size = 0};
+        char name[32];
+        Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+        Lf__OffsetsLookupReply lookup = LF__OFFSETS_LOOKUP_REPLY__INIT;
+        Lf__ListTopicsReply list = LF__LIST_TOPICS_REPLY__INIT;
+        Lf__ClusterStatusReply status = LF__CLUSTER_STATUS_REPLY__INIT;
+        Lf__DescribeTopicReply describe = LF__DESCRIBE_TOPIC_REPLY__INIT;
+        put_u8(&seed, 0);
+        put_pair(&seed, 7, call);
+        put_pair(&seed, 2, 5);
+        reply.request_id = 1;
+        reply.body_case = LF__CLIENT_REPLY__BODY_OFFSETS_LOOKUP;
+        reply.offsets_lookup = &lookup;
+        put_reply(&seed, &reply, lf_bytes(NULL, 0));
+        reply.body_case = LF__CLIENT_REPLY__BODY_LIST_TOPICS;
+        reply.list_topics = &list;
+        put_reply(&seed, &reply, lf_bytes(NULL, 0));
+        reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;
+        reply.cluster_status = &status;
+        put_reply(&seed, &reply, lf_bytes(NULL, 0));
+        reply.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC;
+        reply.describe_topic = &describe;
+        put_reply(&seed, &reply, lf_bytes(NULL, 0));
+        put_pair(&seed, 3, 0);
+        put_pair(&seed, 2, 100);
+        snprintf(name, sizeof name, "call-%u", call);
+        write_seed("fuzz_client_core", name, &seed);
+    }
+}
+
+static void mute_brokers(void) {
+    struct seed seed = {.size = 0};
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    Lf__HelloReply hello = LF__HELLO_REPLY__INIT;
+    hello.version = 1;
+    hello.node_id = 1;
+    hello.node_incarnation = 1;
+    hello.session_timeout_ms = 30000;
+    hello.batch_bytes_max = 1152 * 1024;
+    hello.records_max = 100000;
+    hello.publish_inflight_batches = 5;
+    put_u8(&seed, 1);
+    put_pair(&seed, 4, 0x09);
+    reply.request_id = 1;
+    reply.publish_credit_total = 1 << 20;
+    reply.body_case = LF__CLIENT_REPLY__BODY_HELLO;
+    reply.hello = &hello;
+    put_reply(&seed, &reply, lf_bytes(NULL, 0));
+    put_pair(&seed, 2, 5);
+    write_seed("fuzz_client_core", "hello", &seed);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: write_seeds CORPUS_DIR\n");
@@ -289,5 +425,9 @@ int main(int argc, char **argv) {
     mkdir(corpus, 0755);
     clients();
     peers();
+    publish_replies();
+    subscriptions();
+    other_replies();
+    mute_brokers();
     return 0;
 }
