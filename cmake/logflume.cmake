@@ -86,7 +86,7 @@ function(lf_fuzzer name source)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     set(replay ${name} -runs=0 ${corpus})
   else()
-    target_sources(${name} PRIVATE replay.c)
+    target_link_libraries(${name} PRIVATE fuzz_replay) # main
     set(replay ${name} ${corpus})
   endif()
   add_test(NAME fuzz.${name} COMMAND ${replay})
