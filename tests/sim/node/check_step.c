@@ -106,6 +106,10 @@ static void check_group(struct sim_host *host, struct sim_log *log, const struct
     log->term = term;
     if (raft_role(raft) == RAFT_LEADER && log->led_term != term)
         on_leader(host, group, log);
+    if (log->led_term == term && raft_role(raft) == RAFT_LEADER && commit > log->commit && commit <= log->last &&
+        log->entries[commit - 1].term != term)
+        sim_fail(world, "CQ: node %u leads group %llu in term %llu and counts votes for %llu^%llu, an older term's",
+                 host->id, (ull)log->group, (ull)term, (ull)commit, (ull)log->entries[commit - 1].term);
     for (; log->commit < commit; log->commit++)
         on_commit(host, group, log, raft, log->commit + 1);
     if (applied != log->applied)
