@@ -192,6 +192,35 @@ static void lf_publish_waits_for_room_or_says_full(void **state) {
     assert_int_equal(lf_flush(f->client, 20), LF_TIMED_OUT);
 }
 
+static atomic_bool hold, holding;
+
+static void hold_thread(const struct lf_delivery *delivery) {
+    (void)delivery;
+    atomic_store(&holding, true);
+    while (atomic_load(&hold))
+        poll(NULL, 0, 1);
+}
+
+/* The thread is stuck in a callback: the ring fills long before the bytes do. */
+static void a_full_ring_is_said_in_time(void **state) {
+    struct fixture *f = *state;
+    struct lf_message message = {.topic = "t", .partition = 0, .value = "x", .value_size = 1};
+    atomic_store(&hold, true);
+    atomic_store(&holding, false);
+    assert_int_equal(lf_publish(f->client, &message, hold_thread, NULL, 1000, NULL), LF_OK);
+    for (uint64_t end = now_ms() + 10000; !atomic_load(&holding) && now_ms() < end;)
+        poll(NULL, 0, 1);
+    assert_true(atomic_load(&holding));
+    int accepted = 0;
+    enum lf_status status;
+    while ((status = lf_publish(f->client, &message, told, f, 50, NULL)) == LF_OK && accepted < 200000)
+        accepted++;
+    atomic_store(&hold, false);
+    assert_int_equal(status, LF_FULL);
+    assert_int_equal(lf_flush(f->client, 20000), LF_OK);
+    assert_int_equal(atomic_load(&f->ok), accepted);
+}
+
 static atomic_int chain_left;
 static lf_client *chain_client;
 
@@ -369,6 +398,7 @@ int main(void) {
         FACT(what_is_published_is_acknowledged_and_read_back),
         FACT(many_threads_publish_at_once),
         FACT(lf_publish_waits_for_room_or_says_full),
+        FACT(a_full_ring_is_said_in_time),
         FACT(a_callback_may_publish),
         FACT(the_descriptor_is_readable_when_records_wait),
         FACT(a_broker_that_comes_back_is_found_again),
