@@ -5,7 +5,9 @@
 #include "lf_check.h"
 #include "lf_entry.h"
 #include "lf_record_batch.h"
+#include "metadata.pb-c.h"
 #include "peer_codec.h"
+#include "raft_log.pb-c.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -280,6 +282,88 @@ static void peers(void) {
     write_seed("fuzz_node_peer", "story", &story);
 }
 
+/* ---- state machines ---- */
+
+static void put_entry(struct seed *seed, enum lf_entry_type type, struct lf_bytes payload) {
+    put_u8(seed, (uint8_t)type);
+    put_u8(seed, LF_ENTRY_MUST_UNDERSTAND);
+    put_u8(seed, 10);
+    put_sized(seed, payload);
+}
+
+static void put_command(struct seed *seed, Lf__MetadataCommand *command) {
+    uint8_t packed[4096];
+    lf_check(lf__metadata_command__get_packed_size(command) <= sizeof packed);
+    put_entry(seed, LF_ENTRY_METADATA, lf_bytes(packed, lf__metadata_command__pack(command, packed)));
+}
+
+static void group_zero(void) {
+    struct seed seed = {.size = 0};
+    uint8_t id[16] = "an id of 16 byte";
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    Lf__MetadataNode node = LF__METADATA_NODE__INIT, *nodes[] = {&node};
+    Lf__FoundCluster found = LF__FOUND_CLUSTER__INIT;
+    Lf__PinStore pin = LF__PIN_STORE__INIT;
+    Lf__CreateTopicCommand create = LF__CREATE_TOPIC_COMMAND__INIT;
+    Lf__DeleteTopicCommand drop = LF__DELETE_TOPIC_COMMAND__INIT;
+    Lf__TakeProducerIds take = LF__TAKE_PRODUCER_IDS__INIT;
+    put_u8(&seed, 1); /* group 0, nothing applied, no rows */
+    put_u8(&seed, 0);
+    put_u8(&seed, 0);
+    node.node_id = node.replica_id = 1;
+    node.host = (char *)(uintptr_t) "host";
+    node.client_port = 7700;
+    node.peer_port = 7701;
+    found.cluster_id = (ProtobufCBinaryData){.len = sizeof id, .data = id};
+    found.cluster_name = (char *)(uintptr_t) "cluster";
+    found.n_nodes = 1;
+    found.nodes = nodes;
+    command.body_case = LF__METADATA_COMMAND__BODY_FOUND_CLUSTER;
+    command.found_cluster = &found;
+    put_command(&seed, &command);
+    pin.node_id = 1;
+    pin.store_uuid = found.cluster_id;
+    command.body_case = LF__METADATA_COMMAND__BODY_PIN_STORE;
+    command.pin_store = &pin;
+    put_command(&seed, &command);
+    create.name = (char *)(uintptr_t) "t";
+    create.partitions = 3;
+    create.replicas = 1;
+    command.body_case = LF__METADATA_COMMAND__BODY_CREATE_TOPIC;
+    command.create_topic = &create;
+    put_command(&seed, &command);
+    take.count = 100;
+    command.body_case = LF__METADATA_COMMAND__BODY_TAKE_PRODUCER_IDS;
+    command.take_producer_ids = &take;
+    put_command(&seed, &command);
+    drop.topic_id = 1;
+    command.body_case = LF__METADATA_COMMAND__BODY_DELETE_TOPIC;
+    command.delete_topic = &drop;
+    put_command(&seed, &command);
+    write_seed("fuzz_machine", "group-zero", &seed);
+}
+
+static void partition(void) {
+    struct seed seed = {.size = 0};
+    uint8_t packed[256];
+    struct lf_buf *plain = batch(3, -1), *first = batch(2, 7);
+    Lf__ProducerEntry raise = LF__PRODUCER_ENTRY__INIT;
+    put_u8(&seed, 0);
+    put_u8(&seed, 0);
+    put_u8(&seed, 0);
+    put_entry(&seed, LF_ENTRY_NOOP, lf_bytes(NULL, 0));
+    put_entry(&seed, LF_ENTRY_BATCH, lf_buf_bytes(plain));
+    put_entry(&seed, LF_ENTRY_BATCH, lf_buf_bytes(first));
+    write_seed("fuzz_machine", "partition-batches", &seed);
+    raise.producer_id = 7;
+    raise.producer_epoch = 1;
+    put_entry(&seed, LF_ENTRY_PRODUCER, lf_bytes(packed, lf__producer_entry__pack(&raise, packed)));
+    put_entry(&seed, LF_ENTRY_LEVEL, lf_bytes_text("?"));
+    write_seed("fuzz_machine", "partition-raise", &seed);
+    lf_buf_unref(&plain);
+    lf_buf_unref(&first);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: write_seeds CORPUS_DIR\n");
@@ -289,5 +373,7 @@ int main(int argc, char **argv) {
     mkdir(corpus, 0755);
     clients();
     peers();
+    group_zero();
+    partition();
     return 0;
 }
