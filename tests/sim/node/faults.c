@@ -9,6 +9,7 @@
 
 #define DOWN_MS_MIN 50
 #define STALL_MS 1500
+#define LARGE_WORLDS_PERMILLE 60
 
 void sim_weather_draw(struct sim_world *world) {
     struct sim_weather *weather = &world->weather;
@@ -21,6 +22,13 @@ void sim_weather_draw(struct sim_world *world) {
     weather->client_delay_us_max = (uint32_t)sim_between(world, 200, 8000);
     weather->fault_gap_ms = (uint32_t)sim_between(world, 200, 1200);
     weather->publish_gap_ms = (uint32_t)sim_between(world, 40, 160);
+    weather->value_bytes_max = 2000;
+    weather->large_permille = 40;
+    if (sim_chance(world, LARGE_WORLDS_PERMILLE)) { /* enough that memory does not hold it all */
+        weather->value_bytes_max = 60000;
+        weather->large_permille = 600;
+        weather->publish_gap_ms *= 2;
+    }
     weather->disk.write_delay_ms_max = (uint32_t)sim_between(world, 0, calm ? 3 : 20);
     weather->disk.write_delay_ms_min = weather->disk.write_delay_ms_max > 4 ? 1 : 0;
     weather->disk.read_delay_ms_max = (uint32_t)sim_between(world, 0, 5);

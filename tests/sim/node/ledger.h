@@ -7,7 +7,7 @@
 #include "sim.h"
 
 #define SIM_PARTITIONS_MAX 4
-#define SIM_VALUE_BYTES_MAX 2048
+#define SIM_VALUE_BYTES_MAX 65536
 
 /** What is in one partition, as readers saw it, and what publishers were promised. */
 struct sim_partition {

@@ -5,7 +5,6 @@
 #define BURST_PERMILLE 120
 #define BURST_MAX 30
 #define SIDE_PERMILLE 100
-#define LARGE_PERMILLE 40
 #define TRIES 4
 
 struct sim_record *sim_publish(struct sim_actor *actor, struct sim_topic *topic, int32_t partition) {
@@ -14,8 +13,9 @@ struct sim_record *sim_publish(struct sim_actor *actor, struct sim_topic *topic,
     record->topic = topic;
     record->asked_partition = partition;
     record->keyed = sim_chance(world, 600);
-    record->value_bytes =
-        (uint32_t)sim_between(world, 8, sim_chance(world, LARGE_PERMILLE) ? SIM_VALUE_BYTES_MAX : 200);
+    const struct sim_weather *weather = &world->weather;
+    bool large = sim_chance(world, weather->large_permille);
+    record->value_bytes = (uint32_t)sim_between(world, 8, large ? weather->value_bytes_max : 200);
     uint8_t value[SIM_VALUE_BYTES_MAX];
     char key[16];
     struct lf_message message = {.topic = topic->name,

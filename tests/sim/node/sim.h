@@ -112,6 +112,7 @@ struct sim_weather {
     uint32_t client_delay_us_max;
     uint32_t fault_gap_ms;
     uint32_t publish_gap_ms;
+    uint32_t value_bytes_max, large_permille; /**< so many values are this large, the others small */
     struct mem_disk_faults disk;
 };
 

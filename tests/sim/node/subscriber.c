@@ -87,6 +87,10 @@ static void check_record(struct sim_actor *actor, int32_t partition, const struc
         sim_fail(world, "client %u starts at the end of %s-%d, gets offset %lld; acknowledged up to %lld",
                  actor->number, reading->topic->name, partition, (long long)record->offset,
                  (long long)reading->floor[partition]);
+    if (reading->start == LF_START_TAIL && *next < 0 && record->offset < reading->floor[partition] - reading->value)
+        sim_fail(world, "client %u starts %lld before the end of %s-%d, gets offset %lld; acknowledged up to %lld",
+                 actor->number, (long long)reading->value, reading->topic->name, partition, (long long)record->offset,
+                 (long long)reading->floor[partition]);
     *next = record->offset + 1;
     world->totals.records_read++;
     char name[16] = {'c', 'l', 'i', 'e', 'n', 't', ' ', (char)('0' + actor->number)};
