@@ -8,7 +8,7 @@
 
 #define MIB (1024u * 1024)
 #define META_MEMTABLE_BYTES (4 * MIB)
-#define MEMTABLES_MAX 6 /* flushes that wait before writes do */
+#define MEMTABLES_MAX 8 /* flushes that wait before writes do */
 #define BLOCK_CACHE_BYTES (32 * MIB)
 #define BLOCK_BYTES (16 * 1024)
 #define BACKGROUND_JOBS 3
@@ -19,6 +19,9 @@
 #define INFO_LOG_FILES 4
 #define INFO_LOG_WARN 2
 #define MANIFEST_BYTES (4 * MIB)
+#define RUNS_MAX 48
+#define MERGE_WIDTH_MIN 16
+#define MERGE_WIDTH_MAX 32
 #define NEVER_STALL_FILES (1 << 30)
 
 struct rocks_store_options rocks_options_complete(const struct rocks_store_options *options) {
@@ -90,18 +93,19 @@ static void set_table(rocksdb_options_t *options, rocksdb_cache_t *cache) {
     rocksdb_block_based_options_destroy(table);
 }
 
-/* Entries never change, so merging runs of the log serves reads only: few, wide merges of runs of similar size. */
+/* Entries never change, so merging runs of the log serves reads only: none below RUNS_MAX runs, then few, wide merges
+ * of runs of similar size. */
 static void set_active_compaction(rocksdb_options_t *options) {
     rocksdb_universal_compaction_options_t *universal = rocksdb_universal_compaction_options_create();
     rocksdb_options_set_compaction_style(options, rocksdb_universal_compaction);
     rocksdb_universal_compaction_options_set_size_ratio(universal, 50);
-    rocksdb_universal_compaction_options_set_min_merge_width(universal, 8);
-    rocksdb_universal_compaction_options_set_max_merge_width(universal, 16);
+    rocksdb_universal_compaction_options_set_min_merge_width(universal, MERGE_WIDTH_MIN);
+    rocksdb_universal_compaction_options_set_max_merge_width(universal, MERGE_WIDTH_MAX);
     rocksdb_universal_compaction_options_set_max_size_amplification_percent(universal, 1 << 30);
     rocksdb_universal_compaction_options_set_stop_style(universal, rocksdb_similar_size_compaction_stop_style);
     rocksdb_options_set_universal_compaction_options(options, universal);
     rocksdb_universal_compaction_options_destroy(universal);
-    rocksdb_options_set_level0_file_num_compaction_trigger(options, 24);
+    rocksdb_options_set_level0_file_num_compaction_trigger(options, RUNS_MAX);
 }
 
 /* `options` (taken) with what only a string can set; NULL and words when RocksDB does not know one of them. */
