@@ -79,6 +79,8 @@ static void check_peers(const struct raft *raft) {
         lf_check(peer->session <= peer->sequence);
         lf_check(peer->match_sequence <= peer->sequence);
         lf_check(raft_peer_inflight(peer) <= raft->limits.inflight_messages_max); /* I9 */
+        lf_check(peer->window >= 1);
+        lf_check(peer->window <= raft->limits.inflight_messages_max);
         lf_check(peer->round_acked <= raft->round_sent);
         lf_check(raft_configuration_has(raft_configuration(raft), peer->replica));
         lf_check(peer->replica != raft->self);

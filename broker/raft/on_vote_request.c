@@ -25,7 +25,7 @@ void raft_on_vote_request(struct raft *raft, const struct raft_message *message)
         refuse(raft, message, "may not vote");
     else if (raft->vote != 0 && raft->vote != message->from)
         refuse(raft, message, "voted for another");
-    else if (raft->role != RAFT_FOLLOWER || raft->leader != 0)
+    else if (raft->leader != 0)
         refuse(raft, message, "has a leader");
     else if (!raft_log_covered_by(&raft->log, message->vote_request.last_index, message->vote_request.last_term))
         refuse(raft, message, "log behind");
@@ -33,6 +33,8 @@ void raft_on_vote_request(struct raft *raft, const struct raft_message *message)
         RAFT_TRACE(raft, "grant vote to=%llu (log end %llu^%llu, own %llu^%llu)", raft_u(message->from),
                    raft_u(message->vote_request.last_index), raft_u(message->vote_request.last_term),
                    raft_u(raft->log.last_index), raft_u(raft_log_last_term(&raft->log)));
+        if (raft->role != RAFT_FOLLOWER)
+            raft_become_follower(raft, raft->term, 0); /* it asked for pre-votes itself; now it waits for this one */
         if (raft->vote != message->from)
             raft_persist(raft)->hard_state_changed = true;
         raft->vote = message->from;

@@ -11,6 +11,7 @@ static struct raft_peer fresh_peer(const struct raft *raft, uint64_t replica) {
     return (struct raft_peer){
         .replica = replica,
         .next = raft->log.last_index + 1,
+        .window = raft->limits.inflight_messages_max,
         .heard_ms = raft->now_ms, /* a full election timeout to be heard of */
     };
 }
@@ -41,6 +42,8 @@ void raft_peer_probe(struct raft *raft, struct raft_peer *peer, uint64_t next) {
         next = peer->match + 1; /* what is acknowledged stays so (I4, B6) */
     RAFT_TRACE(raft, "probe peer=%llu after %llu (match %llu)", raft_u(peer->replica), raft_u(next - 1),
                raft_u(peer->match));
+    if (peer->replicating && peer->window > 1)
+        peer->window /= 2;
     peer->replicating = false;
     peer->next = next;
     peer->received = peer->match;
@@ -55,8 +58,11 @@ void raft_peer_acked(struct raft *raft, struct raft_peer *peer, uint64_t durable
     }
     if (received < peer->match)
         received = peer->match;
-    if (received > peer->received)
+    if (received > peer->received) {
         peer->received = received;
+        if (peer->window < raft->limits.inflight_messages_max)
+            peer->window++;
+    }
     if (peer->next <= peer->received)
         peer->next = peer->received + 1;
     if (peer->received + 1 == peer->next) {

@@ -22,7 +22,9 @@
 /** A leader's view of one peer.
  *
  *  probing: one append at a time, `next` is a guess. replicating: `next` runs ahead of the answers, up to the window.
- *  Appends are numbered per peer; inflight = sequence - answered, whatever was lost. */
+ *  A network that reorders makes most of a window useless, since a follower takes appends in order only; then few
+ * larger appends bring more than many small ones. Appends are numbered per peer; inflight = sequence - answered,
+ * whatever was lost. */
 struct raft_peer {
     uint64_t replica;
     uint64_t match;    /**< equal and durable there up to here */
@@ -35,6 +37,7 @@ struct raft_peer {
     uint64_t append_round;   /**< round_sent when the last append left */
     uint64_t round_acked;
     uint64_t heard_ms;
+    uint32_t window; /**< appends in flight while replicating: halved by a refusal, one more with each that arrives */
     bool replicating;
     bool damaged;
 };

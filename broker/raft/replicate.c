@@ -22,7 +22,7 @@ bool raft_replicate(struct raft *raft, struct raft_peer *peer) {
     bool sent = false;
     if (peer->damaged || needs_history(raft, peer))
         return false;
-    uint64_t window = peer->replicating ? raft->limits.inflight_messages_max : 1;
+    uint64_t window = peer->replicating ? peer->window : 1;
     while (raft_peer_inflight(peer) < window) {
         uint32_t count = raft_log_fitting(&raft->log, peer->next, &raft->limits);
         if (count == 0)

@@ -16,6 +16,7 @@ void sim_faults_stop(struct sim_world *world) {
         struct sim_host *host = &world->hosts[i];
         host->disk.failing = false;
         host->disk.trapped = false;
+        sim_disk_speed_up(host);
         if (host->raft && host->vote_disabled) {
             sim_disk_abandon(host, host->disk.write_count);
             sim_host_stop(host);

@@ -288,6 +288,8 @@ void sim_log_cut(struct sim_log *log, uint64_t first_index);
 /* disk.c */
 void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist);
 void sim_disk_on_wrote(struct sim_host *host, uint64_t generation);
+/** The disk is as fast as it should be from now on. */
+void sim_disk_speed_up(struct sim_host *host);
 /** The process is gone; of the writes on their way the first `kept` reached the disk. */
 void sim_disk_abandon(struct sim_host *host, size_t kept);
 

@@ -97,6 +97,8 @@ static void draw_weather(struct sim_world *world) {
         .sized_entries_max = ONE_OF(world, 16, 64, 65536),
         .unsized_entries_max = ONE_OF(world, 1, 16),
     };
+    if (world->limits.inflight_messages_max * world->limits.append_entries_max < 16)
+        world->limits.uncommitted_bytes_max = 5000; /* through so small a window no great backlog passes in time */
 }
 
 void sim_world_init(struct sim_world *world, const struct sim_options *options) {

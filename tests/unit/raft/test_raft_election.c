@@ -229,6 +229,20 @@ static void a8_asking_for_pre_votes_keeps_the_vote_of_the_term(void **state) {
     core_stop(&core);
 }
 
+static void who_asks_for_pre_votes_still_votes_for_another(void **state) {
+    (void)state;
+    struct core core;
+    core_start(&core, 1, 3, 4, 0, NULL, NULL);
+    core_tick_until_role(&core, RAFT_PRE_CANDIDATE);
+    struct raft_message request = vote_request(&core, 2, 4, 0, 0); /* of the term we are in, our vote is free */
+    core_message(&core, &request);
+    assert_int_equal(raft_vote(core.raft), 2);
+    assert_int_equal(raft_role(core.raft), RAFT_FOLLOWER);
+    core_wrote_last(&core);
+    assert_true(core_sent(&core, RAFT_VOTE_REPLY, 2)->vote_reply.granted);
+    core_stop(&core);
+}
+
 static void a9_the_transfer_target_gets_no_second_vote_of_a_term(void **state) {
     (void)state;
     struct core core;
@@ -546,6 +560,7 @@ int main(void) {
         cmocka_unit_test(a6_a_repeated_vote_counts_once),
         cmocka_unit_test(a7_pre_vote_is_not_counted_as_a_vote),
         cmocka_unit_test(a8_asking_for_pre_votes_keeps_the_vote_of_the_term),
+        cmocka_unit_test(who_asks_for_pre_votes_still_votes_for_another),
         cmocka_unit_test(a9_the_transfer_target_gets_no_second_vote_of_a_term),
         cmocka_unit_test(a10_logs_are_compared_by_term_and_then_by_index),
         cmocka_unit_test(a13_a_leader_that_votes_counts_no_acknowledgement_after_it),

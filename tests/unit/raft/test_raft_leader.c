@@ -403,8 +403,36 @@ static void h6_a_lost_window_is_found_by_the_next_heartbeat(void **state) {
     struct raft_message refusal = append_refused(&core, 2, empty->append_request.sequence, end + 3, end, end, 1);
     core_message(&core, &refusal);
     assert_int_equal(core_sent(&core, RAFT_APPEND_REQUEST, 2)->append_request.prev_index, end);
-    ack(&core, 2, core_sent(&core, RAFT_APPEND_REQUEST, 2)->append_request.sequence, end + 1, end + 1);
-    assert_int_equal(core_sent_count(&core, RAFT_APPEND_REQUEST), 3);
+    for (uint64_t index = end + 1; index <= end + 5; index++) { /* all of it arrives, in a window that opens again */
+        ack(&core, 2, core.raft->peers[0].answered + 1, index, index);
+        assert_in_range(core_peer(&core, 2).inflight, index < end + 5, 3);
+    }
+    assert_int_equal(core_peer(&core, 2).match, end + 5);
+    assert_int_equal(core_peer(&core, 2).inflight, 0);
+    core_stop(&core);
+}
+
+static void refusals_narrow_the_window_and_arrivals_widen_it(void **state) {
+    (void)state;
+    struct core core;
+    struct raft_limits limits = {.inflight_messages_max = 8, .append_entries_max = 1};
+    uint64_t end = lead_three(&core, NULL, 0, &limits);
+    core_propose(&core, 100, 100);
+    assert_int_equal(core_sent_count(&core, RAFT_APPEND_REQUEST), 16); /* eight to each */
+    for (int i = 0; i < 4; i++) { /* the second of each window overtakes the first */
+        const struct raft_peer *peer = &core.raft->peers[0];
+        struct raft_message early =
+            append_refused(&core, 2, peer->session + 2, peer->match + 1, peer->match, peer->match, 1);
+        core_message(&core, &early);
+        ack(&core, 2, core.raft->peers[0].sequence, core.raft->peers[0].match + 1, core.raft->peers[0].match + 1);
+    }
+    assert_in_range(core.raft->peers[0].window, 1, 3);
+    uint64_t before = core.raft->peers[0].match;
+    for (uint64_t index = before + 1; index < before + 10; index++)
+        ack(&core, 2, core.raft->peers[0].answered + 1, index, index);
+    assert_int_equal(core.raft->peers[0].window, 8);
+    assert_int_equal(core_peer(&core, 2).inflight, 8);
+    assert_true(before > end);
     core_stop(&core);
 }
 
@@ -674,6 +702,7 @@ int main(void) {
         cmocka_unit_test(g1_a_stalled_disk_ends_a_leadership_the_others_can_do_without),
         cmocka_unit_test(g2_a_leaders_failed_write_ends_its_part),
         cmocka_unit_test(h6_a_lost_window_is_found_by_the_next_heartbeat),
+        cmocka_unit_test(refusals_narrow_the_window_and_arrivals_widen_it),
         cmocka_unit_test(h6_a_lost_probe_is_repeated_after_the_next_heartbeat),
         cmocka_unit_test(h6_a_lost_acknowledgement_comes_with_the_heartbeats_answer),
         cmocka_unit_test(h7_the_quota_returns_to_0),
