@@ -128,6 +128,43 @@ struct lf_broker *lf_broker_learn(struct lf_core *core, const Lf__Broker *said) 
     return there;
 }
 
+/* ---- who is gone ------------------------------------------------------------------------------------------------- */
+
+static bool listed(const struct lf_broker *broker, Lf__Broker *const *said, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (said[i]->node_id == broker->node_id)
+            return true;
+    return false;
+}
+
+static void broker_forget(struct lf_core *core, size_t place) {
+    struct lf_broker *broker = core->brokers[place];
+    for (struct lf_call *call = core->calls; call; call = call->next)
+        if (call->target == broker)
+            call->target = NULL;
+    if (core->producer_target == broker)
+        core->producer_target = NULL;
+    lf_timer_unregister(&core->timers, &broker->timer);
+    free(broker);
+    core->brokers[place] = core->brokers[--core->broker_count];
+    core->broker_turn %= core->broker_count;
+}
+
+/* A broker of the options stays, whatever is said: the list may come from the wrong cluster's remains. */
+void lf_brokers_listed(struct lf_core *core, const struct lf_broker *said_by, Lf__Broker *const *said, size_t count) {
+    for (size_t i = core->broker_count; i-- > 0;) {
+        struct lf_broker *broker = core->brokers[i];
+        bool gone = broker != said_by && broker->node_id != 0 && !listed(broker, said, count);
+        if (gone && !broker->retired)
+            lf_core_trace(core, "node=%llu is not of the cluster any more", (unsigned long long)broker->node_id);
+        broker->retired = gone;
+        if (gone && broker->link == LF_LINK_READY && !broker->first && broker->readers == 0)
+            lf_broker_drop(core, broker, "it is not of the cluster any more");
+        else if (gone && !broker->configured && broker->link == LF_LINK_NONE)
+            broker_forget(core, i);
+    }
+}
+
 void lf_brokers_free(struct lf_core *core) {
     for (size_t i = 0; i < core->broker_count; i++) {
         struct lf_broker *broker = core->brokers[i];

@@ -30,6 +30,28 @@ static void first_answer(struct lf_call *call, const struct lf_broker *broker, L
     call->stage = LF_CALL_GATHERING;
 }
 
+#define SWAP(a, b)                                                                                                     \
+    do {                                                                                                               \
+        __typeof__(a) before_ = (a);                                                                                   \
+        (a) = (b);                                                                                                     \
+        (b) = before_;                                                                                                 \
+    } while (0)
+
+/* Swapped, so that each reply still owns one of each. */
+static void swap_replicas(Lf__PartitionDescription *a, Lf__PartitionDescription *b) {
+    SWAP(a->n_replicas, b->n_replicas);
+    SWAP(a->replicas, b->replicas);
+}
+
+static void swap_assignment(Lf__PartitionDescription *a, Lf__PartitionDescription *b) {
+    SWAP(a->assignment_epoch, b->assignment_epoch);
+    SWAP(a->wanted_epoch, b->wanted_epoch);
+    SWAP(a->n_wanted_nodes, b->n_wanted_nodes);
+    SWAP(a->wanted_nodes, b->wanted_nodes);
+    SWAP(a->metadata->n_replica_nodes, b->metadata->n_replica_nodes);
+    SWAP(a->metadata->replica_nodes, b->metadata->replica_nodes);
+}
+
 /* What a leader says of the partitions it leads replaces what others said. */
 static void merge(struct lf_call *call, const struct lf_broker *broker, const Lf__DescribeTopicReply *said) {
     Lf__DescribeTopicReply *body = call->reply->describe_topic;
@@ -49,6 +71,26 @@ static void merge(struct lf_call *call, const struct lf_broker *broker, const Lf
         }
 }
 
+/* Only who leads says something of the replicas; the newer assignment is the true one, whoever tells it. */
+static void merge_replicas(struct lf_call *call, Lf__DescribeTopicReply *said) {
+    Lf__DescribeTopicReply *body = call->reply->describe_topic;
+    for (size_t i = 0; i < body->n_partitions; i++)
+        for (size_t j = 0; j < said->n_partitions; j++) {
+            Lf__PartitionDescription *into = body->partitions[i], *from = said->partitions[j];
+            if (!into->metadata || !from->metadata || into->metadata->partition != from->metadata->partition)
+                continue;
+            if (from->metadata->leader_epoch > into->metadata->leader_epoch && from->metadata->leader_node) {
+                into->metadata->leader_node = from->metadata->leader_node;
+                into->metadata->leader_epoch = from->metadata->leader_epoch;
+                ask_too(call, into->metadata->leader_node);
+            }
+            if (from->n_replicas > 0)
+                swap_replicas(into, from);
+            if (from->assignment_epoch > into->assignment_epoch || from->wanted_epoch > into->wanted_epoch)
+                swap_assignment(into, from);
+        }
+}
+
 void lf_describe_gather(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__ClientReply **reply) {
     if ((*reply)->body_case != LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC || !(*reply)->describe_topic->topic ||
         !(*reply)->describe_topic->topic->topic) {
@@ -59,6 +101,7 @@ void lf_describe_gather(struct lf_core *core, struct lf_call *call, struct lf_br
         first_answer(call, broker, reply);
     } else {
         merge(call, broker, (*reply)->describe_topic);
+        merge_replicas(call, (*reply)->describe_topic);
         if (call->ask_next < call->ask_count && call->ask_nodes[call->ask_next] == broker->node_id)
             call->ask_next++;
     }

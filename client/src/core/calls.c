@@ -6,14 +6,6 @@
 
 #define REDIRECTS_AT_ONCE 3
 
-static bool names_topic(enum lf_core_call_type type) {
-    return type != LF_CALL_TOPIC_LIST && type != LF_CALL_CLUSTER_STATUS;
-}
-
-static bool changes(const struct lf_call *call) {
-    return call->call.type == LF_CALL_TOPIC_CREATE || call->call.type == LF_CALL_TOPIC_DELETE;
-}
-
 static void call_free(struct lf_core *core, struct lf_call *call) {
     struct lf_call **link = &core->calls;
     while (*link != call)
@@ -27,36 +19,6 @@ static void call_free(struct lf_core *core, struct lf_call *call) {
     free(call->ask_nodes);
     free(call->topic);
     free(call);
-}
-
-enum lf_status lf_call_start(struct lf_core *core, const struct lf_core_call *wanted, struct lf_error *error) {
-    if ((unsigned)wanted->type - 1 >= LF_CALL_CLUSTER_STATUS)
-        return lf_error_set(error, LF_INVALID, "unknown call %d", (int)wanted->type);
-    if (names_topic(wanted->type) && (!wanted->topic || !lf_topic_name_ok(wanted->topic)))
-        return lf_error_set(error, LF_INVALID, "topic name: 1 to %d of a-z A-Z 0-9 . _ -, not \".\" or \"..\"",
-                            LF_CORE_TOPIC_NAME_MAX);
-    if (core->closed)
-        return lf_error_set(error, LF_CLOSED, "the client is closed");
-    if (core->call_count == LF_CORE_CALLS_MAX)
-        return lf_error_set(error, LF_FULL, "%d calls are under way", LF_CORE_CALLS_MAX);
-    struct lf_call *call = calloc(1, sizeof *call);
-    if (call)
-        call->topic = strdup(names_topic(wanted->type) ? wanted->topic : "");
-    if (!call || !call->topic || !lf_timer_register(&core->timers, &call->timer, LF_TIMER_CALL, call)) {
-        if (call)
-            free(call->topic);
-        free(call);
-        return lf_error_set(error, LF_NO_MEMORY, "out of memory");
-    }
-    call->call = *wanted;
-    call->call.topic = call->topic;
-    call->started_ms = core->now_ms;
-    call->deadline_ms = core->now_ms + core->options.request_timeout_ms;
-    call->next = core->calls;
-    core->calls = call;
-    core->call_count++;
-    core->wake = true;
-    return LF_OK;
 }
 
 void lf_call_finish(struct lf_core *core, struct lf_call *call, enum lf_status status, const char *text,
@@ -85,7 +47,7 @@ void lf_call_retry(struct lf_core *core, struct lf_call *call, enum lf_status st
 void lf_calls_topic_gone(struct lf_core *core, struct lf_topic_state *topic, enum lf_status status) {
     for (struct lf_call *call = core->calls, *next; call; call = next) {
         next = call->next;
-        if (call->call.type == LF_CALL_PARTITION_END && strcmp(call->topic, topic->name) == 0)
+        if (lf_call_is_for_partition(call) && strcmp(call->topic, topic->name) == 0)
             lf_call_finish(core, call, status, NULL, NULL);
     }
 }
@@ -93,7 +55,7 @@ void lf_calls_topic_gone(struct lf_core *core, struct lf_topic_state *topic, enu
 void lf_calls_close(struct lf_core *core) {
     while (core->calls) {
         struct lf_call *call = core->calls;
-        bool unknown = changes(call) && (call->maybe || call->request);
+        bool unknown = lf_call_changes(call) && (call->maybe || call->request);
         lf_call_finish(core, call, unknown ? LF_UNKNOWN_OUTCOME : LF_CANCELLED, "the client was closed", NULL);
     }
 }
@@ -137,67 +99,71 @@ static struct lf_broker *partition_leader(struct lf_core *core, struct lf_call *
     return lf_partition_target(core, topic, call->call.partitions, &certain);
 }
 
-static struct lf_broker *whom_to_ask(struct lf_core *core, struct lf_call *call) {
-    if (call->call.type == LF_CALL_PARTITION_END)
-        return partition_leader(core, call);
-    if (changes(call) || call->target)
+/* One certain broker, whose silence is an answer too. NULL: not yet, or *over: the call is finished. */
+static struct lf_broker *this_node(struct lf_core *core, struct lf_call *call, bool *over) {
+    struct lf_broker *broker = lf_broker_by_node(core, call->call.node);
+    if (!broker) {
+        lf_metadata_want(core, NULL);
+        return NULL;
+    }
+    bool tried = broker->opened_ms >= call->started_ms || broker->link == LF_LINK_READY;
+    bool failing = tried && broker->link != LF_LINK_HELLO && lf_broker_failing(core, broker);
+    if (failing || (call->maybe && call->tries > 1)) {
+        *over = true;
+        lf_call_finish(core, call, LF_CONNECT, failing ? "it cannot be reached" : "it does not answer", NULL);
+        return NULL;
+    }
+    lf_broker_want(core, broker);
+    return lf_broker_ready(broker) ? broker : NULL;
+}
+
+static struct lf_broker *whom_to_ask(struct lf_core *core, struct lf_call *call, bool *over) {
+    if (call->call.type == LF_CALL_CLUSTER_CHECK)
+        return this_node(core, call, over);
+    if (lf_call_is_for_partition(call)) {
+        struct lf_broker *leader = partition_leader(core, call);
+        *over = !leader && call->last_status == LF_PARTITION_UNKNOWN;
+        if (*over)
+            lf_call_finish(core, call, LF_PARTITION_UNKNOWN, NULL, NULL);
+        return leader;
+    }
+    if (lf_call_changes(call) || call->target)
         return controller_or_any(core, call);
     return lf_broker_any(core);
 }
 
-static void ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
-    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
-    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
-    topic.name = call->topic;
-    Lf__CreateTopic create = LF__CREATE_TOPIC__INIT;
-    create.name = call->topic;
-    create.partitions = call->call.partitions;
-    create.replicas = call->call.replicas;
-    Lf__DeleteTopic delete_topic = LF__DELETE_TOPIC__INIT;
-    delete_topic.topic = &topic;
-    Lf__ListTopics list = LF__LIST_TOPICS__INIT;
-    Lf__DescribeTopic describe = LF__DESCRIBE_TOPIC__INIT;
-    describe.topic = &topic;
-    Lf__OffsetsLookup lookup = LF__OFFSETS_LOOKUP__INIT;
-    lookup.topic = &topic;
-    lookup.partition = call->call.partitions;
-    lookup.kind = LF__LOOKUP_KIND__LOOKUP_END;
-    Lf__ClusterStatus status = LF__CLUSTER_STATUS__INIT;
-    enum lf_core_call_type type = call->stage == LF_CALL_ASKING ? call->call.type : LF_CALL_TOPIC_DESCRIBE;
-    switch (type) {
-    case LF_CALL_TOPIC_CREATE:
-        request.body_case = LF__CLIENT_REQUEST__BODY_CREATE_TOPIC;
-        request.create_topic = &create;
-        break;
-    case LF_CALL_TOPIC_DELETE:
-        request.body_case = LF__CLIENT_REQUEST__BODY_DELETE_TOPIC;
-        request.delete_topic = &delete_topic;
-        break;
-    case LF_CALL_TOPIC_LIST:
-        request.body_case = LF__CLIENT_REQUEST__BODY_LIST_TOPICS;
-        request.list_topics = &list;
-        break;
-    case LF_CALL_TOPIC_DESCRIBE:
-        request.body_case = LF__CLIENT_REQUEST__BODY_DESCRIBE_TOPIC;
-        request.describe_topic = &describe;
-        break;
-    case LF_CALL_PARTITION_END:
-        request.body_case = LF__CLIENT_REQUEST__BODY_OFFSETS_LOOKUP;
-        request.offsets_lookup = &lookup;
-        break;
-    case LF_CALL_CLUSTER_STATUS:
-        request.body_case = LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS;
-        request.cluster_status = &status;
-        break;
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+/* With an answer that was put together here. */
+static void finish_with(struct lf_core *core, struct lf_call *call, const Lf__ClientReply *made) {
+    struct lf_buf *packed = lf_buf_new(lf__client_reply__get_packed_size(made));
+    Lf__ClientReply *copy = NULL;
+    if (packed) {
+        lf__client_reply__pack(made, packed->data);
+        copy = lf__client_reply__unpack(NULL, packed->size, packed->data);
+        lf_buf_unref(&packed);
     }
-    call->request = lf_request_send(core, broker, LF_REQUEST_CALL, call, &request, NULL);
+    lf_call_finish(core, call, copy ? LF_OK : LF_NO_MEMORY, NULL, copy);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
+/* Repeated after an attempt without an answer, "to anybody else": another leads, so it is done. */
+static bool transferred_before(const struct lf_call *call, const Lf__ClientReply *reply) {
+    return call->call.type == LF_CALL_LEADER_TRANSFER && call->call.node == 0 && call->maybe && reply->leader &&
+           reply->leader->broker;
+}
 
 static void redirected(struct lf_core *core, struct lf_broker *broker, struct lf_call *call,
                        const Lf__ClientReply *reply) {
-    if (call->call.type == LF_CALL_PARTITION_END) {
+    if (transferred_before(call, reply)) {
+        Lf__TransferLeaderReply body = LF__TRANSFER_LEADER_REPLY__INIT;
+        body.leader_node = reply->leader->broker->node_id;
+        Lf__ClientReply made = LF__CLIENT_REPLY__INIT;
+        made.body_case = LF__CLIENT_REPLY__BODY_TRANSFER_LEADER;
+        made.transfer_leader = &body;
+        finish_with(core, call, &made);
+        return;
+    }
+    if (lf_call_is_for_partition(call)) {
         struct lf_topic_state *topic = lf_topic_find(core, call->topic);
         if (topic)
             lf_metadata_not_leader(core, topic, call->call.partitions, broker, reply->leader);
@@ -211,7 +177,7 @@ static void redirected(struct lf_core *core, struct lf_broker *broker, struct lf
         if (!call->target)
             lf_metadata_want(core, NULL);
     }
-    bool named = call->target || call->call.type == LF_CALL_PARTITION_END;
+    bool named = call->target || lf_call_is_for_partition(call);
     if (named && call->redirects++ < REDIRECTS_AT_ONCE)
         call->retry_at_ms = core->now_ms;
 }
@@ -233,14 +199,7 @@ static void check_existing(struct lf_core *core, struct lf_call *call, Lf__Clien
     Lf__ClientReply made = LF__CLIENT_REPLY__INIT;
     made.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
     made.create_topic = &body;
-    struct lf_buf *packed = lf_buf_new(lf__client_reply__get_packed_size(&made));
-    Lf__ClientReply *copy = NULL;
-    if (packed) {
-        lf__client_reply__pack(&made, packed->data);
-        copy = lf__client_reply__unpack(NULL, packed->size, packed->data);
-        lf_buf_unref(&packed);
-    }
-    lf_call_finish(core, call, copy ? LF_OK : LF_NO_MEMORY, NULL, copy);
+    finish_with(core, call, &made);
 }
 
 static void answered(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__ClientReply **reply) {
@@ -258,6 +217,12 @@ static void answered(struct lf_core *core, struct lf_call *call, struct lf_broke
         [LF_CALL_TOPIC_LIST] = LF__CLIENT_REPLY__BODY_LIST_TOPICS,
         [LF_CALL_PARTITION_END] = LF__CLIENT_REPLY__BODY_OFFSETS_LOOKUP,
         [LF_CALL_CLUSTER_STATUS] = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS,
+        [LF_CALL_NODE_ADD] = LF__CLIENT_REPLY__BODY_ADD_NODE,
+        [LF_CALL_NODE_REMOVE] = LF__CLIENT_REPLY__BODY_REMOVE_NODE,
+        [LF_CALL_NODE_DRAIN] = LF__CLIENT_REPLY__BODY_DRAIN_NODE,
+        [LF_CALL_PARTITION_MOVE] = LF__CLIENT_REPLY__BODY_MOVE_PARTITION,
+        [LF_CALL_LEADER_TRANSFER] = LF__CLIENT_REPLY__BODY_TRANSFER_LEADER,
+        [LF_CALL_CLUSTER_CHECK] = LF__CLIENT_REPLY__BODY_CLUSTER_CHECK,
     };
     if ((*reply)->body_case != bodies[call->call.type]) {
         call->maybe = true;
@@ -266,6 +231,8 @@ static void answered(struct lf_core *core, struct lf_call *call, struct lf_broke
     }
     Lf__ClientReply *taken = *reply;
     *reply = NULL;
+    for (size_t i = 0; call->call.type == LF_CALL_CLUSTER_STATUS && i < taken->cluster_status->n_nodes; i++)
+        lf_broker_learn(core, taken->cluster_status->nodes[i]->broker);
     lf_call_finish(core, call, LF_OK, NULL, taken);
 }
 
@@ -279,9 +246,10 @@ static void refused(struct lf_core *core, struct lf_call *call, struct lf_broker
         call->stage = LF_CALL_CHECKING;
         lf_call_retry(core, call, status, reply->error);
         call->retry_at_ms = core->now_ms;
-    } else if (call->call.type == LF_CALL_TOPIC_DELETE && unknown_topic && call->maybe) {
-        lf_call_finish(core, call, LF_OK, NULL, NULL);
-    } else if (call->call.type == LF_CALL_PARTITION_END && (unknown_topic || status == LF_PARTITION_UNKNOWN)) {
+    } else if (call->maybe && ((call->call.type == LF_CALL_TOPIC_DELETE && unknown_topic) ||
+                               (call->call.type == LF_CALL_NODE_REMOVE && status == LF_NOT_FOUND))) {
+        lf_call_finish(core, call, LF_OK, NULL, NULL); /* it was done by the attempt without an answer */
+    } else if (lf_call_is_for_partition(call) && (unknown_topic || status == LF_PARTITION_UNKNOWN)) {
         struct lf_topic_state *topic = lf_topic_find(core, call->topic);
         if (topic)
             lf_metadata_want(core, topic); /* ends the call if it is so */
@@ -336,7 +304,7 @@ static void finish_overdue(struct lf_core *core, struct lf_call *call) {
         return;
     }
     enum lf_status status = LF_TIMED_OUT;
-    bool certain = !(changes(call) && (call->maybe || call->request));
+    bool certain = !(lf_call_changes(call) && (call->maybe || call->request));
     /* A "no" that was asked about again (a broker that is behind knows no topic) is no answer. */
     enum lf_action last = lf_status_action(call->last_status);
     if (certain && call->last_status != LF_OK && last != LF_ACTION_UNKNOWN && last != LF_ACTION_GIVE_UP)
@@ -356,7 +324,7 @@ static bool in_time(struct lf_core *core, struct lf_call *call) {
     if (core->ready_count == 0) {
         uint64_t alone = core->linkless_ms > call->started_ms ? core->linkless_ms : call->started_ms;
         uint64_t end = alone + core->options.connect_timeout_ms;
-        bool maybe = changes(call) && call->maybe;
+        bool maybe = lf_call_changes(call) && call->maybe;
         if (core->now_ms >= end) {
             enum lf_status why = core->connect_error.code ? core->connect_error.code : LF_CONNECT;
             lf_call_finish(core, call, maybe ? LF_TIMED_OUT : why, core->connect_error.text, NULL);
@@ -390,14 +358,13 @@ static void call_pump(struct lf_core *core, struct lf_call *call) {
             return;
         }
     } else {
-        broker = whom_to_ask(core, call);
-        if (call->last_status == LF_PARTITION_UNKNOWN && !broker) {
-            lf_call_finish(core, call, LF_PARTITION_UNKNOWN, NULL, NULL);
+        bool over = false;
+        broker = whom_to_ask(core, call, &over);
+        if (over)
             return;
-        }
     }
     if (broker)
-        ask(core, call, broker);
+        lf_call_ask(core, call, broker);
 }
 
 void lf_calls_pump(struct lf_core *core) {

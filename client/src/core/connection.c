@@ -86,11 +86,12 @@ struct lf_broker *lf_broker_any(struct lf_core *core) {
         struct lf_broker *broker = core->brokers[place];
         if (broker->link != LF_LINK_READY)
             continue;
-        if (!lf_broker_failing(core, broker)) {
+        if (!broker->retired && !lf_broker_failing(core, broker)) {
             core->broker_turn = (place + 1) % core->broker_count;
             return broker;
         }
-        doubtful = broker;
+        if (!doubtful || doubtful->retired)
+            doubtful = broker;
     }
     connect_some(core);
     return doubtful;

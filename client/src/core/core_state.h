@@ -37,14 +37,16 @@
 #define LF_CORE_LEADER_SEARCH_MAX 100 /* longest pause between tries while a partition looks for its leader */
 #define LF_CORE_LEADER_SEARCH_TRIES 30
 #define LF_CORE_METADATA_INTERVAL 40
-#define LF_CORE_HELLO_SLOW 300      /* no answer to hello for this long: try another broker beside it */
-#define LF_CORE_HELLO_MAX 3000      /* ... and for this long: gone */
-#define LF_CORE_PROBE_AFTER 2000    /* a broker that readers live on, not heard of for this long, is pinged */
-#define LF_CORE_SUSPECT_AFTER 500   /* so is one with a request this old; no answer to the ping for this long: suspect \
+#define LF_CORE_HELLO_SLOW 300   /* no answer to hello for this long: try another broker beside it */
+#define LF_CORE_HELLO_MAX 3000   /* ... and for this long: gone */
+#define LF_CORE_PROBE_AFTER 2000 /* a broker that readers live on, not heard of for this long, is pinged */
+#define LF_CORE_SUSPECT_AFTER                                                                                          \
+    500                             /* so is one with a request this old; no answer to the ping for this long: suspect \
                                      */
 #define LF_CORE_ANSWER_OVERDUE 1000 /* of a batch at a broker that does not lead any more: do not wait for it */
-#define LF_CORE_LOOK_INTERVAL 250   /* how often outstanding requests are looked over */
-#define LF_CORE_READER_STALLED 3000 /* more is there, none comes */
+#define LF_CORE_METADATA_REFRESH 30000 /* brokers come and go: ask who is there at least this often */
+#define LF_CORE_LOOK_INTERVAL 250      /* how often outstanding requests are looked over */
+#define LF_CORE_READER_STALLED 3000    /* more is there, none comes */
 #define LF_CORE_MEMORY_RETRY 100
 
 struct lf_broker;
@@ -114,6 +116,7 @@ struct lf_broker {
     bool configured;  /* from the options: its address is never changed */
     bool wanted;      /* somebody waits for it */
     bool refused;     /* wrong cluster or version: not used again for a while */
+    bool retired;     /* the controller does not list it (any more): a last resort */
     enum lf_link link;
     uint64_t connection; /* number of this connection; 0 without */
     uint64_t opened_ms, heard_ms, sent_ms, pinged_ms;
@@ -282,8 +285,10 @@ struct lf_subscription_state {
 enum lf_call_stage { LF_CALL_ASKING, LF_CALL_CHECKING /* is the existing topic ours? */, LF_CALL_GATHERING };
 struct lf_call {
     struct lf_call *next;
-    struct lf_core_call call;
-    char *topic;
+    struct lf_core_call call; /* its pointers lead to the copies below */
+    char *topic;              /* "": none */
+    char host[LF_HOST_BYTES];
+    uint64_t nodes[LF_REPLICAS_MAX];
     enum lf_call_stage stage;
     uint64_t started_ms, deadline_ms, retry_at_ms;
     uint32_t tries, redirects;
@@ -332,6 +337,7 @@ struct lf_core {
     struct lf_request *metadata_request;
     bool metadata_wanted;
     uint64_t metadata_at_ms;
+    uint64_t metadata_heard_ms;
     uint32_t metadata_tries;
 
     int64_t producer_id; /* for partitions that have none; -1: none */
@@ -387,6 +393,8 @@ struct lf_broker *lf_broker_by_address(struct lf_core *core, const char *host, u
 struct lf_broker *lf_broker_by_node(struct lf_core *core, uint64_t node_id);
 /** Learn an address from a broker's answer; NULL when it makes no sense or there is no room. */
 struct lf_broker *lf_broker_learn(struct lf_core *core, const Lf__Broker *said);
+/** The controller listed these: who is new is learned, who is missing is let go once nothing is under way there. */
+void lf_brokers_listed(struct lf_core *core, const struct lf_broker *said_by, Lf__Broker *const *said, size_t count);
 void lf_brokers_free(struct lf_core *core);
 
 /* connection.c */
@@ -519,9 +527,15 @@ bool lf_deliver(struct lf_core *core, struct lf_broker *broker, const Lf__Delive
                 size_t count);
 void lf_deliver_end(struct lf_core *core, struct lf_broker *broker, const Lf__ClientReply *reply);
 
-/* calls.c, call_describe.c */
+/* calls.c, call_start.c, call_ask.c, call_describe.c */
 enum lf_status lf_call_start(struct lf_core *core, const struct lf_core_call *call, struct lf_error *error);
 void lf_calls_pump(struct lf_core *core);
+/** It changes something at the brokers: without an answer its outcome is unknown. */
+bool lf_call_changes(const struct lf_call *call);
+/** It is for the leader of a partition, not for the controller or for anybody. */
+bool lf_call_is_for_partition(const struct lf_call *call);
+/** Sends its request, or the question of its stage, to the broker. */
+void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker);
 void lf_call_on_reply(struct lf_core *core, struct lf_broker *broker, struct lf_call *call, Lf__ClientReply **reply);
 void lf_call_finish(struct lf_core *core, struct lf_call *call, enum lf_status status, const char *text,
                     Lf__ClientReply *reply);

@@ -53,13 +53,28 @@ enum lf_core_call_type {
     LF_CALL_TOPIC_DESCRIBE,
     LF_CALL_PARTITION_END,
     LF_CALL_CLUSTER_STATUS,
+    LF_CALL_NODE_ADD,
+    LF_CALL_NODE_REMOVE,
+    LF_CALL_NODE_DRAIN,
+    LF_CALL_PARTITION_MOVE,
+    LF_CALL_LEADER_TRANSFER,
+    LF_CALL_CLUSTER_CHECK, /**< asked of one broker; fails as soon as that one cannot be reached */
+    LF_CALL_TYPE_LAST = LF_CALL_CLUSTER_CHECK,
 };
+/** Borrowed for the step, copied. What a type has no use for is 0. */
 struct lf_core_call {
     enum lf_core_call_type type;
-    uint64_t id; /**< chosen by the caller, echoed */
-    const char *topic;
-    uint32_t partitions; /**< create; partition number for PARTITION_END */
+    uint64_t id;         /**< chosen by the caller, echoed */
+    const char *topic;   /**< LEADER_TRANSFER: NULL is group 0 */
+    uint32_t partitions; /**< create; partition number for PARTITION_END, PARTITION_MOVE, LEADER_TRANSFER */
     uint32_t replicas;
+    uint64_t node; /**< NODE_*: which; LEADER_TRANSFER: to whom, 0: the most caught-up; CLUSTER_CHECK: whom to ask */
+    uint64_t without_node;           /**< CLUSTER_CHECK */
+    const char *host;                /**< NODE_ADD */
+    uint32_t client_port, peer_port; /**< NODE_ADD */
+    bool stop;                       /**< NODE_DRAIN: place things on it again */
+    const uint64_t *nodes;           /**< PARTITION_MOVE: at most LF_REPLICAS_MAX */
+    size_t node_count;
 };
 
 struct lf_core_event {

@@ -113,8 +113,11 @@ static struct lf_broker *whom_to_ask(struct lf_core *core, bool confirm) {
         return controller;
     if (controller)
         lf_broker_want(core, controller);
-    if (core->metadata_tries > 2 && core->broker_count > 1) /* those asked so far do not know: hear others too */
-        lf_broker_want(core, core->brokers[lf_core_random(core) % core->broker_count]);
+    if (core->metadata_tries > 2 && core->broker_count > 1) { /* those asked so far do not know: hear others too */
+        struct lf_broker *other = core->brokers[lf_core_random(core) % core->broker_count];
+        if (!other->retired)
+            lf_broker_want(core, other);
+    }
     return lf_broker_any(core);
 }
 
@@ -128,7 +131,19 @@ static void ask_again(struct lf_core *core) {
         }
 }
 
+/* All of them may be replaced by others while nothing else gives a reason to ask. */
+static void refresh(struct lf_core *core) {
+    if (core->ready_count == 0 || core->metadata_wanted || core->metadata_request)
+        return;
+    uint64_t at = core->metadata_heard_ms + LF_CORE_METADATA_REFRESH;
+    if (core->now_ms >= at)
+        lf_metadata_want(core, NULL);
+    else
+        lf_core_look_at(core, at);
+}
+
 void lf_metadata_pump(struct lf_core *core) {
+    refresh(core);
     if (!core->metadata_wanted || core->metadata_request)
         return;
     if (core->now_ms < core->metadata_at_ms) {
@@ -260,8 +275,11 @@ void lf_metadata_on_reply(struct lf_core *core, struct lf_broker *broker, const 
         return;
     }
     const Lf__MetadataReply *metadata = reply->metadata;
+    core->metadata_heard_ms = core->now_ms;
     for (size_t i = 0; i < metadata->n_brokers; i++)
         lf_broker_learn(core, metadata->brokers[i]);
+    if (metadata->controller_node != 0 && metadata->controller_node == broker->node_id)
+        lf_brokers_listed(core, broker, metadata->brokers, metadata->n_brokers);
     if (metadata->controller_node)
         core->controller_node = metadata->controller_node;
     for (size_t i = 0; i < metadata->n_topics; i++) {

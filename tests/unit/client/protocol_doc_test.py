@@ -22,7 +22,7 @@ wrong += ["status %s is on the page only" % number for number in said]
 if len(rows) < 40:
     wrong.append("only %d statuses found in lf_status.h" % len(rows))
 
-fields = set(re.findall(r"^\s+(?:repeated )?[\w.]+ (\w+) = \d+;", proto, re.M))
+fields = set(re.findall(r"[\w.]+ (\w+) = \d+;", proto))
 for request in re.findall(r"^\s+\w+ (\w+) = \d+;", proto.split("message ClientRequest")[1].split("oneof body")[1]
                           .split("}")[0], re.M):
     if "`%s" % request not in page:

@@ -1,0 +1,115 @@
+/** The requests of calls, as they go over the wire. */
+#include "core_state.h"
+
+static void send(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__ClientRequest *request) {
+    call->request = lf_request_send(core, broker, LF_REQUEST_CALL, call, request, NULL);
+}
+
+/* BODY(member, UPPER, struct): a request with this body, sent. */
+#define SEND(member_, upper_, body_)                                                                                   \
+    do {                                                                                                               \
+        Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;                                                          \
+        request.body_case = LF__CLIENT_REQUEST__BODY_##upper_;                                                         \
+        request.member_ = &(body_);                                                                                    \
+        send(core, call, broker, &request);                                                                            \
+    } while (0)
+
+static void ask_topic(struct lf_core *core, struct lf_call *call, struct lf_broker *broker,
+                      enum lf_core_call_type type) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    topic.name = call->topic;
+    if (type == LF_CALL_TOPIC_CREATE) {
+        Lf__CreateTopic body = LF__CREATE_TOPIC__INIT;
+        body.name = call->topic;
+        body.partitions = call->call.partitions;
+        body.replicas = call->call.replicas;
+        SEND(create_topic, CREATE_TOPIC, body);
+    } else if (type == LF_CALL_TOPIC_DELETE) {
+        Lf__DeleteTopic body = LF__DELETE_TOPIC__INIT;
+        body.topic = &topic;
+        SEND(delete_topic, DELETE_TOPIC, body);
+    } else if (type == LF_CALL_TOPIC_DESCRIBE) {
+        Lf__DescribeTopic body = LF__DESCRIBE_TOPIC__INIT;
+        body.topic = &topic;
+        SEND(describe_topic, DESCRIBE_TOPIC, body);
+    } else {
+        Lf__ListTopics body = LF__LIST_TOPICS__INIT;
+        SEND(list_topics, LIST_TOPICS, body);
+    }
+}
+
+static void ask_partition(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    topic.name = call->topic;
+    if (call->call.type == LF_CALL_PARTITION_END) {
+        Lf__OffsetsLookup body = LF__OFFSETS_LOOKUP__INIT;
+        body.topic = &topic;
+        body.partition = call->call.partitions;
+        body.kind = LF__LOOKUP_KIND__LOOKUP_END;
+        SEND(offsets_lookup, OFFSETS_LOOKUP, body);
+    } else if (call->call.type == LF_CALL_PARTITION_MOVE) {
+        Lf__MovePartition body = LF__MOVE_PARTITION__INIT;
+        body.topic = &topic;
+        body.partition = call->call.partitions;
+        body.n_nodes = call->call.node_count;
+        body.nodes = call->nodes;
+        SEND(move_partition, MOVE_PARTITION, body);
+    } else {
+        Lf__TransferLeader body = LF__TRANSFER_LEADER__INIT;
+        body.topic = call->topic[0] ? &topic : NULL;
+        body.partition = call->call.partitions;
+        body.to_node = call->call.node;
+        SEND(transfer_leader, TRANSFER_LEADER, body);
+    }
+}
+
+static void ask_node(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
+    if (call->call.type == LF_CALL_NODE_ADD) {
+        Lf__AddNode body = LF__ADD_NODE__INIT;
+        body.node_id = call->call.node;
+        body.host = call->host;
+        body.client_port = call->call.client_port;
+        body.peer_port = call->call.peer_port;
+        SEND(add_node, ADD_NODE, body);
+    } else if (call->call.type == LF_CALL_NODE_REMOVE) {
+        Lf__RemoveNode body = LF__REMOVE_NODE__INIT;
+        body.node_id = call->call.node;
+        SEND(remove_node, REMOVE_NODE, body);
+    } else {
+        Lf__DrainNode body = LF__DRAIN_NODE__INIT;
+        body.node_id = call->call.node;
+        body.stop = call->call.stop;
+        SEND(drain_node, DRAIN_NODE, body);
+    }
+}
+
+void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
+    Lf__ClusterStatus status = LF__CLUSTER_STATUS__INIT;
+    Lf__ClusterCheck check = LF__CLUSTER_CHECK__INIT;
+    enum lf_core_call_type type = call->stage == LF_CALL_ASKING ? call->call.type : LF_CALL_TOPIC_DESCRIBE;
+    switch (type) {
+    case LF_CALL_TOPIC_CREATE:
+    case LF_CALL_TOPIC_DELETE:
+    case LF_CALL_TOPIC_LIST:
+    case LF_CALL_TOPIC_DESCRIBE:
+        ask_topic(core, call, broker, type);
+        break;
+    case LF_CALL_PARTITION_END:
+    case LF_CALL_PARTITION_MOVE:
+    case LF_CALL_LEADER_TRANSFER:
+        ask_partition(core, call, broker);
+        break;
+    case LF_CALL_NODE_ADD:
+    case LF_CALL_NODE_REMOVE:
+    case LF_CALL_NODE_DRAIN:
+        ask_node(core, call, broker);
+        break;
+    case LF_CALL_CLUSTER_STATUS:
+        SEND(cluster_status, CLUSTER_STATUS, status);
+        break;
+    case LF_CALL_CLUSTER_CHECK:
+        check.without_node = call->call.without_node;
+        SEND(cluster_check, CLUSTER_CHECK, check);
+        break;
+    }
+}
