@@ -198,6 +198,16 @@ bool bench_cluster_serves(const struct bench_cluster *cluster, int node, uint32_
     return serves;
 }
 
+void bench_cluster_wait(const struct bench_cluster *cluster) {
+    int64_t deadline = bench_now_us() + 30 * 1000000;
+    for (int i = 0; i < cluster->count; i++)
+        while (!bench_cluster_serves(cluster, i, 500))
+            if (bench_now_us() > deadline)
+                bench_die("broker %d does not serve within 30 s", i + 1);
+            else
+                bench_wait_us(bench_now_us() + 20000);
+}
+
 int bench_leader(lf_client *client, const char *topic, uint32_t partition) {
     int64_t deadline = bench_now_us() + 10 * 1000000;
     while (bench_now_us() < deadline) {

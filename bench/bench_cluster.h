@@ -33,6 +33,8 @@ void bench_cluster_kill(struct bench_cluster *cluster, int node);
 void bench_cluster_restart(struct bench_cluster *cluster, int node);
 /** Does this node, asked alone, know the controller and a leader for every group it holds? */
 bool bench_cluster_serves(const struct bench_cluster *cluster, int node, uint32_t timeout_ms);
+/** Waits (30 s) until every node serves. */
+void bench_cluster_wait(const struct bench_cluster *cluster);
 /** Creates a topic, waiting for the cluster, and for its leaders. */
 void bench_topic(lf_client *client, const char *name, uint32_t partitions, uint32_t replicas);
 /** Index (from 0) of the node that leads the partition; waits up to 10 s. */

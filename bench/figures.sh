@@ -13,4 +13,5 @@ run $bin/bench_publish --messages 1000000 --bytes 256
 run $bin/bench_failover --kills 20
 run $bin/bench_restart --kills 50
 run $bin/bench_latency --seconds 60
+run $bin/bench_groups --partitions 1000 --seconds 60
 exit $failed
