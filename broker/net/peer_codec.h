@@ -1,7 +1,9 @@
 /** Envelopes between brokers <-> frames: maps broker/node/peer_message.h to protocol/peer.proto. Pure: no ZeroMQ.
  *
  *  A multipart is frame 1, one PeerEnvelope, then one frame per entry, in the order in which the messages name them.
- *  Entries are never copied: frames and envelopes hold references of the same buffers.
+ *  Heartbeats of all groups travel as columns of numbers and come out behind the other messages: of the order within an
+ *  envelope nothing depends on them. Entries are never copied: frames and envelopes hold references of the same
+ * buffers.
  */
 #ifndef PEER_CODEC_H
 #define PEER_CODEC_H

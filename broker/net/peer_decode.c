@@ -5,7 +5,7 @@
 #include "peer_codec.h"
 
 #include "lf_entry.h"
-#include "peer.pb-c.h"
+#include "peer_beats.h"
 
 #include <stdlib.h>
 
@@ -85,12 +85,6 @@ static bool take_append_reply(const Lf__AppendReply *wire, struct raft_message *
                    wire->hint_term);
 }
 
-static bool take_heartbeat(const Lf__Heartbeat *wire, struct raft_message *raft) {
-    raft->heartbeat.commit = wire->commit;
-    raft->heartbeat.sequence = wire->sequence;
-    return BOUNDED(wire->commit, wire->sequence);
-}
-
 static bool take_timeout_now(const Lf__TimeoutNow *wire, struct raft_message *raft) {
     raft->timeout_now.index = wire->index;
     raft->timeout_now.entry_term = wire->entry_term;
@@ -125,12 +119,6 @@ static bool take_body(const Lf__PeerMessage *wire, struct raft_message *raft) {
     case LF__PEER_MESSAGE__BODY_APPEND_REPLY:
         raft->type = RAFT_APPEND_REPLY;
         return take_append_reply(wire->append_reply, raft);
-    case LF__PEER_MESSAGE__BODY_HEARTBEAT_REQUEST:
-        raft->type = RAFT_HEARTBEAT_REQUEST;
-        return take_heartbeat(wire->heartbeat_request, raft);
-    case LF__PEER_MESSAGE__BODY_HEARTBEAT_REPLY:
-        raft->type = RAFT_HEARTBEAT_REPLY;
-        return take_heartbeat(wire->heartbeat_reply, raft);
     case LF__PEER_MESSAGE__BODY_TIMEOUT_NOW:
         raft->type = RAFT_TIMEOUT_NOW;
         return take_timeout_now(wire->timeout_now, raft);
@@ -216,7 +204,7 @@ static enum lf_status decode_head(struct cursor *cursor, const Lf__PeerEnvelope 
         return refuse(cursor, "a number is out of bounds");
     if (wire->lane < PEER_LANE_CONTROL || wire->lane > PEER_LANE_BULK)
         return refuse(cursor, "unknown lane");
-    if (wire->to_incarnation == 0 && wire->n_messages > 0)
+    if (wire->to_incarnation == 0 && (wire->n_messages > 0 || wire->heartbeat_requests || wire->heartbeat_replies))
         return refuse(cursor, "more than a greeting to an unknown incarnation");
     envelope->protocol_version = wire->protocol_version;
     envelope->from_node = wire->from_node;
@@ -255,6 +243,10 @@ static enum lf_status decode_header(struct cursor *cursor, const Lf__PeerEnvelop
     enum lf_status status = decode_head(cursor, wire, envelope);
     for (size_t i = 0; status == LF_OK && i < wire->n_messages; i++)
         status = decode_message(cursor, wire->messages[i], envelope);
+    if (status == LF_OK && wire->heartbeat_requests)
+        status = peer_beats_take(wire->heartbeat_requests, RAFT_HEARTBEAT_REQUEST, envelope, cursor->error);
+    if (status == LF_OK && wire->heartbeat_replies)
+        status = peer_beats_take(wire->heartbeat_replies, RAFT_HEARTBEAT_REPLY, envelope, cursor->error);
     if (status == LF_OK && cursor->left > 0)
         return refuse(cursor, "frames that no message names");
     return status;

@@ -2,7 +2,7 @@
 #include "peer_codec.h"
 
 #include "lf_check.h"
-#include "peer.pb-c.h"
+#include "peer_beats.h"
 
 #include <stdlib.h>
 
@@ -14,7 +14,6 @@ struct message_form {
         Lf__VoteReply vote_reply;
         Lf__AppendRequest append_request;
         Lf__AppendReply append_reply;
-        Lf__Heartbeat heartbeat;
         Lf__TimeoutNow timeout_now;
         Lf__ReadIndex read;
     };
@@ -65,13 +64,6 @@ static void form_append_reply(struct message_form *form, const struct raft_messa
     form->wire.append_reply = &form->append_reply;
 }
 
-static void form_heartbeat(struct message_form *form, const struct raft_message *raft) {
-    form->heartbeat = (Lf__Heartbeat)LF__HEARTBEAT__INIT;
-    form->heartbeat.commit = raft->heartbeat.commit;
-    form->heartbeat.sequence = raft->heartbeat.sequence;
-    form->wire.heartbeat_request = &form->heartbeat;
-}
-
 static void form_timeout_now(struct message_form *form, const struct raft_message *raft) {
     form->timeout_now = (Lf__TimeoutNow)LF__TIMEOUT_NOW__INIT;
     form->timeout_now.index = raft->timeout_now.index;
@@ -87,7 +79,7 @@ static void form_read(struct message_form *form, const struct raft_message *raft
     form->wire.read_request = &form->read;
 }
 
-/** One row per message type: its case on the wire, and who writes its body. */
+/** One row per message type (heartbeats are columns: peer_beats.c): its case on the wire, and who writes its body. */
 static const struct {
     Lf__PeerMessage__BodyCase body_case;
     void (*form)(struct message_form *form, const struct raft_message *raft);
@@ -98,8 +90,6 @@ static const struct {
     [RAFT_VOTE_REPLY] = {LF__PEER_MESSAGE__BODY_VOTE_REPLY, form_vote_reply},
     [RAFT_APPEND_REQUEST] = {LF__PEER_MESSAGE__BODY_APPEND_REQUEST, form_append_request},
     [RAFT_APPEND_REPLY] = {LF__PEER_MESSAGE__BODY_APPEND_REPLY, form_append_reply},
-    [RAFT_HEARTBEAT_REQUEST] = {LF__PEER_MESSAGE__BODY_HEARTBEAT_REQUEST, form_heartbeat},
-    [RAFT_HEARTBEAT_REPLY] = {LF__PEER_MESSAGE__BODY_HEARTBEAT_REPLY, form_heartbeat},
     [RAFT_TIMEOUT_NOW] = {LF__PEER_MESSAGE__BODY_TIMEOUT_NOW, form_timeout_now},
     [RAFT_READ_REQUEST] = {LF__PEER_MESSAGE__BODY_READ_REQUEST, form_read},
     [RAFT_READ_REPLY] = {LF__PEER_MESSAGE__BODY_READ_REPLY, form_read},
@@ -109,6 +99,7 @@ static void form_message(struct message_form *form, const struct peer_message *m
     const struct raft_message *raft = &message->raft;
     lf_check(raft->type >= RAFT_PRE_VOTE_REQUEST);
     lf_check(raft->type <= RAFT_READ_REPLY);
+    lf_check(forms[raft->type].form != NULL);
     form->wire = (Lf__PeerMessage)LF__PEER_MESSAGE__INIT;
     form->wire.group = message->group;
     form->wire.from_replica = raft->from;
@@ -118,7 +109,41 @@ static void form_message(struct message_form *form, const struct peer_message *m
     forms[raft->type].form(form, raft);
 }
 
-static struct lf_buf *pack_header(const struct peer_envelope *envelope, Lf__PeerMessage **messages) {
+/** What a header is made of: messages one by one, heartbeats in columns. */
+struct header_parts {
+    struct message_form *forms;
+    Lf__PeerMessage **messages;
+    size_t message_count;
+    struct beat_columns requests, replies;
+};
+
+static bool form_parts(struct header_parts *parts, const struct peer_envelope *envelope) {
+    if (!beat_columns_form(&parts->requests, envelope, RAFT_HEARTBEAT_REQUEST) ||
+        !beat_columns_form(&parts->replies, envelope, RAFT_HEARTBEAT_REPLY))
+        return false;
+    size_t others = envelope->message_count - parts->requests.count - parts->replies.count;
+    parts->forms = malloc((others + 1) * sizeof *parts->forms);
+    parts->messages = malloc((others + 1) * sizeof(Lf__PeerMessage *));
+    if (!parts->forms || !parts->messages)
+        return false;
+    for (size_t i = 0; i < envelope->message_count; i++) {
+        if (peer_message_is_beat(&envelope->messages[i]))
+            continue;
+        form_message(&parts->forms[parts->message_count], &envelope->messages[i]);
+        parts->messages[parts->message_count] = &parts->forms[parts->message_count].wire;
+        parts->message_count++;
+    }
+    return true;
+}
+
+static void parts_deinit(struct header_parts *parts) {
+    beat_columns_deinit(&parts->requests);
+    beat_columns_deinit(&parts->replies);
+    free(parts->messages);
+    free(parts->forms);
+}
+
+static struct lf_buf *pack_header(const struct peer_envelope *envelope, struct header_parts *parts) {
     Lf__PeerEnvelope wire = LF__PEER_ENVELOPE__INIT;
     wire.protocol_version = envelope->protocol_version;
     wire.cluster_id = (ProtobufCBinaryData){LOG_STORE_ID_BYTES, (uint8_t *)(uintptr_t)envelope->cluster_id};
@@ -130,8 +155,10 @@ static struct lf_buf *pack_header(const struct peer_envelope *envelope, Lf__Peer
     wire.to_incarnation = envelope->to_incarnation;
     wire.wall_clock_ms = envelope->wall_clock_ms;
     wire.lane = envelope->lane;
-    wire.messages = messages;
-    wire.n_messages = envelope->message_count;
+    wire.messages = parts->messages;
+    wire.n_messages = parts->message_count;
+    wire.heartbeat_requests = parts->requests.count > 0 ? &parts->requests.wire : NULL;
+    wire.heartbeat_replies = parts->replies.count > 0 ? &parts->replies.wire : NULL;
     size_t size = lf__peer_envelope__get_packed_size(&wire);
     lf_check(size <= PEER_CODEC_HEADER_BYTES_MAX);
     struct lf_buf *header = lf_buf_new(size);
@@ -141,19 +168,9 @@ static struct lf_buf *pack_header(const struct peer_envelope *envelope, Lf__Peer
 }
 
 static struct lf_buf *encode_header(const struct peer_envelope *envelope) {
-    size_t count = envelope->message_count;
-    struct message_form *forms_of = malloc((count + 1) * sizeof *forms_of);
-    Lf__PeerMessage **messages = malloc((count + 1) * sizeof(Lf__PeerMessage *));
-    struct lf_buf *header = NULL;
-    if (forms_of && messages) {
-        for (size_t i = 0; i < count; i++) {
-            form_message(&forms_of[i], &envelope->messages[i]);
-            messages[i] = &forms_of[i].wire;
-        }
-        header = pack_header(envelope, messages);
-    }
-    free(messages);
-    free(forms_of);
+    struct header_parts parts = {0};
+    struct lf_buf *header = form_parts(&parts, envelope) ? pack_header(envelope, &parts) : NULL;
+    parts_deinit(&parts);
     return header;
 }
 

@@ -73,10 +73,6 @@ static void add_one_of_each(struct peer_envelope *envelope) {
         (struct raft_message){
             .type = RAFT_APPEND_REPLY, .from = 11, .to = 12, .term = 9, .append_reply = {true, 1, 2, 3, 4, 5, 6, 7}});
     add(envelope, 8,
-        (struct raft_message){.type = RAFT_HEARTBEAT_REQUEST, .from = 11, .to = 12, .term = 9, .heartbeat = {21, 22}});
-    add(envelope, 8,
-        (struct raft_message){.type = RAFT_HEARTBEAT_REPLY, .from = 11, .to = 12, .term = 9, .heartbeat = {23, 24}});
-    add(envelope, 8,
         (struct raft_message){.type = RAFT_TIMEOUT_NOW, .from = 11, .to = 12, .term = 9, .timeout_now = {31, 32}});
     add(envelope, 8,
         (struct raft_message){
@@ -87,6 +83,11 @@ static void add_one_of_each(struct peer_envelope *envelope) {
     add(envelope, 9,
         (struct raft_message){
             .type = RAFT_APPEND_REQUEST, .from = 11, .to = 12, .term = 9, .append_request = {100, 8, 39, 18, 2, NULL}});
+    /* Behind the others, as they come out. */
+    add(envelope, 8,
+        (struct raft_message){.type = RAFT_HEARTBEAT_REQUEST, .from = 11, .to = 12, .term = 9, .heartbeat = {21, 22}});
+    add(envelope, 8,
+        (struct raft_message){.type = RAFT_HEARTBEAT_REPLY, .from = 11, .to = 12, .term = 9, .heartbeat = {23, 24}});
 }
 
 #define SAME(field) assert_int_equal(a->field, b->field)
@@ -243,14 +244,14 @@ static void wrong_heads_are_refused(void **state) {
 
 static void wrong_messages_are_refused(void **state) {
     (void)state;
-    Lf__Heartbeat heartbeat = LF__HEARTBEAT__INIT;
+    Lf__VoteReply reply = LF__VOTE_REPLY__INIT;
     Lf__PeerMessage message = LF__PEER_MESSAGE__INIT;
     Lf__PeerMessage *messages[] = {&message};
     Lf__PeerEnvelope wire = wire_envelope();
     wire.messages = messages;
     wire.n_messages = 1;
-    message.body_case = LF__PEER_MESSAGE__BODY_HEARTBEAT_REQUEST;
-    message.heartbeat_request = &heartbeat;
+    message.body_case = LF__PEER_MESSAGE__BODY_VOTE_REPLY;
+    message.vote_reply = &reply;
     message.from_replica = 1;
     assert_refused(&wire); /* to replica 0 */
     message.to_replica = 2;
@@ -260,11 +261,125 @@ static void wrong_messages_are_refused(void **state) {
     message.term = UINT64_MAX;
     assert_refused(&wire);
     message.term = 1;
-    heartbeat.commit = UINT64_MAX;
+    reply.campaign_term = UINT64_MAX;
     assert_refused(&wire);
-    heartbeat.commit = 0;
+    reply.campaign_term = 0;
     wire.to_incarnation = 0;
     assert_refused(&wire); /* only a greeting may go to an unknown incarnation */
+}
+
+static void heartbeats_of_a_thousand_groups_take_few_bytes(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL);
+    for (uint64_t i = 0; i < 1000; i++)
+        add(envelope, 1 + 3 * i,
+            (struct raft_message){.type = i % 2 ? RAFT_HEARTBEAT_REQUEST : RAFT_HEARTBEAT_REPLY,
+                                  .from = 1 + 9 * i,
+                                  .to = 2 + 9 * i,
+                                  .term = 5 + i % 3,
+                                  .heartbeat = {1000000 + i % 7, 70000 + i % 11}});
+    struct peer_frames frames = {0};
+    assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
+    assert_int_equal(frames.count, 1);
+    assert_true(frames.bytes < 1000 * 6 + 200);
+    struct peer_envelope *back = NULL;
+    assert_int_equal(peer_codec_decode(frames.frames, frames.count, &back, NULL), LF_OK);
+    assert_int_equal(back->message_count, 1000);
+    for (size_t i = 0; i < 1000; i++) /* requests, then answers */
+        assert_same_message(&envelope->messages[i < 500 ? 2 * i + 1 : 2 * (i - 500)], &back->messages[i]);
+    peer_frames_deinit(&frames);
+    peer_envelope_destroy(&envelope);
+    peer_envelope_destroy(&back);
+}
+
+static void the_largest_numbers_survive_as_differences(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL);
+    const uint64_t big = PEER_CODEC_NUMBER_LIMIT - 1;
+    for (size_t i = 0; i < PEER_ENVELOPE_MESSAGES_MAX; i++)
+        add(envelope, i % 2 ? 0 : UINT64_MAX,
+            (struct raft_message){.type = RAFT_HEARTBEAT_REQUEST,
+                                  .from = i % 2 ? 1 : UINT64_MAX,
+                                  .to = i % 2 ? UINT64_MAX : 1,
+                                  .term = i % 2 ? 0 : big,
+                                  .heartbeat = {i % 2 ? big : 0, i % 2 ? 0 : big}});
+    struct peer_frames frames = {0};
+    assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
+    struct peer_envelope *back = NULL;
+    assert_int_equal(peer_codec_decode(frames.frames, frames.count, &back, NULL), LF_OK);
+    assert_int_equal(back->message_count, PEER_ENVELOPE_MESSAGES_MAX);
+    for (size_t i = 0; i < PEER_ENVELOPE_MESSAGES_MAX; i++)
+        assert_same_message(&envelope->messages[i], &back->messages[i]);
+    peer_frames_deinit(&frames);
+    peer_envelope_destroy(&envelope);
+    peer_envelope_destroy(&back);
+}
+
+/** Two beats, both legal. */
+struct wire_beats {
+    int64_t group[2], from[2], to[2], term[2], commit[2], sequence[2];
+    Lf__Beats wire;
+};
+
+static void init_wire_beats(struct wire_beats *beats) {
+    *beats = (struct wire_beats){.from = {1, 1}, .to = {2, 1}, .wire = LF__BEATS__INIT};
+    beats->wire.n_group = beats->wire.n_from_replica = beats->wire.n_to_replica = 2;
+    beats->wire.n_term = beats->wire.n_commit = beats->wire.n_sequence = 2;
+    beats->wire.group = beats->group;
+    beats->wire.from_replica = beats->from;
+    beats->wire.to_replica = beats->to;
+    beats->wire.term = beats->term;
+    beats->wire.commit = beats->commit;
+    beats->wire.sequence = beats->sequence;
+}
+
+static void wrong_heartbeats_are_refused(void **state) {
+    (void)state;
+    for (int answers = 0; answers < 2; answers++) {
+        struct wire_beats beats;
+        struct peer_envelope *out = NULL;
+        Lf__PeerEnvelope wire = wire_envelope();
+        init_wire_beats(&beats);
+        *(answers ? &wire.heartbeat_replies : &wire.heartbeat_requests) = &beats.wire;
+        assert_int_equal(decode_wire(&wire, NULL, 0, &out), LF_OK);
+        assert_int_equal(out->message_count, 2);
+        assert_int_equal(out->messages[1].raft.from, 2);
+        peer_envelope_destroy(&out);
+
+        size_t *counts[] = {&beats.wire.n_group, &beats.wire.n_from_replica, &beats.wire.n_to_replica,
+                            &beats.wire.n_term,  &beats.wire.n_commit,       &beats.wire.n_sequence};
+        for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+            *counts[i] = i % 2;
+            assert_refused(&wire); /* a column shorter than the others */
+            *counts[i] = 2;
+        }
+        beats.from[1] = -1, assert_refused(&wire), init_wire_beats(&beats); /* replica 0 */
+        beats.to[0] = 0, assert_refused(&wire), init_wire_beats(&beats);
+        beats.term[1] = -1, assert_refused(&wire), init_wire_beats(&beats); /* below 0 is beyond the bound */
+        beats.commit[0] = INT64_MAX, assert_refused(&wire), init_wire_beats(&beats);
+        beats.sequence[0] = 1ll << 61, beats.sequence[1] = 1ll << 61, assert_refused(&wire), init_wire_beats(&beats);
+        wire.to_incarnation = 0, assert_refused(&wire);
+    }
+}
+
+static void more_heartbeats_than_an_envelope_holds_are_refused(void **state) {
+    (void)state;
+    enum { MANY = PEER_ENVELOPE_MESSAGES_MAX + 1 };
+    struct wire_beats beats;
+    init_wire_beats(&beats);
+    int64_t *zeroes = calloc(MANY, sizeof *zeroes), *ones = calloc(MANY, sizeof *ones);
+    ones[0] = 1;
+    beats.wire.n_group = beats.wire.n_from_replica = beats.wire.n_to_replica = MANY;
+    beats.wire.n_term = beats.wire.n_commit = beats.wire.n_sequence = MANY;
+    beats.wire.group = beats.wire.term = beats.wire.commit = beats.wire.sequence = zeroes;
+    beats.wire.from_replica = beats.wire.to_replica = ones;
+    Lf__PeerEnvelope wire = wire_envelope();
+    wire.heartbeat_requests = &beats.wire;
+    struct peer_envelope *out = NULL;
+    assert_int_equal(decode_wire(&wire, NULL, 0, &out), LF_TOO_LARGE);
+    assert_null(out);
+    free(zeroes);
+    free(ones);
 }
 
 static void messages_of_a_newer_peer_are_skipped(void **state) {
@@ -351,7 +466,7 @@ static void cut_headers_are_refused_or_decoded_never_worse(void **state) {
         refused += peer_codec_decode(frames.frames, frames.count, &out, NULL) != LF_OK;
         peer_envelope_destroy(&out);
     }
-    assert_int_equal(refused, size); /* entries at the end are named by the last message */
+    assert_int_equal(refused, size - 2); /* before the heartbeats, or between both kinds, a header may end */
     frames.frames[0]->size = size;
     peer_frames_deinit(&frames);
     peer_envelope_destroy(&envelope);
@@ -364,6 +479,10 @@ int main(void) {
         cmocka_unit_test(the_largest_envelope_fits_its_header),
         cmocka_unit_test(wrong_heads_are_refused),
         cmocka_unit_test(wrong_messages_are_refused),
+        cmocka_unit_test(heartbeats_of_a_thousand_groups_take_few_bytes),
+        cmocka_unit_test(the_largest_numbers_survive_as_differences),
+        cmocka_unit_test(wrong_heartbeats_are_refused),
+        cmocka_unit_test(more_heartbeats_than_an_envelope_holds_are_refused),
         cmocka_unit_test(messages_of_a_newer_peer_are_skipped),
         cmocka_unit_test(entries_must_be_exactly_what_messages_name),
         cmocka_unit_test(counts_beyond_the_bounds_are_refused),
