@@ -19,6 +19,7 @@
 #define LOG_STORE_H
 
 #include "lf_buf.h"
+#include "lf_histogram.h"
 #include "lf_status.h"
 
 #include <stdbool.h>
@@ -88,6 +89,7 @@ struct log_store_write {
     struct log_store_write *next;
     struct log_store_completion *completion;
     uint32_t entry_capacity, row_capacity, hint_capacity;
+    uint64_t submitted_us;
 };
 
 /** Returns (caller destroys, or submits) an empty write, or NULL without memory. */
@@ -154,6 +156,28 @@ struct log_store_completion {
 void log_store_loaded_destroy(struct log_store_loaded **loaded);
 void log_store_completion_destroy(struct log_store_completion **completion);
 
+/** Figures since the store was opened. */
+struct log_store_stats {
+    uint64_t writes, commits, syncs, bytes_written, reads;
+    struct lf_histogram sync_us;  /**< synced commits, as the writer measures them: log append and fdatasync */
+    struct lf_histogram write_us; /**< writes from submit to their polled completion */
+    uint64_t oldest_write_us;     /**< age of the oldest write without a polled completion; 0: none waits */
+    uint64_t writes_waiting, writes_waiting_max; /**< submitted, completion not polled. A bound of 0: none */
+    uint64_t bytes_waiting, bytes_waiting_max;
+    uint64_t reads_waiting, reads_waiting_max;
+};
+
+/** What the engine below says of itself. Zeroes where it has no such thing. */
+struct log_store_engine_stats {
+    uint64_t stall_us; /**< writes held back by the engine, in sum */
+    uint64_t background_errors;
+    uint64_t delayed_write_bytes_per_s; /**< 0: not delayed */
+    bool writes_stopped;
+    uint64_t flushes_running, compactions_running;
+    uint64_t memtable_bytes, table_bytes, pending_compaction_bytes;
+    uint64_t log_syncs, log_sync_us; /**< fdatasync calls of the write-ahead log and their time in sum */
+};
+
 struct log_store;
 
 struct log_store_ops {
@@ -162,6 +186,8 @@ struct log_store_ops {
     enum lf_status (*load)(struct log_store *store, uint64_t group, uint64_t request);
     struct log_store_completion *(*poll)(struct log_store *store);
     int (*fd)(const struct log_store *store);
+    void (*stats)(const struct log_store *store, struct log_store_stats *out);
+    void (*engine_stats)(const struct log_store *store, struct log_store_engine_stats *out);
     void (*close)(struct log_store *store);
 };
 
@@ -190,6 +216,16 @@ static inline enum lf_status log_store_load(struct log_store *store, uint64_t gr
 static inline struct log_store_completion *log_store_poll(struct log_store *store) { return store->ops->poll(store); }
 /** Readable when completions wait (an eventfd); -1 where time is virtual. */
 static inline int log_store_fd(const struct log_store *store) { return store->ops->fd(store); }
+/** Cheap: takes no lock and asks no disk. */
+static inline void log_store_stats(const struct log_store *store, struct log_store_stats *out) {
+    *out = (struct log_store_stats){0};
+    store->ops->stats(store, out);
+}
+/** Any thread, until the store is closed; may wait for the engine's own locks. */
+static inline void log_store_engine_stats(const struct log_store *store, struct log_store_engine_stats *out) {
+    *out = (struct log_store_engine_stats){0};
+    store->ops->engine_stats(store, out);
+}
 /** Finishes what was submitted, then frees; leaves NULL; NULL inside is fine. */
 static inline void log_store_close(struct log_store **store) {
     if (*store)

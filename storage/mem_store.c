@@ -26,9 +26,11 @@ struct mem_store {
     struct mem_image image; /* what reads see: every completed write */
     struct commit_queue waiting;
     struct commit under_way;
-    uint64_t due_ms;       /* of the commit under way */
-    bool fails;            /* the commit under way will fail */
-    size_t bytes;          /* submitted and not completed */
+    uint64_t due_ms;      /* of the commit under way */
+    bool fails;           /* the commit under way will fail */
+    size_t bytes;         /* submitted and not completed */
+    uint32_t write_count; /* the same in writes */
+    struct log_store_stats stats;
     struct lf_error final; /* S6: code LF_OK while all is well */
     struct pending_read *reads;
     uint32_t read_count;
@@ -51,6 +53,8 @@ static void complete_write(struct mem_store *mem, const struct log_store_write *
     if (status != LF_OK)
         completion->error = *error;
     mem->bytes -= write->bytes;
+    mem->write_count--;
+    lf_histogram_observe(&mem->stats.write_us, 1000 * mem->now_ms - write->submitted_us);
     complete(mem, completion);
 }
 
@@ -68,6 +72,12 @@ static void start_commit(struct mem_store *mem) {
     mem->fails = mem_disk_happens(mem->disk, faults->fail_per_million);
     mem->due_ms = mem->now_ms + delay_ms;
     mem->disk->counts.commits++;
+    mem->stats.commits++;
+    mem->stats.writes += mem->under_way.count;
+    mem->stats.bytes_written += mem->under_way.bytes;
+    mem->stats.syncs += mem->under_way.sync;
+    if (mem->under_way.sync)
+        lf_histogram_observe(&mem->stats.sync_us, 1000 * (uint64_t)delay_ms);
 }
 
 static void fail_all(struct mem_store *mem, const struct log_store_write *first) {
@@ -165,6 +175,8 @@ static enum lf_status mem_submit(struct log_store *store, struct log_store_write
     if (mem->bytes > 0 && mem->bytes + (*write)->bytes > LOG_STORE_SUBMIT_BYTES_MAX_DEFAULT)
         return LF_FULL;
     mem->bytes += (*write)->bytes;
+    mem->write_count++;
+    (*write)->submitted_us = 1000 * mem->now_ms;
     commit_queue_push(&mem->waiting, write);
     if (mem->final.code != LF_OK)
         fail_waiting(mem);
@@ -185,6 +197,7 @@ static enum lf_status add_read(struct mem_store *mem, const struct log_store_rea
         end = &(*end)->next;
     *end = pending;
     mem->read_count++;
+    mem->stats.reads++;
     return LF_OK;
 }
 
@@ -264,8 +277,31 @@ void mem_store_crash(struct log_store **store, enum mem_disk_crash how) {
         mem_disk_power_cut(disk);
 }
 
-static const struct log_store_ops mem_ops = {
-    .submit = mem_submit, .read = mem_read, .load = mem_load, .poll = mem_poll, .fd = mem_fd, .close = mem_close};
+static void mem_stats(const struct log_store *store, struct log_store_stats *out) {
+    const struct mem_store *mem = (const struct mem_store *)store;
+    *out = mem->stats;
+    out->writes_waiting = mem->write_count;
+    out->bytes_waiting = mem->bytes;
+    out->bytes_waiting_max = LOG_STORE_SUBMIT_BYTES_MAX_DEFAULT;
+    out->reads_waiting = mem->read_count;
+    out->reads_waiting_max = READS_MAX;
+    if (mem->under_way.count > 0 && mem->final.code == LF_OK)
+        out->oldest_write_us = 1000 * mem->now_ms - mem->under_way.writes->submitted_us;
+}
+
+static void mem_engine_stats(const struct log_store *store, struct log_store_engine_stats *out) {
+    (void)store; /* there is none below */
+    (void)out;
+}
+
+static const struct log_store_ops mem_ops = {.submit = mem_submit,
+                                             .read = mem_read,
+                                             .load = mem_load,
+                                             .poll = mem_poll,
+                                             .fd = mem_fd,
+                                             .stats = mem_stats,
+                                             .engine_stats = mem_engine_stats,
+                                             .close = mem_close};
 
 static enum lf_status list_groups(struct mem_store *mem) {
     mem->store.groups = calloc(mem->image.group_count + 1, sizeof mem->store.groups[0]);

@@ -34,6 +34,7 @@ static enum lf_status rocks_submit(struct log_store *store, struct log_store_wri
     bool pushed = lf_ring_push(rocks->writer.ring, *write);
     lf_check(pushed); /* the ring has room for ROCKS_WRITES_MAX */
     *write = NULL;
+    rocks->submitted_us[(rocks->submitted_first + rocks->write_count) % ROCKS_WRITES_MAX] = rocks_clock_us();
     rocks->write_count++;
     rocks->write_bytes += bytes;
     return LF_OK;
@@ -86,6 +87,8 @@ static struct log_store_completion *rocks_poll(struct log_store *store) {
         rocks->read_count--;
         return completion;
     }
+    lf_histogram_observe(&rocks->write_us, rocks_clock_us() - rocks->submitted_us[rocks->submitted_first]);
+    rocks->submitted_first = (rocks->submitted_first + 1) % ROCKS_WRITES_MAX; /* they complete in order (S2) */
     rocks->write_count--;
     rocks->write_bytes -= ((struct rocks_ticket *)completion)->bytes;
     if (atomic_load_explicit(&rocks->writer.pinned, memory_order_acquire))
@@ -107,20 +110,6 @@ const struct log_store_ops rocks_store_ops = {.submit = rocks_submit,
                                               .load = rocks_store_load,
                                               .poll = rocks_poll,
                                               .fd = rocks_fd,
+                                              .stats = rocks_stats,
+                                              .engine_stats = rocks_engine_stats,
                                               .close = rocks_close};
-
-void rocks_store_statistics(const struct log_store *store, struct rocks_store_statistics *out) {
-    const struct rocks_store *rocks = (const struct rocks_store *)store;
-    const struct rocks_counters *counters = &rocks->counters;
-    *out = (struct rocks_store_statistics){.writes = atomic_load(&counters->writes),
-                                           .commits = atomic_load(&counters->commits),
-                                           .syncs = atomic_load(&counters->syncs),
-                                           .bytes_written = atomic_load(&counters->bytes_written),
-                                           .reads = atomic_load(&counters->reads),
-                                           .commit_us_max = atomic_load(&counters->commit_us_max)};
-    char *text = rocksdb_options_statistics_get_string(rocks->db.meta_options);
-    const char *stall = text ? strstr(text, "rocksdb.stall.micros COUNT : ") : NULL;
-    if (stall)
-        out->stall_us = strtoull(stall + strlen("rocksdb.stall.micros COUNT : "), NULL, 10);
-    free(text);
-}

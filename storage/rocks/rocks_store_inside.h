@@ -21,6 +21,9 @@ struct rocks_store {
     /* of the loop thread: */
     uint32_t write_count;
     size_t write_bytes;
+    uint64_t submitted_us[ROCKS_WRITES_MAX]; /**< ring: the write_count writes under way, oldest at submitted_first */
+    uint32_t submitted_first;
+    struct lf_histogram write_us;
     uint32_t read_count;
     bool asleep; /**< lf_ring_sleep said so, and the loop may be polling */
 };
@@ -31,6 +34,10 @@ struct rocks_ticket {
 };
 
 extern const struct log_store_ops rocks_store_ops;
+
+/* rocks_stats.c */
+void rocks_stats(const struct log_store *store, struct log_store_stats *out);
+void rocks_engine_stats(const struct log_store *store, struct log_store_engine_stats *out);
 
 /** Stops the threads after what was submitted, closes, frees; leaves NULL. Fine for a half-opened one. */
 void rocks_store_free(struct rocks_store **store);

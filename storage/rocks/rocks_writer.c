@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-static uint64_t clock_us(void) {
+uint64_t rocks_clock_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
@@ -54,11 +54,15 @@ static void fill(struct rocks_writer *writer, struct rocks_batch *batch, const s
 
 static void count_commit(struct rocks_writer *writer, const struct commit *commit, uint64_t started_us) {
     struct rocks_counters *counters = writer->counters;
-    uint64_t took_us = clock_us() - started_us;
+    uint64_t took_us = rocks_clock_us() - started_us;
     atomic_fetch_add_explicit(&counters->commits, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->writes, commit->count, memory_order_relaxed);
     atomic_fetch_add_explicit(&counters->bytes_written, commit->bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counters->syncs, commit->sync, memory_order_relaxed);
+    if (commit->sync) {
+        atomic_fetch_add_explicit(&counters->syncs, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->sync_us[lf_histogram_bucket(took_us)], 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&counters->sync_us_sum, took_us, memory_order_relaxed);
+    }
     if (took_us > atomic_load_explicit(&counters->commit_us_max, memory_order_relaxed))
         atomic_store_explicit(&counters->commit_us_max, took_us, memory_order_relaxed);
 }
@@ -66,7 +70,7 @@ static void count_commit(struct rocks_writer *writer, const struct commit *commi
 /* A failed write or sync is final: never tried again, since the pages may be marked clean and be lost. */
 static void write_batch(struct rocks_writer *writer, rocksdb_writebatch_t *batch, struct commit *commit) {
     struct lf_error error = {0};
-    uint64_t started_us = clock_us();
+    uint64_t started_us = rocks_clock_us();
     enum lf_status status = rocks_db_write(writer->db, batch, commit->sync, &error);
     count_commit(writer, commit, started_us);
     if (status == LF_OK && commit->sync)

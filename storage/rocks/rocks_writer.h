@@ -11,6 +11,7 @@
 
 struct rocks_counters {
     atomic_ullong writes, commits, syncs, bytes_written, reads, commit_us_max;
+    atomic_ullong sync_us[LF_HISTOGRAM_BOUNDS + 1], sync_us_sum; /**< as an lf_histogram */
 };
 
 struct rocks_writer {
@@ -34,6 +35,8 @@ enum lf_status rocks_writer_start(struct rocks_writer *writer, size_t writes_max
 void rocks_writer_stop(struct rocks_writer *writer);
 void rocks_writer_deinit(struct rocks_writer *writer);
 
+/** Monotonic. */
+uint64_t rocks_clock_us(void);
 /** Start a thread with all signals blocked; they belong to the loop. */
 int rocks_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
 /** Consumer: sleep until the ring has an item. */

@@ -401,6 +401,39 @@ static void closing_finishes_what_was_submitted(void **state) {
     contract_expect_entries(contract, 3, 1, 100, 1);
 }
 
+static void figures_tell_what_was_written_and_what_waits(void **state) {
+    struct contract *contract = *state;
+    struct log_store_stats stats;
+    struct log_store_engine_stats engine;
+    log_store_stats(contract->store, &stats);
+    assert_int_equal(stats.oldest_write_us, 0);
+    uint64_t before = stats.writes, synced = lf_histogram_count(&stats.sync_us);
+    assert_int_equal(contract_do(contract, contract_create(3, 1)), LF_OK);
+    struct log_store_write *write = contract_write(3, 2);
+    contract_add(write, 1, 10, 1);
+    write->sync = true;
+    size_t bytes = write->bytes;
+    contract_submit(contract, write);
+    log_store_stats(contract->store, &stats);
+    assert_int_equal(stats.writes_waiting, 1);
+    assert_int_equal(stats.bytes_waiting, bytes);
+    assert_true(stats.bytes_waiting <= stats.bytes_waiting_max);
+    struct log_store_completion *completion = contract_wait(contract);
+    log_store_completion_destroy(&completion);
+    log_store_stats(contract->store, &stats);
+    assert_int_equal(stats.writes_waiting, 0);
+    assert_int_equal(stats.bytes_waiting, 0);
+    assert_int_equal(stats.oldest_write_us, 0);
+    assert_int_equal(stats.writes - before, 2);
+    assert_true(lf_histogram_count(&stats.sync_us) > synced);
+    assert_int_equal(lf_histogram_count(&stats.sync_us), stats.syncs);
+    assert_int_equal(lf_histogram_count(&stats.write_us), 2);
+    assert_true(stats.bytes_written >= bytes);
+    log_store_engine_stats(contract->store, &engine);
+    assert_int_equal(engine.background_errors, 0);
+    assert_false(engine.writes_stopped);
+}
+
 const struct CMUnitTest contract_log_tests[] = {
     CONTRACT_TEST(new_store_holds_no_groups),
     CONTRACT_TEST(entries_come_back_byte_for_byte),
@@ -425,5 +458,6 @@ const struct CMUnitTest contract_log_tests[] = {
     CONTRACT_TEST(s6_a_failed_write_fails_all_later_ones),
     CONTRACT_TEST(submitting_is_bounded_and_one_larger_write_goes_alone),
     CONTRACT_TEST(closing_finishes_what_was_submitted),
+    CONTRACT_TEST(figures_tell_what_was_written_and_what_waits),
 };
 const size_t contract_log_test_count = sizeof contract_log_tests / sizeof contract_log_tests[0];
