@@ -20,8 +20,10 @@ bool cold_must_queue(const struct group *group, uint64_t to) {
 
 void cold_send_start(struct node *node, struct group *group, const struct raft_message *message) {
     size_t bound = (size_t)node->limits.raft.inflight_messages_max * RAFT_VOTERS_MAX;
-    if (group->cold_count >= bound || node->reads.count >= node->limits.reads_max)
+    if (group->cold_count >= bound || node->reads.count >= node->limits.reads_max) {
+        node->metrics.cold_refused++;
         return; /* dropped */
+    }
     struct cold_send *cold = node_alloc(1, sizeof *cold);
     cold->message = *message;
     cold->request = ++node->next_request;

@@ -38,6 +38,9 @@ static bool push(struct node *node, struct group *group, struct lf_buf *entry) {
         group_stop(node, group, &error);
         return false;
     }
+    group->appended_bytes += entry->size;
+    node->metrics.bytes_appended += entry->size;
+    node->metrics.entries_appended++;
     lf_check(tail_push(&group->tail, entry));
     uint64_t share = node->limits.tail_cache_bytes_max / (node->groups.count ? node->groups.count : 1);
     tail_evict(&group->tail, group_readable(group) + 1,
@@ -113,6 +116,7 @@ static void send_message(struct node *node, struct group *group, const struct ra
 }
 
 static void on_role_change(struct node *node, struct group *group) {
+    metrics_on_role(node, group);
     bool leads = group_leads(group);
     if (group->was_leader && (!leads || raft_term(group->raft) != group->led_term)) {
         node->counts.leader_losses++;

@@ -120,7 +120,7 @@ enum lf_status node_new(const struct node_options *options, struct node **out, s
     memcpy(node->cluster_id, options->identity.cluster_id, LOG_STORE_ID_BYTES);
     node->limits = options->limits;
     node_limits_default(&node->limits);
-    node->now_ms = options->now_ms;
+    node->now_ms = node->started_ms = options->now_ms;
     node->wall_ms = options->wall_ms;
     set_addresses(node, options);
     struct metadata_limits limits = {.topics_max = node->limits.topics_max,
@@ -291,6 +291,7 @@ void node_step(struct node *node, const struct node_event *event, struct node_ef
     node->effects = effects;
     node->now_ms = event->now_ms > node->now_ms ? event->now_ms : node->now_ms;
     node->wall_ms = event->wall_ms;
+    node->now_us = event->now_us ? event->now_us : 1000 * node->now_ms;
     if (node->fatal == LF_OK) {
         switch (event->type) {
         case NODE_EVENT_TICK:

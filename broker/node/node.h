@@ -47,8 +47,8 @@ struct node_limits {
     uint32_t producers_per_partition_max; /**< [10000] */
     uint64_t producer_retention_ms; /**< [1 hour] log time; above the client's largest delivery timeout. It shapes what
                                          replicas apply, so it is not configurable: all nodes must have the same */
-    uint32_t request_timeout_ms;          /**< [10000] parked metadata and read requests are answered by then */
-    uint32_t handover_timeout_ms;         /**< [5000] at a stop: give leadership away for at most this long */
+    uint32_t request_timeout_ms;    /**< [10000] parked metadata and read requests are answered by then */
+    uint32_t handover_timeout_ms;   /**< [5000] at a stop: give leadership away for at most this long */
 };
 /** Fills zeroes in with defaults. */
 void node_limits_default(struct node_limits *limits);
@@ -89,6 +89,8 @@ struct node_event {
     enum node_event_type type;
     uint64_t now_ms; /**< monotonic */
     int64_t wall_ms; /**< Unix time */
+    /** now_ms in finer grains, for figures only (node_metrics.h): nothing is decided by it. 0: now_ms * 1000 */
+    uint64_t now_us;
     union {
         uint64_t absent_ms;             /**< TICK: how long the loop did not run, 0 normally */
         struct peer_envelope *envelope; /**< borrowed; the node takes references of entries it keeps */

@@ -9,6 +9,7 @@
 #include "lf_record_batch.h"
 #include "metadata.h"
 #include "node.h"
+#include "node_metrics.h"
 #include "partition.h"
 
 /** Group 0 is metadata; its key in maps is shifted, since ids there are not 0. */
@@ -34,6 +35,8 @@
 #define NODE_HANDOVER_RETRY_MS 100
 /** Configuration entries in one append at most. */
 #define NODE_SCRATCH_CONFIGURATIONS 16
+/** Replicas of one group shown in a view. */
+#define NODE_VIEW_GROUP_PEERS_MAX 32
 
 /* ---- tail.c: the newest entries of a group, in memory ------------------------------------------------------------ */
 
@@ -93,6 +96,7 @@ struct parked {
     uint64_t read_id; /**< raft read under way; 0: none */
     bool read_done;   /**< index is the read index */
     uint64_t retry_ms, deadline_ms;
+    uint64_t since_us;          /**< for figures */
     Lf__ClientRequest *request; /**< lookups: kept, freed with it */
 };
 struct parked_list {
@@ -146,6 +150,10 @@ struct group {
     struct trace_link *trace_link;
     uint64_t led_term;
     uint64_t uncommitted_bytes; /**< its share in node->uncommitted_bytes */
+    /* for figures: */
+    uint64_t appended_bytes;
+    bool campaigns;
+    uint64_t campaigns_since_us;
 };
 
 /* ---- sessions and subscriptions ------------------------------------------------------------------------------------
@@ -183,7 +191,8 @@ struct peer {
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
     bool store_seen;
     uint64_t pin_proposed_term;
-    struct peer_envelope *out[PEER_LANE_COUNT]; /**< being filled in this step */
+    uint64_t appended_entries, appended_bytes, envelopes[PEER_LANE_COUNT]; /**< for figures */
+    struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
 };
 
 enum pending_read_kind { READ_SUBSCRIPTION = 1, READ_COLD, READ_LOAD, READ_TIME };
@@ -224,6 +233,7 @@ struct node {
     bool started, stopping, stopped;
     uint64_t stop_deadline_ms, handover_retry_ms;
     enum lf_status fatal;
+    uint64_t started_ms, now_us; /**< for figures */
     uint64_t now_ms;
     int64_t wall_ms;
     uint64_t deadline_ms; /**< no later than any group's */
@@ -232,6 +242,7 @@ struct node {
     struct raft_configuration *scratch_configurations; /**< few per message */
     struct node_effects *effects;                      /**< of the step under way */
     struct node_counts counts;
+    struct node_metrics metrics;
     void (*trace)(void *context, const char *line);
     void *trace_context;
 };
@@ -287,6 +298,9 @@ uint64_t group_log_time(const struct node *node, const struct group *group); /**
 /* group_apply.c */
 void group_apply(struct node *node, struct group *group, uint64_t commit);
 enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_configuration *configuration);
+
+/* node_metrics.c */
+void metrics_on_role(struct node *node, struct group *group);
 
 /* cold.c: appends whose entries are read from the store */
 void cold_send_start(struct node *node, struct group *group, const struct raft_message *message);

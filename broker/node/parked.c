@@ -14,6 +14,7 @@ struct parked *parked_new(struct node *node, enum parked_kind kind, uint64_t gro
     parked->group = group;
     parked->session = session;
     parked->request_id = request_id;
+    parked->since_us = node->now_us;
     parked->deadline_ms = node->now_ms + node->limits.request_timeout_ms;
     node->parked_count++;
     return parked;
@@ -70,6 +71,8 @@ void parked_resolve(struct node *node, struct group *group, uint64_t index, cons
     struct parked *parked;
     while ((parked = group->parked.head) && parked->index <= index) {
         parked_remove(&group->parked, parked);
+        if (parked->kind == PARKED_PUBLISH || parked->kind == PARKED_EPOCH || parked->kind == PARKED_COMMAND)
+            lf_histogram_observe(&node->metrics.commit_us, node->now_us - parked->since_us);
         answer(node, parked, partition, metadata, term);
         parked_free(node, parked);
     }

@@ -134,6 +134,9 @@ void peers_send(struct node *node, const struct group *group, struct peer_messag
     if (message->raft.type == RAFT_APPEND_REQUEST)
         lane = PEER_LANE_DATA;
     if (peer && peer->incarnation != 0) {
+        for (uint32_t i = 0; message->entries && i < message->raft.append_request.count; i++)
+            peer->appended_bytes += message->entries[i]->size;
+        peer->appended_entries += message->entries ? message->raft.append_request.count : 0;
         struct peer_envelope **out = &peer->out[lane - 1];
         if (!*out)
             *out = new_envelope(node, peer, lane);
@@ -154,8 +157,10 @@ void peers_flush(struct node *node) {
         for (int lane = 0; lane < PEER_LANE_COUNT; lane++) {
             struct peer_envelope *envelope = node->peers[i].out[lane];
             node->peers[i].out[lane] = NULL;
-            if (envelope)
-                node_add_envelope(node, envelope);
+            if (!envelope)
+                continue;
+            node->peers[i].envelopes[lane]++;
+            node_add_envelope(node, envelope);
         }
 }
 

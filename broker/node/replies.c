@@ -20,6 +20,8 @@ void reply_send(struct node *node, uint64_t session_id, Lf__ClientReply *reply, 
     struct session *session = node_session(node, session_id);
     if (!session)
         return; /* gone while it waited */
+    if (reply->request_id != 0)
+        node->metrics.answers[reply->status < NODE_METRICS_STATUSES ? reply->status : NODE_METRICS_STATUSES - 1]++;
     uint64_t granted = session->publish_answered + node->limits.publish_credit_bytes;
     if (granted > session->publish_granted)
         session->publish_granted = granted;

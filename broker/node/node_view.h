@@ -1,0 +1,79 @@
+/** A copy of how a node stands, for whoever shows it: groups, peers, queues. It holds no pointer into the node, so it
+ *  may go to another thread.
+ */
+#ifndef NODE_VIEW_H
+#define NODE_VIEW_H
+
+#include "node_metrics.h"
+
+#define NODE_VIEW_NAME_BYTES 256
+
+enum node_group_state { NODE_GROUP_LOADING = 1, NODE_GROUP_RUNNING, NODE_GROUP_STOPPED };
+
+struct node_group_view {
+    uint64_t group; /**< 0: the cluster's metadata */
+    enum node_group_state state;
+    bool apply_blocked;               /**< met an entry that only a newer version knows */
+    bool removed;                     /**< its topic was deleted, or the replica is no member any more */
+    char topic[NODE_VIEW_NAME_BYTES]; /**< empty: none, or not known yet */
+    uint32_t partition;
+    uint64_t replica, leader_node; /**< leader_node 0: none known */
+    enum raft_role role;
+    uint64_t term, last_index, durable_index, commit, applied;
+    int64_t log_start, high_watermark, log_end; /**< offsets; 0 for metadata */
+    uint64_t tail_bytes, uncommitted_bytes;
+    uint64_t appended_bytes;             /**< since the start: its traffic */
+    size_t first_replica, replica_count; /**< leader: in node_view.replicas */
+};
+
+/** A leader's view of one replica of a group. */
+struct node_replica_view {
+    uint64_t node, replica, match, next;
+    uint32_t inflight; /**< appends not answered */
+    bool replicating, active, damaged;
+};
+
+struct node_peer_view {
+    uint64_t node;
+    uint64_t incarnation; /**< 0: never met */
+    bool reachable;
+    uint64_t silent_ms; /**< since it was last heard; since the start when never */
+    int64_t clock_offset_ms;
+    uint64_t appended_entries, appended_bytes; /**< sent to it, repeats included */
+    uint64_t envelopes[PEER_LANE_COUNT];       /**< sent, by lane */
+};
+
+/** A bounded amount and its bound. */
+struct node_queue_view {
+    const char *name; /**< static */
+    uint64_t used, bound;
+};
+
+#define NODE_VIEW_QUEUES_MAX 16
+
+struct node_view {
+    uint64_t node_id, incarnation;
+    char cluster_name[NODE_VIEW_NAME_BYTES];
+    uint8_t cluster_id[LOG_STORE_ID_BYTES];
+    bool cluster_known, metadata_ready, stopping;
+    struct node_group_view *groups;
+    size_t group_count, group_capacity;
+    struct node_replica_view *replicas;
+    size_t replica_count, replica_capacity;
+    struct node_peer_view *peers;
+    size_t peer_count, peer_capacity;
+    struct node_queue_view items[NODE_VIEW_QUEUES_MAX]; /**< counted in pieces */
+    size_t item_count;
+    struct node_queue_view bytes[NODE_VIEW_QUEUES_MAX]; /**< counted in bytes */
+    size_t byte_count;
+    struct node_counts counts;
+    struct node_metrics metrics;
+};
+
+/** Fills view, zeroed or filled before (its memory is used again). LF_OK, or LF_NO_MEMORY: what is in it is less than
+ *  all. */
+enum lf_status node_view_fill(const struct node *node, struct node_view *view);
+void node_view_deinit(struct node_view *view);
+const char *node_group_state_name(enum node_group_state state);
+
+#endif
