@@ -94,6 +94,14 @@ size_t metadata_nodes(const struct metadata *metadata, const struct metadata_nod
     return metadata->node_count;
 }
 
+struct metadata_topic *metadata_find_topic(const struct metadata *metadata, uint64_t topic_id) {
+    return lf_map_get(&metadata->topics_by_id, topic_id);
+}
+
+struct metadata_partition *metadata_find_partition(const struct metadata *metadata, uint64_t group) {
+    return lf_map_get(&metadata->partitions_by_group, group);
+}
+
 const struct metadata_topic *metadata_topic_by_name(const struct metadata *metadata, struct lf_bytes name) {
     return metadata_names_get(&metadata->names, name);
 }

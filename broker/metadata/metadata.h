@@ -6,7 +6,15 @@
  *   M2  group, topic, replica and producer ids come from counters that only rise; none is ever reused
  *   M3  a deleted topic stays as a tombstone for ever; its name may be used again under a new id
  *   M4  replicas of a partition are on different nodes; leaders-to-be (first replicas) are spread over the nodes
- *   M5  a store UUID, once pinned, changes only by an explicit command (not in this version)
+ *   M5  a store UUID is pinned once, to one node. Only removing the node takes it away, and then it is never pinned
+ *       again: neither to this node nor to another
+ *   M6  the record of a node stays for ever. A removed node that is added again has another replica in group 0 and no
+ *       store; so all replicas that its present store may hold have greater ids than its replica in group 0
+ *   M7  of one partition a node has at most one replica that lives: in wanted, in current, or put aside (it was wanted
+ *       once, and a newer wish came before that one was reached). A node that stays, or is wanted again, keeps it
+ *   M8  current.epoch <= wanted.epoch; equal epochs mean equal replicas. Epochs of a partition only rise
+ *   M9  a replica is retired when the group has reached an assignment without it, and only then; the record stands
+ *       until its node says that it is destroyed, or until the node is removed
  */
 #ifndef METADATA_H
 #define METADATA_H
@@ -19,7 +27,13 @@
 #define METADATA_TOPIC_NAME_BYTES_MAX 249
 #define METADATA_HOST_BYTES_MAX 256
 #define METADATA_CLUSTER_NAME_BYTES_MAX 128
+/** Records of nodes, removed ones included; and nodes that are in the cluster. */
 #define METADATA_NODES_MAX 1024
+#define METADATA_LIVE_NODES_MAX 16
+/** Stores that one node had before it was removed. A node removed more often comes back under another id. */
+#define METADATA_OLD_STORES_MAX 8
+/** Replicas of a partition that are put aside or retired. Moves wait until some are destroyed. */
+#define METADATA_FORMERS_MAX 32
 /** Bounds whatever the configured ones are; the same in every version that shares a log. */
 #define METADATA_PARTITIONS_PER_TOPIC_HARD 100000u
 #define METADATA_PARTITIONS_HARD 1000000u
@@ -31,6 +45,11 @@ struct metadata_node {
     bool pinned;
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
     uint64_t replica_id; /**< in group 0 */
+    bool removed;        /**< only the record is left */
+    bool draining;       /**< nothing new is placed on it, and what it has moves away */
+    bool joining;        /**< added, and its store was not seen yet */
+    uint8_t old_stores[METADATA_OLD_STORES_MAX][LOG_STORE_ID_BYTES]; /**< pinned before it was removed */
+    size_t old_store_count;
 };
 
 struct metadata_replica {
@@ -41,11 +60,18 @@ struct metadata_assignment {
     struct metadata_replica replicas[METADATA_REPLICAS_MAX];
     size_t replica_count;
 };
+/** A replica in neither assignment. */
+struct metadata_former {
+    struct metadata_replica replica;
+    bool retired; /**< its node destroys it; else put aside: its fate hangs on the move under way */
+};
 struct metadata_partition {
     uint32_t partition;
     uint64_t group;
     uint64_t topic_id;
     struct metadata_assignment wanted, current;
+    struct metadata_former *formers; /**< by rising replica id; NULL: none */
+    size_t former_count;
 };
 struct metadata_topic {
     uint64_t topic_id;
@@ -75,6 +101,14 @@ struct lf_buf *metadata_command_pin(uint64_t node_id, const uint8_t store_uuid[L
 struct lf_buf *metadata_command_create_topic(const char *name, uint32_t partitions, uint32_t replicas);
 struct lf_buf *metadata_command_delete_topic(uint64_t topic_id);
 struct lf_buf *metadata_command_take_producers(uint32_t count);
+struct lf_buf *metadata_command_add_node(uint64_t node_id, const char *host, uint32_t client_port, uint32_t peer_port);
+struct lf_buf *metadata_command_remove_node(uint64_t node_id);
+struct lf_buf *metadata_command_drain_node(uint64_t node_id, bool stop);
+struct lf_buf *metadata_command_move(uint64_t topic_id, uint32_t partition, const uint64_t *nodes, size_t count);
+/** The group has reached the assignment of this epoch. */
+struct lf_buf *metadata_command_report(uint64_t group, uint64_t epoch);
+/** The retired replica is destroyed. */
+struct lf_buf *metadata_command_forget(uint64_t group, uint64_t replica_id);
 
 /** Limits are judged here alone: they may differ between nodes, and what is in the log means the same on all of them.
  *  Judge a create before it is appended, in words: name, counts, limits, enough nodes (a later apply may still say
@@ -87,9 +121,13 @@ struct metadata_applied {
     enum lf_status status; /**< LF_OK, LF_TOPIC_EXISTS, LF_TOPIC_UNKNOWN, LF_INVALID, LF_OVERLOADED, LF_EXISTS, ... */
     char text[LF_ERROR_TEXT_BYTES];
     bool founded;
-    const struct metadata_topic *created; /**< borrowed until the next apply */
-    const struct metadata_topic *deleted; /**< its groups are to be destroyed */
-    int64_t first_producer_id;            /**< TakeProducerIds */
+    const struct metadata_topic *created;       /**< borrowed until the next apply */
+    const struct metadata_topic *deleted;       /**< its groups are to be destroyed */
+    int64_t first_producer_id;                  /**< TakeProducerIds */
+    bool nodes;                                 /**< the nodes, or what is known of one, changed */
+    const struct metadata_partition *partition; /**< whose assignments or formers changed; borrowed likewise */
+    uint64_t replica_id;                        /**< AddNode: in group 0 */
+    uint64_t epoch;                             /**< MovePartition: of what is wanted */
 };
 /** Apply the next entry of group 0 (any type). Adds changed rows to write (NULL: none wanted). LF_OK, LF_INTERNAL,
  *  LF_NO_MEMORY (the machine must be loaded again), LF_UNSUPPORTED (a type with "must be understood", or a command,
@@ -107,7 +145,18 @@ bool metadata_founded(const struct metadata *metadata);
 const uint8_t *metadata_cluster_id(const struct metadata *metadata);
 const char *metadata_cluster_name(const struct metadata *metadata);
 const struct metadata_node *metadata_node(const struct metadata *metadata, uint64_t node_id); /**< NULL: unknown */
+/** All records, removed nodes included. */
 size_t metadata_nodes(const struct metadata *metadata, const struct metadata_node **nodes);
+/** May new replicas be placed on it? */
+bool metadata_node_takes_replicas(const struct metadata_node *node);
+/** Replicas that live on the node (M7), of live topics: what must move away before it can be removed. `first`, if not
+ *  NULL: one such partition, or NULL. */
+size_t metadata_held_by(const struct metadata *metadata, uint64_t node_id, const struct metadata_partition **first);
+/** The living replica of the partition on the node; 0: none. */
+uint64_t metadata_replica_on(const struct metadata_partition *partition, uint64_t node_id);
+/** The node of a replica of the partition, whichever list it is in; 0: none such. */
+uint64_t metadata_node_of_replica(const struct metadata_partition *partition, uint64_t replica_id);
+bool metadata_is_retired(const struct metadata_partition *partition, uint64_t replica_id);
 /** Live topic by name; NULL: none. */
 const struct metadata_topic *metadata_topic_by_name(const struct metadata *metadata, struct lf_bytes name);
 /** By id, deleted ones included; NULL: never existed. */

@@ -1,6 +1,5 @@
 /** Applying: each command's outcome is computed here, on every replica alike. */
-#include "metadata_node.h"
-#include "metadata_rows.h"
+#include "metadata_outcome.h"
 
 #include "log_row.h"
 
@@ -9,22 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/** What one entry changed, besides the counters. */
-struct changes {
-    bool all_nodes, configuration, only_first_row;
-    const struct metadata_node *node;
-    const struct metadata_topic *topic;
-};
-
-/* Outcomes fill in applied (its status and words) and changes. They return LF_OK or LF_NO_MEMORY. */
-static enum lf_status outcome(struct metadata_applied *applied, const struct lf_error *error) {
+enum lf_status metadata_outcome(struct metadata_applied *applied, const struct lf_error *error) {
     applied->status = error->code;
     memcpy(applied->text, error->text, sizeof applied->text);
     return LF_OK;
 }
 
-__attribute__((format(printf, 3, 4))) static enum lf_status refuse(struct metadata_applied *applied,
-                                                                   enum lf_status status, const char *format, ...) {
+enum lf_status metadata_refuse(struct metadata_applied *applied, enum lf_status status, const char *format, ...) {
     va_list args;
     va_start(args, format);
     applied->status = status;
@@ -60,23 +50,25 @@ static enum lf_status take_nodes(const Lf__FoundCluster *found, struct metadata_
 }
 
 static enum lf_status apply_found(struct metadata *metadata, const Lf__FoundCluster *found,
-                                  struct metadata_applied *applied, struct changes *changes) {
+                                  struct metadata_applied *applied, struct metadata_changes *changes) {
     size_t name = strlen(found->cluster_name);
     if (metadata->founded)
-        return refuse(applied, LF_EXISTS, "the cluster is founded already");
+        return metadata_refuse(applied, LF_EXISTS, "the cluster is founded already");
     if (!metadata_id_valid(found->cluster_id) || name >= METADATA_CLUSTER_NAME_BYTES_MAX)
-        return refuse(applied, LF_INVALID, "a cluster id of %zu bytes and a name of %zu", found->cluster_id.len, name);
-    if (found->n_nodes == 0 || found->n_nodes > METADATA_NODES_MAX)
-        return refuse(applied, LF_INVALID, "%zu founding nodes: 1 to %d can be", found->n_nodes, METADATA_NODES_MAX);
+        return metadata_refuse(applied, LF_INVALID, "a cluster id of %zu bytes and a name of %zu",
+                               found->cluster_id.len, name);
+    if (found->n_nodes == 0 || found->n_nodes > METADATA_LIVE_NODES_MAX)
+        return metadata_refuse(applied, LF_INVALID, "%zu founding nodes: 1 to %d can be", found->n_nodes,
+                               METADATA_LIVE_NODES_MAX);
     struct metadata_node *nodes = calloc(found->n_nodes, sizeof *nodes);
     struct lf_error error;
     if (!nodes)
         return LF_NO_MEMORY;
     if (take_nodes(found, nodes, &error) != LF_OK) {
         free(nodes);
-        return outcome(applied, &error);
+        return metadata_outcome(applied, &error);
     }
-    metadata->founded = applied->founded = changes->all_nodes = true;
+    metadata->founded = applied->founded = applied->nodes = changes->all_nodes = true;
     memcpy(metadata->cluster_id, found->cluster_id.data, LOG_STORE_ID_BYTES);
     memcpy(metadata->cluster_name, found->cluster_name, name + 1);
     metadata->nodes = nodes;
@@ -87,39 +79,15 @@ static enum lf_status apply_found(struct metadata *metadata, const Lf__FoundClus
     return LF_OK;
 }
 
-static enum lf_status apply_pin(struct metadata *metadata, const Lf__PinStore *pin, struct metadata_applied *applied,
-                                struct changes *changes) {
-    struct metadata_node *node = metadata_find_node(metadata, pin->node_id);
-    if (!node)
-        return refuse(applied, LF_NOT_FOUND, "there is no node %" PRIu64, pin->node_id);
-    if (!metadata_id_valid(pin->store_uuid))
-        return refuse(applied, LF_INVALID, "node %" PRIu64 ": a store UUID of %zu bytes", pin->node_id,
-                      pin->store_uuid.len);
-    if (node->pinned && memcmp(node->store_uuid, pin->store_uuid.data, LOG_STORE_ID_BYTES) == 0)
-        return LF_OK;
-    if (node->pinned)
-        return refuse(applied, LF_EXISTS, "node %" PRIu64 " has another store", pin->node_id);
-    for (size_t i = 0; i < metadata->node_count; i++) {
-        const struct metadata_node *other = &metadata->nodes[i];
-        if (other->pinned && memcmp(other->store_uuid, pin->store_uuid.data, LOG_STORE_ID_BYTES) == 0)
-            return refuse(applied, LF_EXISTS, "the store of node %" PRIu64 " is that of node %" PRIu64 ": a copy?",
-                          pin->node_id, other->node_id);
-    }
-    memcpy(node->store_uuid, pin->store_uuid.data, LOG_STORE_ID_BYTES);
-    node->pinned = true;
-    changes->node = node;
-    return LF_OK;
-}
-
 static enum lf_status apply_create(struct metadata *metadata, const Lf__CreateTopicCommand *create,
-                                   struct metadata_applied *applied, struct changes *changes) {
+                                   struct metadata_applied *applied, struct metadata_changes *changes) {
     static const struct metadata_limits hard = {.topics_max = UINT32_MAX,
                                                 .partitions_per_topic_max = METADATA_PARTITIONS_PER_TOPIC_HARD,
                                                 .partitions_max = METADATA_PARTITIONS_HARD};
     struct lf_bytes name = lf_bytes_text(create->name);
     struct lf_error error;
     if (metadata_judge_create_under(metadata, &hard, name, create->partitions, create->replicas, &error) != LF_OK)
-        return outcome(applied, &error);
+        return metadata_outcome(applied, &error);
     struct metadata_topic *topic = metadata_topic_new(metadata->next_topic, name, create->partitions, create->replicas);
     if (!topic)
         return LF_NO_MEMORY;
@@ -139,44 +107,56 @@ static enum lf_status apply_create(struct metadata *metadata, const Lf__CreateTo
 }
 
 static enum lf_status apply_delete(struct metadata *metadata, const Lf__DeleteTopicCommand *delete,
-                                   struct metadata_applied *applied, struct changes *changes) {
+                                   struct metadata_applied *applied, struct metadata_changes *changes) {
     struct metadata_topic *topic = lf_map_get(&metadata->topics_by_id, delete->topic_id);
     if (!topic)
-        return refuse(applied, LF_TOPIC_UNKNOWN, "there never was a topic with id %" PRIu64, delete->topic_id);
+        return metadata_refuse(applied, LF_TOPIC_UNKNOWN, "there never was a topic with id %" PRIu64, delete->topic_id);
     if (topic->deleted)
-        return refuse(applied, LF_TOPIC_DELETED, "topic %.200s was deleted before", topic->name);
+        return metadata_refuse(applied, LF_TOPIC_DELETED, "topic %.200s was deleted before", topic->name);
     metadata_bury_topic(metadata, topic);
     applied->deleted = changes->topic = topic;
-    changes->only_first_row = true;
+    changes->one_row = true; /* the first one says so */
     return LF_OK;
 }
 
 static enum lf_status apply_take(struct metadata *metadata, const Lf__TakeProducerIds *take,
                                  struct metadata_applied *applied) {
     if (take->count == 0)
-        return refuse(applied, LF_INVALID, "0 producer ids are wanted");
+        return metadata_refuse(applied, LF_INVALID, "0 producer ids are wanted");
     if (metadata->next_producer > (uint64_t)INT64_MAX - take->count)
-        return refuse(applied, LF_OVERLOADED, "there are no more producer ids");
+        return metadata_refuse(applied, LF_OVERLOADED, "there are no more producer ids");
     applied->first_producer_id = (int64_t)metadata->next_producer;
     metadata->next_producer += take->count;
     return LF_OK;
 }
 
 static enum lf_status apply_command(struct metadata *metadata, const Lf__MetadataCommand *command,
-                                    struct metadata_applied *applied, struct changes *changes) {
+                                    struct metadata_applied *applied, struct metadata_changes *changes) {
     if (command->body_case == LF__METADATA_COMMAND__BODY_FOUND_CLUSTER)
         return apply_found(metadata, command->found_cluster, applied, changes);
     if (!metadata->founded)
-        return refuse(applied, LF_NOT_READY, "the cluster is not founded yet");
+        return metadata_refuse(applied, LF_NOT_READY, "the cluster is not founded yet");
     switch (command->body_case) {
     case LF__METADATA_COMMAND__BODY_PIN_STORE:
-        return apply_pin(metadata, command->pin_store, applied, changes);
+        return metadata_apply_pin(metadata, command->pin_store, applied, changes);
     case LF__METADATA_COMMAND__BODY_CREATE_TOPIC:
         return apply_create(metadata, command->create_topic, applied, changes);
     case LF__METADATA_COMMAND__BODY_DELETE_TOPIC:
         return apply_delete(metadata, command->delete_topic, applied, changes);
     case LF__METADATA_COMMAND__BODY_TAKE_PRODUCER_IDS:
         return apply_take(metadata, command->take_producer_ids, applied);
+    case LF__METADATA_COMMAND__BODY_ADD_NODE:
+        return metadata_apply_add(metadata, command->add_node, applied, changes);
+    case LF__METADATA_COMMAND__BODY_REMOVE_NODE:
+        return metadata_apply_remove(metadata, command->remove_node, applied, changes);
+    case LF__METADATA_COMMAND__BODY_DRAIN_NODE:
+        return metadata_apply_drain(metadata, command->drain_node, applied, changes);
+    case LF__METADATA_COMMAND__BODY_MOVE_PARTITION:
+        return metadata_apply_move(metadata, command->move_partition, applied, changes);
+    case LF__METADATA_COMMAND__BODY_REPORT_CURRENT:
+        return metadata_apply_report(metadata, command->report_current, applied, changes);
+    case LF__METADATA_COMMAND__BODY_FORGET_REPLICA:
+        return metadata_apply_forget(metadata, command->forget_replica, applied, changes);
     default:
         return LF_INTERNAL; /* judged before: check_command */
     }
@@ -224,7 +204,7 @@ static enum lf_status add_row(void *context, struct lf_bytes key, struct lf_byte
     return log_store_write_add_row(context, key, value);
 }
 
-static enum lf_status add_rows(const struct metadata *metadata, const struct changes *changes,
+static enum lf_status add_rows(const struct metadata *metadata, const struct metadata_changes *changes,
                                struct log_store_write *write) {
     enum lf_status status = metadata_rows_counters(metadata, add_row, write);
     if (status == LF_OK && changes->configuration)
@@ -233,15 +213,19 @@ static enum lf_status add_rows(const struct metadata *metadata, const struct cha
         status = metadata_rows_node(changes->node, add_row, write);
     for (size_t i = 0; changes->all_nodes && i < metadata->node_count && status == LF_OK; i++)
         status = metadata_rows_node(&metadata->nodes[i], add_row, write);
-    if (status == LF_OK && changes->topic)
-        status = metadata_rows_topic(changes->topic, changes->only_first_row, add_row, write);
+    if (status == LF_OK && changes->topic && changes->one_row)
+        status = metadata_rows_topic_one(changes->topic, changes->partition, add_row, write);
+    else if (status == LF_OK && changes->topic)
+        status = metadata_rows_topic(changes->topic, add_row, write);
+    for (size_t i = 0; changes->all_topics && i < metadata->topic_count && status == LF_OK; i++)
+        status = metadata_rows_topic(metadata->topics[i], add_row, write);
     return status;
 }
 
 static enum lf_status advance(struct metadata *metadata, const struct lf_entry_header *header, struct lf_bytes payload,
                               const Lf__MetadataCommand *command, struct log_store_write *write,
                               struct metadata_applied *applied) {
-    struct changes changes = {0};
+    struct metadata_changes changes = {0};
     enum lf_status status = LF_OK;
     metadata->applied_index = header->index;
     metadata->log_time_ms = header->log_time_ms;

@@ -91,3 +91,66 @@ struct lf_buf *metadata_command_take_producers(uint32_t count) {
     command.take_producer_ids = &take;
     return pack(&command);
 }
+
+struct lf_buf *metadata_command_add_node(uint64_t node_id, const char *host, uint32_t client_port, uint32_t peer_port) {
+    Lf__AddNodeCommand add = LF__ADD_NODE_COMMAND__INIT;
+    add.node_id = node_id;
+    add.host = text(host);
+    add.client_port = client_port;
+    add.peer_port = peer_port;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_ADD_NODE;
+    command.add_node = &add;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_remove_node(uint64_t node_id) {
+    Lf__RemoveNodeCommand remove = LF__REMOVE_NODE_COMMAND__INIT;
+    remove.node_id = node_id;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_REMOVE_NODE;
+    command.remove_node = &remove;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_drain_node(uint64_t node_id, bool stop) {
+    Lf__DrainNodeCommand drain = LF__DRAIN_NODE_COMMAND__INIT;
+    drain.node_id = node_id;
+    drain.stop = stop;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_DRAIN_NODE;
+    command.drain_node = &drain;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_move(uint64_t topic_id, uint32_t partition, const uint64_t *nodes, size_t count) {
+    Lf__MovePartitionCommand move = LF__MOVE_PARTITION_COMMAND__INIT;
+    move.topic_id = topic_id;
+    move.partition = partition;
+    move.n_nodes = count;
+    move.nodes = (uint64_t *)(uintptr_t)nodes; /* packed, never written */
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_MOVE_PARTITION;
+    command.move_partition = &move;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_report(uint64_t group, uint64_t epoch) {
+    Lf__ReportCurrent report = LF__REPORT_CURRENT__INIT;
+    report.group = group;
+    report.epoch = epoch;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_REPORT_CURRENT;
+    command.report_current = &report;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_forget(uint64_t group, uint64_t replica_id) {
+    Lf__ForgetReplica forget = LF__FORGET_REPLICA__INIT;
+    forget.group = group;
+    forget.replica_id = replica_id;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_FORGET_REPLICA;
+    command.forget_replica = &forget;
+    return pack(&command);
+}

@@ -51,6 +51,10 @@ struct metadata {
 
 /** Empty, as new: everything freed but the limits. */
 void metadata_reset(struct metadata *metadata);
+struct metadata_topic *metadata_find_topic(const struct metadata *metadata, uint64_t topic_id);
+struct metadata_partition *metadata_find_partition(const struct metadata *metadata, uint64_t group);
+/** Nodes in the cluster. */
+size_t metadata_live_nodes(const struct metadata *metadata);
 struct metadata_node *metadata_find_node(const struct metadata *metadata, uint64_t node_id);
 /** Copies. LF_OK, LF_NO_MEMORY. */
 enum lf_status metadata_set_configuration(struct metadata *metadata, uint64_t index, struct lf_bytes payload);
@@ -69,8 +73,12 @@ void metadata_bury_topic(struct metadata *metadata, struct metadata_topic *topic
 enum lf_status metadata_judge_create_under(const struct metadata *metadata, const struct metadata_limits *limits,
                                            struct lf_bytes name, uint32_t partitions, uint32_t replicas,
                                            struct lf_error *error);
+/** M4, M7, M8 and that every list is in order. */
+bool metadata_partition_sound(const struct metadata_partition *partition);
+/** Fills `nodes` with those that take replicas, by rising id; returns how many. */
+size_t metadata_takers(const struct metadata *metadata, const struct metadata_node *nodes[METADATA_LIVE_NODES_MAX]);
 /** Fill in who holds the partition of this group. Replica ids come from the counter at *next_replica. `replicas` is at
- *  most the number of nodes.
+ *  most the number of nodes that take replicas.
  *
  *  First replicas go round over the nodes by group id, over all topics; the others follow at a distance that grows by
  *  one with each round, so that the nodes share what a lost node led. */

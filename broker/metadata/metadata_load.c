@@ -88,6 +88,8 @@ static enum lf_status load_node(struct load *load, struct lf_bytes key, struct l
     if (node->node_id != lf_get_be64(key.data + 1) || node->replica_id >= metadata->next_replica)
         return damaged(load, "a node's id or replica", node->node_id);
     metadata->node_count++; /* by rising id, as the keys */
+    if (metadata_live_nodes(metadata) > METADATA_LIVE_NODES_MAX)
+        return damaged(load, "one node too many", node->node_id);
     return LF_OK;
 }
 
@@ -110,6 +112,46 @@ static bool take_assignment(const struct load *load, const Lf__MetadataAssignmen
         assignment->replicas[i] = replica;
     }
     return true;
+}
+
+/** False: they cannot be. What was taken is the partition's either way. LF_NO_MEMORY is told by *memory. */
+static bool take_formers(const struct load *load, const Lf__MetadataPartition *message,
+                         struct metadata_partition *partition, bool *memory) {
+    *memory = true;
+    if (message->n_formers == 0)
+        return true;
+    if (message->n_formers > METADATA_FORMERS_MAX)
+        return false;
+    partition->formers = calloc(message->n_formers, sizeof *partition->formers);
+    *memory = partition->formers != NULL;
+    for (size_t i = 0; *memory && i < message->n_formers; i++) {
+        const Lf__MetadataReplica *replica = message->formers[i]->replica;
+        if (!replica || replica->replica_id == 0 || replica->replica_id >= load->metadata->next_replica ||
+            !metadata_find_node(load->metadata, replica->node_id))
+            return false;
+        partition->formers[partition->former_count++] =
+            (struct metadata_former){.replica = {.replica_id = replica->replica_id, .node_id = replica->node_id},
+                                     .retired = message->formers[i]->retired};
+    }
+    return *memory;
+}
+
+/** LF_OK, LF_DAMAGED, LF_NO_MEMORY: then nothing of it stays. */
+static enum lf_status take_partition(struct load *load, const Lf__MetadataPartition *from,
+                                     struct metadata_partition *partition) {
+    const struct metadata_topic *topic = load->topic;
+    bool memory = true;
+    *partition =
+        (struct metadata_partition){.partition = from->partition, .group = from->group, .topic_id = topic->topic_id};
+    bool good = partition->partition == topic->partition_count && partition->group != 0 &&
+                partition->group < load->metadata->next_group &&
+                take_assignment(load, from->wanted, &partition->wanted) &&
+                take_assignment(load, from->current, &partition->current) &&
+                take_formers(load, from, partition, &memory) && metadata_partition_sound(partition);
+    if (good)
+        return LF_OK;
+    free(partition->formers);
+    return memory ? damaged(load, "a partition's number, group or replicas", topic->topic_id) : no_memory(load);
 }
 
 static enum lf_status finish_topic(struct load *load) {
@@ -157,15 +199,9 @@ static enum lf_status take_partitions(struct load *load, const Lf__MetadataTopic
         return no_memory(load);
     topic->partitions = partitions;
     for (size_t i = 0; i < message->n_partitions; i++) {
-        const Lf__MetadataPartition *from = message->partitions[i];
-        struct metadata_partition *partition = &partitions[topic->partition_count];
-        *partition = (struct metadata_partition){
-            .partition = from->partition, .group = from->group, .topic_id = topic->topic_id};
-        if (partition->partition != topic->partition_count || partition->group == 0 ||
-            partition->group >= load->metadata->next_group ||
-            !take_assignment(load, from->wanted, &partition->wanted) ||
-            !take_assignment(load, from->current, &partition->current))
-            return damaged(load, "a partition's number, group or replicas", topic->topic_id);
+        enum lf_status status = take_partition(load, message->partitions[i], &partitions[topic->partition_count]);
+        if (status != LF_OK)
+            return status;
         topic->partition_count++;
     }
     load->topic_rows++;

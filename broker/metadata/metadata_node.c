@@ -12,7 +12,10 @@ enum lf_status metadata_node_take(const Lf__MetadataNode *message, struct metada
                                    .client_port = message->client_port,
                                    .peer_port = message->peer_port,
                                    .replica_id = message->replica_id,
-                                   .pinned = message->store_uuid.len > 0};
+                                   .pinned = message->store_uuid.len > 0,
+                                   .removed = message->removed,
+                                   .draining = message->draining,
+                                   .joining = message->joining};
     size_t host = strlen(message->host);
     if (node->node_id == 0 || node->replica_id == 0)
         return lf_error_set(error, LF_INVALID, "node %" PRIu64 " with replica %" PRIu64 ": neither can be 0",
@@ -25,6 +28,15 @@ enum lf_status metadata_node_take(const Lf__MetadataNode *message, struct metada
     if (node->pinned && !metadata_id_valid(message->store_uuid))
         return lf_error_set(error, LF_INVALID, "node %" PRIu64 ": a store UUID of %zu bytes", node->node_id,
                             message->store_uuid.len);
+    bool two = (node->removed && (node->pinned || node->draining || node->joining)) || (node->pinned && node->joining);
+    if (two || message->n_old_stores > METADATA_OLD_STORES_MAX)
+        return lf_error_set(error, LF_INVALID, "node %" PRIu64 " is two things at once", node->node_id);
+    for (size_t i = 0; i < message->n_old_stores; i++) {
+        if (!metadata_id_valid(message->old_stores[i]))
+            return lf_error_set(error, LF_INVALID, "node %" PRIu64 ": an old store's UUID of %zu bytes", node->node_id,
+                                message->old_stores[i].len);
+        memcpy(node->old_stores[node->old_store_count++], message->old_stores[i].data, LOG_STORE_ID_BYTES);
+    }
     memcpy(node->host, message->host, host);
     if (node->pinned)
         memcpy(node->store_uuid, message->store_uuid.data, LOG_STORE_ID_BYTES);

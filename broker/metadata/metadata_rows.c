@@ -45,6 +45,15 @@ enum lf_status metadata_rows_node(const struct metadata_node *node, metadata_row
     if (node->pinned)
         message.store_uuid =
             (ProtobufCBinaryData){.len = LOG_STORE_ID_BYTES, .data = (uint8_t *)(uintptr_t)node->store_uuid};
+    message.removed = node->removed;
+    message.draining = node->draining;
+    message.joining = node->joining;
+    ProtobufCBinaryData old_stores[METADATA_OLD_STORES_MAX];
+    for (size_t i = 0; i < node->old_store_count; i++)
+        old_stores[i] =
+            (ProtobufCBinaryData){.len = LOG_STORE_ID_BYTES, .data = (uint8_t *)(uintptr_t)node->old_stores[i]};
+    message.n_old_stores = node->old_store_count;
+    message.old_stores = old_stores;
     uint8_t key[9] = {'n'};
     lf_put_be64(key + 1, node->node_id);
     return give(lf_bytes(key, sizeof key), &message.base, sink, context);
@@ -58,6 +67,11 @@ struct packed_partition {
         Lf__MetadataReplica replicas[METADATA_REPLICAS_MAX];
         Lf__MetadataReplica *pointers[METADATA_REPLICAS_MAX];
     } wanted, current;
+    struct packed_former {
+        Lf__MetadataFormer message;
+        Lf__MetadataReplica replica;
+    } * formers; /**< NULL: none */
+    Lf__MetadataFormer **former_pointers;
 };
 struct packing {
     Lf__MetadataPartition **partitions;
@@ -79,14 +93,40 @@ static Lf__MetadataAssignment *pack_assignment(struct packed_assignment *packed,
     return &packed->message;
 }
 
-static Lf__MetadataPartition *pack_partition(struct packed_partition *packed,
-                                             const struct metadata_partition *partition) {
+/** Few partitions have any, so they are allocated. False without memory. */
+static bool pack_formers(struct packed_partition *packed, const struct metadata_partition *partition) {
+    size_t count = partition->former_count;
+    packed->formers = NULL;
+    packed->former_pointers = NULL;
+    if (count == 0)
+        return true;
+    packed->formers = calloc(count, sizeof *packed->formers);
+    packed->former_pointers = calloc(count, sizeof(Lf__MetadataFormer *));
+    if (!packed->formers || !packed->former_pointers)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct packed_former *former = &packed->formers[i];
+        lf__metadata_former__init(&former->message);
+        lf__metadata_replica__init(&former->replica);
+        former->replica.replica_id = partition->formers[i].replica.replica_id;
+        former->replica.node_id = partition->formers[i].replica.node_id;
+        former->message.replica = &former->replica;
+        former->message.retired = partition->formers[i].retired;
+        packed->former_pointers[i] = &former->message;
+    }
+    packed->message.n_formers = count;
+    packed->message.formers = packed->former_pointers;
+    return true;
+}
+
+/** False without memory. */
+static bool pack_partition(struct packed_partition *packed, const struct metadata_partition *partition) {
     lf__metadata_partition__init(&packed->message);
     packed->message.partition = partition->partition;
     packed->message.group = partition->group;
     packed->message.wanted = pack_assignment(&packed->wanted, &partition->wanted);
     packed->message.current = pack_assignment(&packed->current, &partition->current);
-    return &packed->message;
+    return pack_formers(packed, partition);
 }
 
 static enum lf_status give_topic_row(const struct metadata_topic *topic, uint32_t number, const struct packing *packing,
@@ -101,28 +141,49 @@ static enum lf_status give_topic_row(const struct metadata_topic *topic, uint32_
     uint32_t first = number * METADATA_ROW_PARTITIONS, count = topic->partition_count - first;
     if (count > METADATA_ROW_PARTITIONS)
         count = METADATA_ROW_PARTITIONS;
-    for (uint32_t i = 0; i < count; i++)
-        packing->partitions[i] = pack_partition(&packing->packed[i], &topic->partitions[first + i]);
+    bool packed = true;
+    for (uint32_t i = 0; i < count; i++) {
+        packed &= pack_partition(&packing->packed[i], &topic->partitions[first + i]);
+        packing->partitions[i] = &packing->packed[i].message;
+    }
     message.n_partitions = count;
     message.partitions = packing->partitions;
     uint8_t key[METADATA_KEY_BYTES_MAX] = {'t'};
     lf_put_be64(key + 1, topic->topic_id);
     lf_put_be32(key + 9, number);
-    return give(lf_bytes(key, sizeof key), &message.base, sink, context);
+    enum lf_status status = packed ? give(lf_bytes(key, sizeof key), &message.base, sink, context) : LF_NO_MEMORY;
+    for (uint32_t i = 0; i < count; i++) {
+        free(packing->packed[i].formers);
+        free(packing->packed[i].former_pointers);
+    }
+    return status;
 }
 
-enum lf_status metadata_rows_topic(const struct metadata_topic *topic, bool only_first, metadata_row_sink *sink,
-                                   void *context) {
-    uint32_t rows = (topic->partition_count + METADATA_ROW_PARTITIONS - 1) / METADATA_ROW_PARTITIONS;
-    size_t room = rows > 1 ? METADATA_ROW_PARTITIONS : topic->partition_count;
+static uint32_t rows_of(const struct metadata_topic *topic) {
+    return (topic->partition_count + METADATA_ROW_PARTITIONS - 1) / METADATA_ROW_PARTITIONS;
+}
+
+static enum lf_status give_topic_rows(const struct metadata_topic *topic, uint32_t from, uint32_t to,
+                                      metadata_row_sink *sink, void *context) {
+    size_t room = rows_of(topic) > 1 ? METADATA_ROW_PARTITIONS : topic->partition_count;
     struct packing packing = {.partitions = malloc(room * sizeof *packing.partitions),
                               .packed = malloc(room * sizeof *packing.packed)};
     enum lf_status status = packing.partitions && packing.packed ? LF_OK : LF_NO_MEMORY;
-    for (uint32_t number = 0; number < (only_first ? 1 : rows) && status == LF_OK; number++)
+    for (uint32_t number = from; number < to && status == LF_OK; number++)
         status = give_topic_row(topic, number, &packing, sink, context);
     free(packing.packed);
     free(packing.partitions);
     return status;
+}
+
+enum lf_status metadata_rows_topic(const struct metadata_topic *topic, metadata_row_sink *sink, void *context) {
+    return give_topic_rows(topic, 0, rows_of(topic), sink, context);
+}
+
+enum lf_status metadata_rows_topic_one(const struct metadata_topic *topic, uint32_t partition, metadata_row_sink *sink,
+                                       void *context) {
+    uint32_t number = partition / METADATA_ROW_PARTITIONS;
+    return give_topic_rows(topic, number, number + 1, sink, context);
 }
 
 enum lf_status metadata_rows_configuration(const struct metadata *metadata, metadata_row_sink *sink, void *context) {
@@ -147,7 +208,7 @@ enum lf_status metadata_rows_all(const struct metadata *metadata, metadata_row_s
     for (size_t i = 0; i < metadata->node_count && status == LF_OK; i++)
         status = metadata_rows_node(&metadata->nodes[i], sink, context);
     for (size_t i = 0; i < metadata->topic_count && status == LF_OK; i++)
-        status = metadata_rows_topic(metadata->topics[i], false, sink, context);
+        status = metadata_rows_topic(metadata->topics[i], sink, context);
     return status;
 }
 

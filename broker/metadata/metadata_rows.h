@@ -24,9 +24,10 @@ typedef enum lf_status metadata_row_sink(void *context, struct lf_bytes key, str
 /** Give one thing's rows to the sink. The sink's status, or LF_NO_MEMORY. */
 enum lf_status metadata_rows_counters(const struct metadata *metadata, metadata_row_sink *sink, void *context);
 enum lf_status metadata_rows_node(const struct metadata_node *node, metadata_row_sink *sink, void *context);
-/** only_first: the other rows did not change. */
-enum lf_status metadata_rows_topic(const struct metadata_topic *topic, bool only_first, metadata_row_sink *sink,
-                                   void *context);
+enum lf_status metadata_rows_topic(const struct metadata_topic *topic, metadata_row_sink *sink, void *context);
+/** Only the row that holds this partition. */
+enum lf_status metadata_rows_topic_one(const struct metadata_topic *topic, uint32_t partition, metadata_row_sink *sink,
+                                       void *context);
 enum lf_status metadata_rows_configuration(const struct metadata *metadata, metadata_row_sink *sink, void *context);
 /** All rows, in key order. */
 enum lf_status metadata_rows_all(const struct metadata *metadata, metadata_row_sink *sink, void *context);

@@ -35,9 +35,12 @@ enum lf_status metadata_judge_create_under(const struct metadata *metadata, cons
     if (replicas == 0 || replicas > METADATA_REPLICAS_MAX)
         return lf_error_set(error, LF_INVALID, "%" PRIu32 " replicas: a partition has 1 to %d", replicas,
                             METADATA_REPLICAS_MAX);
-    if (replicas > metadata->node_count)
-        return lf_error_set(error, LF_INVALID, "%" PRIu32 " replicas need as many nodes; the cluster has %zu", replicas,
-                            metadata->node_count);
+    const struct metadata_node *takers[METADATA_LIVE_NODES_MAX];
+    size_t nodes = metadata_takers(metadata, takers);
+    if (replicas > nodes)
+        return lf_error_set(error, LF_INVALID,
+                            "%" PRIu32 " replicas need as many nodes; the cluster has %zu that take replicas", replicas,
+                            nodes);
     if (metadata->live_topics >= limits->topics_max)
         return lf_error_set(error, LF_OVERLOADED, "the cluster has %zu topics: the limit", metadata->live_topics);
     if (metadata->live_partitions + partitions > limits->partitions_max)
@@ -54,7 +57,8 @@ enum lf_status metadata_judge_create(const struct metadata *metadata, struct lf_
 
 void metadata_place(const struct metadata *metadata, uint64_t group, uint32_t replicas, uint64_t *next_replica,
                     struct metadata_assignment *assignment) {
-    uint64_t nodes = metadata->node_count, turn = group - 1;
+    const struct metadata_node *takers[METADATA_LIVE_NODES_MAX];
+    uint64_t nodes = metadata_takers(metadata, takers), turn = group - 1;
     lf_check(group > 0);
     lf_check(replicas > 0 && replicas <= nodes && replicas <= METADATA_REPLICAS_MAX);
     uint64_t first = turn % nodes, round = turn / nodes;
@@ -62,7 +66,7 @@ void metadata_place(const struct metadata *metadata, uint64_t group, uint32_t re
     for (uint32_t i = 0; i < replicas; i++) {
         uint64_t at = i == 0 ? first : (first + 1 + (round + i - 1) % (nodes - 1)) % nodes;
         assignment->replicas[i] =
-            (struct metadata_replica){.replica_id = (*next_replica)++, .node_id = metadata->nodes[at].node_id};
+            (struct metadata_replica){.replica_id = (*next_replica)++, .node_id = takers[at]->node_id};
     }
 }
 
@@ -85,6 +89,8 @@ struct metadata_topic *metadata_topic_new(uint64_t topic_id, struct lf_bytes nam
 }
 
 void metadata_topic_free(struct metadata_topic *topic) {
+    for (uint32_t i = 0; i < topic->partition_count; i++)
+        free(topic->partitions[i].formers);
     free(topic->partitions);
     free(topic);
 }

@@ -5,6 +5,7 @@
 #include "lf_check.h"
 #include "lf_entry.h"
 #include "lf_record_batch.h"
+#include "metadata.h"
 #include "metadata.pb-c.h"
 #include "peer_codec.h"
 #include "raft_log.pb-c.h"
@@ -343,6 +344,37 @@ static void group_zero(void) {
     write_seed("fuzz_machine", "group-zero", &seed);
 }
 
+/** A founded cluster of one with a topic, which a second node joins and takes over. */
+static void membership(void) {
+    struct seed seed = {.size = 0};
+    uint8_t id[16] = {1}, other[16] = {2};
+    struct metadata_node node = {.node_id = 1, .host = "host", .client_port = 1, .peer_port = 2, .replica_id = 1};
+    put_u8(&seed, 1);
+    put_u8(&seed, 0);
+    put_u8(&seed, 0);
+    struct lf_buf *commands[] = {
+        metadata_command_found(id, "cluster", &node, 1),
+        metadata_command_pin(1, id),
+        metadata_command_create_topic("t", 2, 1),
+        metadata_command_add_node(2, "other", 1, 2),
+        metadata_command_pin(2, other),
+        metadata_command_move(1, 0, (uint64_t[]){2, 1}, 2),
+        metadata_command_move(1, 0, (uint64_t[]){2}, 1),
+        metadata_command_report(1, 3),
+        metadata_command_drain_node(1, false),
+        metadata_command_move(1, 1, (uint64_t[]){2}, 1),
+        metadata_command_report(2, 2),
+        metadata_command_forget(1, 2),
+        metadata_command_remove_node(1),
+        metadata_command_add_node(1, "host", 1, 2),
+    };
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        put_entry(&seed, LF_ENTRY_METADATA, lf_buf_bytes(commands[i]));
+        lf_buf_unref(&commands[i]);
+    }
+    write_seed("fuzz_machine", "membership", &seed);
+}
+
 static void partition(void) {
     struct seed seed = {.size = 0};
     uint8_t packed[256];
@@ -374,6 +406,7 @@ int main(int argc, char **argv) {
     clients();
     peers();
     group_zero();
+    membership();
     partition();
     return 0;
 }

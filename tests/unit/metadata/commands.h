@@ -7,6 +7,8 @@
 #include "lf_buf.h"
 #include "metadata.h"
 
+#include <stdio.h>
+
 #define REPLICAS_OF_GROUP_0 3
 
 struct log0 {
@@ -77,6 +79,31 @@ static inline struct metadata_applied log0_found(struct log0 *log, uint64_t node
 static inline struct metadata_applied log0_create(struct log0 *log, const char *name, uint32_t partitions,
                                                   uint32_t replicas) {
     return log0_command(log, metadata_command_create_topic(name, partitions, replicas));
+}
+
+/** A node that was added and has shown its store (its UUID is made of `store`). */
+static inline struct metadata_applied log0_join(struct log0 *log, uint64_t node_id, uint8_t store) {
+    uint8_t uuid[LOG_STORE_ID_BYTES] = {store, 0xee};
+    char host[16];
+    snprintf(host, sizeof host, "host%d", (int)node_id);
+    struct metadata_applied added = log0_command(log, metadata_command_add_node(node_id, host, 7700, 7701));
+    if (added.status == LF_OK)
+        log0_command(log, metadata_command_pin(node_id, uuid));
+    return added;
+}
+
+/** To the nodes listed, 0 ends the list. */
+static inline struct metadata_applied log0_move(struct log0 *log, uint64_t topic_id, uint32_t partition,
+                                                const uint64_t *nodes) {
+    size_t count = 0;
+    while (nodes[count] != 0)
+        count++;
+    return log0_command(log, metadata_command_move(topic_id, partition, nodes, count));
+}
+#define NODES(...) ((const uint64_t[]){__VA_ARGS__, 0})
+
+static inline struct metadata_applied log0_report(struct log0 *log, uint64_t group, uint64_t epoch) {
+    return log0_command(log, metadata_command_report(group, epoch));
 }
 
 #endif

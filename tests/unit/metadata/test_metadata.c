@@ -362,7 +362,19 @@ static void same_state(const struct metadata *a, const struct metadata *b) {
         assert_string_equal(topic->name, other->name);
         assert_int_equal(topic->deleted, other->deleted);
         assert_int_equal(topic->partition_count, other->partition_count);
-        assert_memory_equal(topic->partitions, other->partitions, topic->partition_count * sizeof *topic->partitions);
+        for (uint32_t i = 0; i < topic->partition_count; i++) {
+            struct metadata_partition x_partition = topic->partitions[i], y_partition = other->partitions[i];
+            assert_int_equal(x_partition.former_count, y_partition.former_count);
+            if (x_partition.former_count > 0)
+                for (size_t k = 0; k < x_partition.former_count; k++) {
+                    assert_int_equal(x_partition.formers[k].replica.replica_id,
+                                     y_partition.formers[k].replica.replica_id);
+                    assert_int_equal(x_partition.formers[k].replica.node_id, y_partition.formers[k].replica.node_id);
+                    assert_int_equal(x_partition.formers[k].retired, y_partition.formers[k].retired);
+                }
+            x_partition.formers = y_partition.formers = NULL;
+            assert_memory_equal(&x_partition, &y_partition, sizeof x_partition);
+        }
         if (!topic->deleted)
             assert_ptr_equal(metadata_topic_by_name(b, lf_bytes_text(topic->name)), other);
         assert_ptr_equal(metadata_topic_by_id(b, topic->topic_id), other);
@@ -378,22 +390,48 @@ static uint32_t next_random(uint32_t *random) {
     return *random ^= *random << 5;
 }
 
-static void random_command(struct log0 *log, uint32_t *random, struct metadata *twin) {
+static struct lf_buf *random_member_command(uint32_t *random) {
+    uint64_t node = next_random(random) % 8, group = next_random(random) % 60, nodes[4];
+    char host[8];
+    snprintf(host, sizeof host, "h%u", next_random(random) % 9);
+    size_t count = next_random(random) % 5;
+    for (size_t i = 0; i < 4; i++)
+        nodes[i] = next_random(random) % 7;
+    switch (next_random(random) % 10) {
+    case 0:
+        return metadata_command_add_node(node, host, 1 + next_random(random) % 3, 1);
+    case 1:
+        return metadata_command_remove_node(node);
+    case 2:
+        return metadata_command_drain_node(node, next_random(random) % 4 != 0);
+    case 3:
+        return metadata_command_forget(group, next_random(random) % 200);
+    case 4:
+    case 5:
+        return metadata_command_report(group, 1 + next_random(random) % 4);
+    default:
+        return metadata_command_move(next_random(random) % 20, next_random(random) % 3, nodes, count);
+    }
+}
+
+static struct lf_buf *random_topic_command(uint32_t *random) {
     char name[8];
-    uint8_t uuid[LOG_STORE_ID_BYTES] = {(uint8_t)(1 + next_random(random) % 4)};
+    uint8_t uuid[LOG_STORE_ID_BYTES] = {(uint8_t)(1 + next_random(random) % 9)};
     snprintf(name, sizeof name, "t%u", next_random(random) % 40);
-    struct lf_buf *command;
     uint32_t what = next_random(random) % 20;
     if (what < 9)
-        command = metadata_command_create_topic(
+        return metadata_command_create_topic(
             name, next_random(random) % 20 == 0 ? 990 + next_random(random) % 1020 : next_random(random) % 6,
             next_random(random) % 5);
-    else if (what < 15)
-        command = metadata_command_delete_topic(next_random(random) % 50);
-    else if (what < 17)
-        command = metadata_command_take_producers(next_random(random) % 100);
-    else
-        command = metadata_command_pin(next_random(random) % 5, uuid);
+    if (what < 13)
+        return metadata_command_delete_topic(next_random(random) % 50);
+    if (what < 15)
+        return metadata_command_take_producers(next_random(random) % 100);
+    return metadata_command_pin(next_random(random) % 8, uuid);
+}
+
+static void random_command(struct log0 *log, uint32_t *random, struct metadata *twin) {
+    struct lf_buf *command = next_random(random) % 2 ? random_member_command(random) : random_topic_command(random);
     log->log_time_ms += next_random(random) % 10;
     struct lf_entry_header header = {
         .type = LF_ENTRY_METADATA, .index = metadata_applied_index(log->metadata) + 1, .log_time_ms = log->log_time_ms};
@@ -405,6 +443,10 @@ static void random_command(struct log0 *log, uint32_t *random, struct metadata *
     assert_int_equal(a.first_producer_id, b.first_producer_id);
     assert_int_equal(a.created ? a.created->topic_id : 0, b.created ? b.created->topic_id : 0);
     assert_int_equal(a.deleted ? a.deleted->topic_id : 0, b.deleted ? b.deleted->topic_id : 0);
+    assert_int_equal(a.partition ? a.partition->group : 0, b.partition ? b.partition->group : 0);
+    assert_int_equal(a.epoch, b.epoch);
+    assert_int_equal(a.replica_id, b.replica_id);
+    assert_int_equal(a.nodes, b.nodes);
     lf_buf_unref(&command);
 }
 
@@ -417,7 +459,7 @@ static void random_commands_survive_loading_from_rows(void **state) {
         log0_open(&twin, NULL);
         log0_found(&log, 4);
         log0_found(&twin, 4);
-        for (int i = 0; i < 120; i++) {
+        for (int i = 0; i < 240; i++) {
             random_command(&log, &random, twin.metadata);
             if (next_random(&random) % 15 != 0)
                 continue;
@@ -469,7 +511,13 @@ static void spoilt_rows_are_damage_or_a_sound_state(void **state) {
     log0_create(log, "b", 1, 1);
     log0_command(log, metadata_command_delete_topic(2));
     log0_apply(log, LF_ENTRY_CONFIGURATION, 0, lf_bytes_text("voters"), NULL);
+    log0_join(log, 4, 4);
+    log0_move(log, 1, 0, NODES(4, 1));
+    log0_report(log, 1, 2);
+    log0_move(log, 1, 1, NODES(2, 4));
+    log0_command(log, metadata_command_drain_node(3, false));
     log0_flush(log);
+    uint64_t applied = metadata_applied_index(log->metadata);
     uint32_t random = 99, refused = 0;
     for (int round = 0; round < 20000; round++) {
         struct log_store_row rows[16];
@@ -483,11 +531,12 @@ static void spoilt_rows_are_damage_or_a_sound_state(void **state) {
         row->value = lf_bytes(copy + row->key.size, size);
         row->key.data = copy;
         struct metadata *again = metadata_new(NULL);
-        enum lf_status status = metadata_load(again, 5, rows, log->image.count, &log->error);
+        enum lf_status status = metadata_load(again, applied, rows, log->image.count, &log->error);
         assert_true(status == LF_OK || status == LF_DAMAGED);
         refused += status == LF_DAMAGED;
         if (status == LF_OK) {
-            struct lf_entry_header header = {.type = LF_ENTRY_METADATA, .index = 6, .log_time_ms = UINT64_MAX};
+            struct lf_entry_header header = {
+                .type = LF_ENTRY_METADATA, .index = applied + 1, .log_time_ms = UINT64_MAX};
             struct lf_buf *command = metadata_command_create_topic("new", 3, 3);
             assert_status(metadata_apply(again, &header, lf_buf_bytes(command), NULL, NULL, &log->error), LF_OK);
             lf_buf_unref(&command);

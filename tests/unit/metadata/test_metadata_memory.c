@@ -18,6 +18,16 @@ static struct lf_buf *command_at(int number) {
     snprintf(name, sizeof name, "t%d", number);
     if (number % 5 == 4)
         return metadata_command_delete_topic((uint64_t)number / 5 + 1);
+    if (number % 10 == 7)
+        return metadata_command_move((uint64_t)number / 10 * 8 + 1, 0, (uint64_t[]){number % 20 == 7 ? 4 : 1, 2}, 2);
+    if (number % 10 == 8)
+        return metadata_command_report((uint64_t)number / 10 * 8 + 1, 2);
+    if (number % 20 == 12)
+        return metadata_command_add_node(4 + (uint64_t)number / 20, name, 1, 1);
+    if (number % 20 == 13)
+        return metadata_command_pin(4 + (uint64_t)number / 20, uuid);
+    if (number % 20 == 16)
+        return metadata_command_remove_node(2 + (uint64_t)number / 20);
     if (number % 20 == 3)
         return metadata_command_pin(2 + (uint64_t)number / 20 % 2, uuid);
     return metadata_command_create_topic(name, 1 + (uint32_t)number % 3, 3);
