@@ -3,9 +3,9 @@
  *  A client publishes records to partitioned topics and reads committed ones back. It owns one I/O thread and its own
  *  ZeroMQ context; it has no global state, never aborts its host, and any number of clients may live in one process.
  *
- *  Threads: every function may be called from any thread unless it says otherwise, but not while or after lf_client_close
- *  runs on the same client. Callbacks run on the I/O thread: be short, and call nothing of this library there except
- *  lf_publish and the lf_status_* functions. After fork() only exec() is safe in the child.
+ *  Threads: every function may be called from any thread unless it says otherwise, but not while or after
+ * lf_client_close runs on the same client. Callbacks run on the I/O thread: be short, and call nothing of this library
+ * there except lf_publish and the lf_status_* functions. After fork() only exec() is safe in the child.
  *
  *  Ownership words: *borrows* (yours again when the call returns), *takes* (ours from now on), *returns* (yours; the
  *  function that ends its life is named).
@@ -36,13 +36,13 @@ enum lf_compression { LF_COMPRESSION_NONE = 0, LF_COMPRESSION_LZ4 = 3, LF_COMPRE
 
 /** How a client behaves. Fill with lf_client_options_init, then change what you need. Borrowed by lf_client_new. */
 struct lf_client_options {
-    size_t size;                  /**< set by init: lets old programs meet new libraries */
-    const char *brokers;          /**< "host:port,host:port"; any of the cluster's; NULL: 127.0.0.1:7700 */
-    const char *name;             /**< for the broker's log, at most 128 bytes; NULL: none */
+    size_t size;                     /**< set by init: lets old programs meet new libraries */
+    const char *brokers;             /**< "host:port,host:port"; any of the cluster's; NULL: 127.0.0.1:7700 */
+    const char *name;                /**< for the broker's log, at most 128 bytes; NULL: none */
     enum lf_compression compression; /**< of published batches [none] */
-    uint32_t linger_ms;           /**< wait for more records before sending a batch that is not full [5] */
-    uint32_t batch_bytes;         /**< send a batch when it reaches this, in bytes [16384] */
-    uint64_t inflight_bytes_max;  /**< records accepted and not yet answered, in bytes; then lf_publish waits [32 MiB] */
+    uint32_t linger_ms;              /**< wait for more records before sending a batch that is not full [5] */
+    uint32_t batch_bytes;            /**< send a batch when it reaches this, in bytes [16384] */
+    uint64_t inflight_bytes_max; /**< records accepted and not yet answered, in bytes; then lf_publish waits [32 MiB] */
     uint32_t delivery_timeout_ms; /**< from lf_publish to its outcome, at the latest [120000] */
     uint32_t request_timeout_ms;  /**< every other call [10000] */
     uint32_t connect_timeout_ms;  /**< no broker reachable for this long fails calls with LF_CONNECT [5000] */
@@ -54,8 +54,8 @@ LF_API void lf_client_options_init(struct lf_client_options *options);
  *  LF_INVALID (an option, in words), LF_NO_MEMORY. `error` may be NULL, here and below. */
 LF_API enum lf_status lf_client_new(const struct lf_client_options *options, lf_client **client,
                                     struct lf_error *error);
-/** Stops: waits up to timeout_ms for published records to get their outcome, then ends the rest as LF_UNKNOWN_OUTCOME or
- *  LF_CANCELLED, each through its callback; ends subscriptions; joins the thread. Leaves *client NULL; NULL inside is
+/** Stops: waits up to timeout_ms for published records to get their outcome, then ends the rest as LF_UNKNOWN_OUTCOME
+ * or LF_CANCELLED, each through its callback; ends subscriptions; joins the thread. Leaves *client NULL; NULL inside is
  *  fine. Takes at most timeout_ms plus a second. Not from a callback. */
 LF_API void lf_client_close(lf_client **client, uint32_t timeout_ms);
 
@@ -81,18 +81,19 @@ struct lf_message {
 
 /** What became of one message. */
 struct lf_delivery {
-    enum lf_status status;  /**< LF_OK, LF_DUPLICATE (ok), or why not; lf_status_action says done, not done or unknown */
+    enum lf_status status; /**< LF_OK, LF_DUPLICATE (ok), or why not; lf_status_action says done, not done or unknown */
     const char *error_text; /**< more words; never NULL */
     const char *topic;
     int32_t partition; /**< -1 when it was never chosen */
     int64_t offset;    /**< -1 unless LF_OK */
     void *context;     /**< as given to lf_publish */
 };
-/** Runs on the I/O thread, exactly once for each accepted message, per partition in order of publishing. Borrows all. */
+/** Runs on the I/O thread, exactly once for each accepted message, per partition in order of publishing. Borrows all.
+ */
 typedef void lf_delivery_callback(const struct lf_delivery *delivery);
 
-/** Hand over a message (copied). callback may be NULL. Waits up to timeout_ms while inflight_bytes_max is reached (on the
- *  I/O thread it does not wait). LF_OK: accepted, the callback will tell. Else not accepted, no callback: LF_FULL
+/** Hand over a message (copied). callback may be NULL. Waits up to timeout_ms while inflight_bytes_max is reached (on
+ * the I/O thread it does not wait). LF_OK: accepted, the callback will tell. Else not accepted, no callback: LF_FULL
  *  (bounded queue, retry), LF_TOO_LARGE, LF_INVALID, LF_CLOSED, LF_NO_MEMORY. */
 LF_API enum lf_status lf_publish(lf_client *client, const struct lf_message *message, lf_delivery_callback *callback,
                                  void *context, uint32_t timeout_ms, struct lf_error *error);
@@ -120,8 +121,8 @@ struct lf_subscribe_options {
 };
 LF_API void lf_subscribe_options_init(struct lf_subscribe_options *options);
 
-/** Begin to read. LF_OK: *subscription is yours until lf_unsubscribe. Errors that need a broker (no such topic) come from
- *  lf_poll. LF_INVALID, LF_NO_MEMORY, LF_CLOSED. */
+/** Begin to read. LF_OK: *subscription is yours until lf_unsubscribe. Errors that need a broker (no such topic) come
+ * from lf_poll. LF_INVALID, LF_NO_MEMORY, LF_CLOSED. */
 LF_API enum lf_status lf_subscribe(lf_client *client, const struct lf_subscribe_options *options,
                                    lf_subscription **subscription, struct lf_error *error);
 
@@ -174,9 +175,25 @@ struct lf_topic {
     uint32_t replicas;
 };
 /** Returns (lf_topics_free) an array of *count topics ordered by name. */
-LF_API enum lf_status lf_topic_list(lf_client *client, struct lf_topic **topics, size_t *count,
-                                    struct lf_error *error);
+LF_API enum lf_status lf_topic_list(lf_client *client, struct lf_topic **topics, size_t *count, struct lf_error *error);
 LF_API void lf_topics_free(struct lf_topic *topics, size_t count);
+
+/** A replica's part in its group. */
+enum lf_replica_kind {
+    LF_REPLICA_VOTER = 0,
+    LF_REPLICA_LEARNER = 1, /**< being filled, counts for nothing yet */
+    LF_REPLICA_LEAVING = 2, /**< a voter of the old set while the group changes over to the new one */
+};
+/** A member of a partition's group as its leader sees it. */
+struct lf_member {
+    uint64_t node;
+    uint64_t replica_id;
+    enum lf_replica_kind kind;
+    bool active;          /**< heard of lately */
+    bool damaged;         /**< lost what it had acknowledged; counts for nothing */
+    uint64_t match_index; /**< it has the leader's log, durably, up to this entry */
+    uint64_t last_index;  /**< the leader's last entry */
+};
 
 #define LF_REPLICAS_MAX 7
 struct lf_partition {
@@ -187,25 +204,44 @@ struct lf_partition {
     size_t replica_count;
     int64_t log_start_offset; /**< -1: not known */
     int64_t high_watermark;   /**< -1: not known */
+    uint64_t group;
+    uint64_t assignment_epoch;              /**< of replica_nodes */
+    uint64_t wanted_epoch;                  /**< above assignment_epoch: a move is under way */
+    uint64_t wanted_nodes[LF_REPLICAS_MAX]; /**< the first is the preferred leader */
+    size_t wanted_count;
+    const struct lf_member *members; /**< inside the array's memory; none when the leader did not answer */
+    size_t member_count;
 };
-/** Returns (free() the array) the topic's partitions. LF_TOPIC_UNKNOWN. */
+/** Returns (free() the array; that frees all of it) the topic's partitions, as each one's leader knows them where it
+ *  answers. topic->name is yours to free(). LF_TOPIC_UNKNOWN. */
 LF_API enum lf_status lf_topic_describe(lf_client *client, const char *name, struct lf_topic *topic,
                                         struct lf_partition **partitions, struct lf_error *error);
 /** The end (first offset not yet written), by a read that sees every record acknowledged before the call. */
 LF_API enum lf_status lf_partition_end(lf_client *client, const char *topic, int32_t partition, int64_t *end_offset,
                                        struct lf_error *error);
 
+enum lf_node_state {
+    LF_NODE_ACTIVE = 0,
+    LF_NODE_JOINING = 1,  /**< added; not seen yet */
+    LF_NODE_DRAINING = 2, /**< leaders and replicas move away, nothing new is placed on it */
+    LF_NODE_DRAINED = 3,  /**< draining, and nothing is left on it: safe to stop and to remove */
+};
 struct lf_node {
     uint64_t id;
     char host[256];
     uint32_t client_port;
-    bool reachable;
-    uint32_t groups_held;
+    bool reachable;       /**< from the answering node */
+    uint32_t groups_held; /**< as assigned */
+    uint32_t groups_led;  /**< of the answering node only, else 0 */
+    enum lf_node_state state;
+    enum lf_replica_kind metadata_kind; /**< its part in the cluster's metadata */
+    uint32_t moves_left;                /**< partitions with a move under way that touches it */
 };
 struct lf_cluster {
     char name[128];
     uint8_t id[16];
     uint64_t controller_node; /**< 0: none known */
+    uint64_t controller_term;
     uint64_t answering_node;
     uint32_t topics;
     uint32_t partitions;
@@ -216,6 +252,69 @@ struct lf_cluster {
 /** Fills *cluster; lf_cluster_free frees what is inside. */
 LF_API enum lf_status lf_cluster_status(lf_client *client, struct lf_cluster *cluster, struct lf_error *error);
 LF_API void lf_cluster_free(struct lf_cluster *cluster);
+
+/* Changes of the cluster. LF_OK: committed. They may be called again after a doubt (LF_TIMED_OUT, LF_UNKNOWN_OUTCOME):
+ * what is done already is LF_OK. Besides what is named, all of them can return LF_INVALID (in words), LF_TIMED_OUT,
+ * LF_CONNECT. */
+
+/** A node joins: first this, then it is started with --join. LF_EXISTS: its id or address is taken by another. */
+LF_API enum lf_status lf_cluster_add_node(lf_client *client, uint64_t node, const char *host, uint32_t client_port,
+                                          uint32_t peer_port, struct lf_error *error);
+/** A drained node leaves for ever; its id is not used again. Refused in words while it holds anything, or when the
+ *  cluster's metadata would be left without voters. LF_NOT_FOUND. */
+LF_API enum lf_status lf_cluster_remove_node(lf_client *client, uint64_t node, struct lf_error *error);
+/** Leaders and replicas are to move away from the node; lf_cluster_status shows how far it is. `stop`: no more, place
+ *  things on it again. LF_NOT_FOUND. */
+LF_API enum lf_status lf_cluster_drain_node(lf_client *client, uint64_t node, bool stop, struct lf_error *error);
+/** The partition's replicas are to be these nodes (1 to LF_REPLICAS_MAX), led by the first if possible. It is done when
+ *  lf_topic_describe shows assignment_epoch at or above *epoch (may be NULL). LF_TOPIC_UNKNOWN, LF_PARTITION_UNKNOWN.
+ */
+LF_API enum lf_status lf_partition_move(lf_client *client, const char *topic, int32_t partition, const uint64_t *nodes,
+                                        size_t node_count, uint64_t *epoch, struct lf_error *error);
+/** Another replica leads the partition (topic NULL: the cluster's metadata). to_node 0: the one that has the most.
+ *  LF_OK: *leader_node (may be NULL) leads. LF_TOPIC_UNKNOWN, LF_PARTITION_UNKNOWN. */
+LF_API enum lf_status lf_leader_transfer(lf_client *client, const char *topic, int32_t partition, uint64_t to_node,
+                                         uint64_t *leader_node, struct lf_error *error);
+
+enum lf_problem_kind {
+    LF_PROBLEM_NO_LEADER = 0,
+    LF_PROBLEM_REPLICA_SILENT = 1, /**< a voter that its leader does not hear */
+    LF_PROBLEM_REPLICA_BEHIND = 2,
+    LF_PROBLEM_REPLICA_DAMAGED = 3,
+    LF_PROBLEM_MOVING = 4,              /**< not bad in itself */
+    LF_PROBLEM_WOULD_LOSE_MAJORITY = 5, /**< if without_node stopped */
+    LF_PROBLEM_GROUP_STOPPED = 6,       /**< a replica met something wrong and takes part in nothing */
+    LF_PROBLEM_NODE_SILENT = 100,       /**< a broker did not answer this client */
+    LF_PROBLEM_NOT_JUDGED = 101,        /**< nobody who answered leads these groups */
+};
+struct lf_problem {
+    enum lf_problem_kind kind;
+    bool harmless;         /**< for information: the cluster is healthy all the same */
+    const char *topic;     /**< NULL: the cluster's metadata, or no group's problem in particular */
+    uint32_t partition;    /**< of topic */
+    uint64_t group;        /**< 0: the cluster's metadata, or no group's problem in particular */
+    const uint64_t *nodes; /**< whom it is about */
+    size_t node_count;
+    const char *text; /**< one sentence */
+};
+/** What every broker that answers said, put together. */
+struct lf_health {
+    bool healthy;    /**< every group was judged, and no problem is worse than harmless */
+    bool can_stop;   /**< without_node was given, every group was judged, and none would lose its majority */
+    uint32_t groups; /**< partitions and the cluster's metadata */
+    uint32_t groups_judged;
+    uint32_t nodes;
+    uint32_t nodes_answered;
+    const struct lf_problem *problems; /**< each once */
+    size_t problem_count;
+    uint32_t problems_left_out; /**< beyond what brokers list (1000 each) */
+};
+/** Asks every broker what is wrong with its groups, and what would be if without_node (0: nobody) stopped now. LF_OK:
+ *  *health is yours (lf_health_free). LF_NOT_FOUND: no such node to be without. */
+LF_API enum lf_status lf_cluster_check(lf_client *client, uint64_t without_node, struct lf_health **health,
+                                       struct lf_error *error);
+/** NULL is fine. */
+LF_API void lf_health_free(struct lf_health *health);
 
 #ifdef __cplusplus
 }

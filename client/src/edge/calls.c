@@ -1,28 +1,40 @@
-/** Calls about topics and the cluster: handed to the core, its answer turned into the caller's structures. */
+/** Calls: handed to the core, its answer turned into the caller's structures. */
 #include "client.pb-c.h"
 #include "edge.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-/* LF_OK with the reply in *reply (free with reply_free), else the status, in words in error. */
-static enum lf_status call(struct lf_client *client, struct lf_core_call what, Lf__ClientReply **reply,
-                           struct lf_error *error) {
+void lf_ask_begin(struct lf_client *client, struct lf_waited_command *command, struct lf_core_call what) {
+    what.id = (uint64_t)(uintptr_t)command;
+    *command = (struct lf_waited_command){.event = {.type = LF_CORE_CALL}};
+    command->event.call = what;
+    lf_command_start(client, command);
+}
+
+const Lf__ClientReply *lf_ask_end(struct lf_client *client, struct lf_waited_command *command) {
+    lf_command_finish(client, command);
+    if (command->status != LF_OK && command->reply) {
+        lf__client_reply__free_unpacked(command->reply, NULL);
+        command->reply = NULL;
+    }
+    return command->reply;
+}
+
+enum lf_status lf_ask(struct lf_client *client, struct lf_core_call what, Lf__ClientReply **reply,
+                       struct lf_error *error) {
     if (reply)
         *reply = NULL;
     if (!client)
         return lf_error_set(error, LF_INVALID, "no client");
-    struct lf_waited_command command = {.event = {.type = LF_CORE_CALL}};
-    what.id = (uint64_t)(uintptr_t)&command;
-    command.event.call = what;
-    lf_command_wait(client, &command);
-    Lf__ClientReply *got = command.reply;
+    struct lf_waited_command command;
+    lf_ask_begin(client, &command, what);
+    lf_ask_end(client, &command);
     if (command.status != LF_OK)
         lf_error_set(error, command.status, "%s", command.error.text);
-    if (got && (command.status != LF_OK || !reply))
-        lf__client_reply__free_unpacked(got, NULL);
-    else if (reply)
-        *reply = got;
+    if (reply)
+        *reply = command.reply;
+    else if (command.reply)
+        lf__client_reply__free_unpacked(command.reply, NULL);
     return command.status;
 }
 
@@ -34,11 +46,11 @@ enum lf_status lf_topic_create(struct lf_client *client, const char *name, uint3
                                struct lf_error *error) {
     struct lf_core_call what = {
         .type = LF_CALL_TOPIC_CREATE, .topic = name, .partitions = partitions, .replicas = replicas};
-    return call(client, what, NULL, error);
+    return lf_ask(client, what, NULL, error);
 }
 
 enum lf_status lf_topic_delete(struct lf_client *client, const char *name, struct lf_error *error) {
-    return call(client, (struct lf_core_call){.type = LF_CALL_TOPIC_DELETE, .topic = name}, NULL, error);
+    return lf_ask(client, (struct lf_core_call){.type = LF_CALL_TOPIC_DELETE, .topic = name}, NULL, error);
 }
 
 /* ---- list -------------------------------------------------------------------------------------------------------- */
@@ -66,7 +78,7 @@ enum lf_status lf_topic_list(struct lf_client *client, struct lf_topic **out, si
     *out = NULL;
     *out_count = 0;
     Lf__ClientReply *reply;
-    enum lf_status status = call(client, (struct lf_core_call){.type = LF_CALL_TOPIC_LIST}, &reply, error);
+    enum lf_status status = lf_ask(client, (struct lf_core_call){.type = LF_CALL_TOPIC_LIST}, &reply, error);
     if (status != LF_OK)
         return status;
     const Lf__ListTopicsReply *list = reply->list_topics;
@@ -93,30 +105,61 @@ enum lf_status lf_topic_list(struct lf_client *client, struct lf_topic **out, si
 
 /* ---- describe ---------------------------------------------------------------------------------------------------- */
 
+static void members_fill(struct lf_partition *partition, struct lf_member *members,
+                         const Lf__PartitionDescription *said) {
+    for (size_t i = 0; i < said->n_replicas; i++) {
+        const Lf__ReplicaProgress *from = said->replicas[i];
+        members[i] = (struct lf_member){.node = from->node_id,
+                                        .replica_id = from->replica_id,
+                                        .kind = (enum lf_replica_kind)from->kind,
+                                        .active = from->active,
+                                        .damaged = from->damaged,
+                                        .match_index = from->match_index,
+                                        .last_index = from->last_index};
+    }
+    partition->members = members;
+    partition->member_count = said->n_replicas;
+}
+
 static void partition_fill(struct lf_partition *partition, const Lf__PartitionDescription *said) {
     const Lf__PartitionMetadata *metadata = said->metadata;
     *partition = (struct lf_partition){.partition = metadata->partition,
                                        .leader_node = metadata->leader_node,
                                        .leader_epoch = metadata->leader_epoch,
                                        .log_start_offset = said->held_here ? said->log_start_offset : -1,
-                                       .high_watermark = said->held_here ? said->high_watermark : -1};
+                                       .high_watermark = said->held_here ? said->high_watermark : -1,
+                                       .group = said->group,
+                                       .assignment_epoch = said->assignment_epoch,
+                                       .wanted_epoch = said->wanted_epoch};
     for (size_t i = 0; i < metadata->n_replica_nodes && i < LF_REPLICAS_MAX; i++)
         partition->replica_nodes[partition->replica_count++] = metadata->replica_nodes[i];
+    for (size_t i = 0; i < said->n_wanted_nodes && i < LF_REPLICAS_MAX; i++)
+        partition->wanted_nodes[partition->wanted_count++] = said->wanted_nodes[i];
 }
 
+/* One block: the partitions, and behind them the members of all. */
 static enum lf_status description_fill(const Lf__DescribeTopicReply *said, struct lf_topic *topic,
                                        struct lf_partition **out, struct lf_error *error) {
-    for (size_t i = 0; i < said->n_partitions; i++)
+    size_t members = 0;
+    for (size_t i = 0; i < said->n_partitions; i++) {
         if (!said->partitions[i]->metadata)
             return nonsense(error);
-    struct lf_partition *partitions = calloc(said->n_partitions + 1, sizeof *partitions);
+        members += said->partitions[i]->n_replicas;
+    }
+    _Static_assert(_Alignof(struct lf_member) <= _Alignof(struct lf_partition), "members follow partitions");
+    struct lf_partition *partitions =
+        calloc(1, (said->n_partitions + 1) * sizeof *partitions + members * sizeof(struct lf_member));
     if (!partitions || !topic_fill(topic, said->topic)) {
         free(partitions);
         return lf_error_set(error, LF_NO_MEMORY, "out of memory");
     }
     topic->partitions = (uint32_t)said->n_partitions;
-    for (size_t i = 0; i < said->n_partitions; i++)
+    struct lf_member *at = (struct lf_member *)(partitions + said->n_partitions + 1);
+    for (size_t i = 0; i < said->n_partitions; i++) {
         partition_fill(&partitions[i], said->partitions[i]);
+        members_fill(&partitions[i], at, said->partitions[i]);
+        at += said->partitions[i]->n_replicas;
+    }
     *out = partitions;
     return LF_OK;
 }
@@ -127,7 +170,7 @@ enum lf_status lf_topic_describe(struct lf_client *client, const char *name, str
     *partitions = NULL;
     Lf__ClientReply *reply;
     enum lf_status status =
-        call(client, (struct lf_core_call){.type = LF_CALL_TOPIC_DESCRIBE, .topic = name}, &reply, error);
+        lf_ask(client, (struct lf_core_call){.type = LF_CALL_TOPIC_DESCRIBE, .topic = name}, &reply, error);
     if (status != LF_OK)
         return status;
     status = description_fill(reply->describe_topic, topic, partitions, error);
@@ -142,7 +185,7 @@ enum lf_status lf_partition_end(struct lf_client *client, const char *topic, int
         return lf_error_set(error, LF_INVALID, "partition %d", partition);
     Lf__ClientReply *reply;
     struct lf_core_call what = {.type = LF_CALL_PARTITION_END, .topic = topic, .partitions = (uint32_t)partition};
-    enum lf_status status = call(client, what, &reply, error);
+    enum lf_status status = lf_ask(client, what, &reply, error);
     if (status != LF_OK)
         return status;
     const Lf__Position *position = reply->offsets_lookup->position;
@@ -150,47 +193,4 @@ enum lf_status lf_partition_end(struct lf_client *client, const char *topic, int
         *end_offset = position->offset;
     lf__client_reply__free_unpacked(reply, NULL);
     return position ? LF_OK : nonsense(error);
-}
-
-/* ---- cluster ----------------------------------------------------------------------------------------------------- */
-
-void lf_cluster_free(struct lf_cluster *cluster) {
-    free(cluster->nodes);
-    cluster->nodes = NULL;
-    cluster->node_count = 0;
-}
-
-static void node_fill(struct lf_node *node, const Lf__NodeStatus *said) {
-    *node = (struct lf_node){.reachable = said->reachable, .groups_held = said->groups_held};
-    if (said->broker) {
-        node->id = said->broker->node_id;
-        node->client_port = said->broker->client_port;
-        snprintf(node->host, sizeof node->host, "%s", said->broker->host);
-    }
-}
-
-enum lf_status lf_cluster_status(struct lf_client *client, struct lf_cluster *cluster, struct lf_error *error) {
-    *cluster = (struct lf_cluster){0};
-    Lf__ClientReply *reply;
-    enum lf_status status = call(client, (struct lf_core_call){.type = LF_CALL_CLUSTER_STATUS}, &reply, error);
-    if (status != LF_OK)
-        return status;
-    const Lf__ClusterStatusReply *said = reply->cluster_status;
-    cluster->nodes = calloc(said->n_nodes + 1, sizeof *cluster->nodes);
-    if (cluster->nodes) {
-        snprintf(cluster->name, sizeof cluster->name, "%s", said->cluster_name);
-        if (said->cluster_id.len == sizeof cluster->id)
-            memcpy(cluster->id, said->cluster_id.data, sizeof cluster->id);
-        cluster->controller_node = said->controller_node;
-        cluster->answering_node = said->answering_node;
-        cluster->topics = said->topics;
-        cluster->partitions = said->partitions;
-        cluster->partitions_without_leader = said->partitions_without_leader;
-        for (size_t i = 0; i < said->n_nodes; i++)
-            node_fill(&cluster->nodes[cluster->node_count++], said->nodes[i]);
-    } else {
-        status = lf_error_set(error, LF_NO_MEMORY, "out of memory");
-    }
-    lf__client_reply__free_unpacked(reply, NULL);
-    return status;
 }

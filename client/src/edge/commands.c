@@ -16,14 +16,22 @@ void lf_command_push(struct lf_client *client, struct lf_command *command) {
     atomic_fetch_sub(&client->waiting, 1);
 }
 
-void lf_command_wait(struct lf_client *client, struct lf_waited_command *command) {
+void lf_command_start(struct lf_client *client, struct lf_waited_command *command) {
     command->command.type = LF_COMMAND_WAITED;
     command->done = false;
     lf_command_push(client, &command->command);
+}
+
+void lf_command_finish(struct lf_client *client, struct lf_waited_command *command) {
     pthread_mutex_lock(&client->mutex);
     while (!command->done)
         pthread_cond_wait(&client->changed, &client->mutex);
     pthread_mutex_unlock(&client->mutex);
+}
+
+void lf_command_wait(struct lf_client *client, struct lf_waited_command *command) {
+    lf_command_start(client, command);
+    lf_command_finish(client, command);
 }
 
 void lf_command_done(struct lf_client *client, struct lf_waited_command *command) {

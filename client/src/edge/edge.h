@@ -8,6 +8,7 @@
 #ifndef LF_EDGE_H
 #define LF_EDGE_H
 
+#include "client.pb-c.h"
 #include "lf_core.h"
 #include "lf_map.h"
 #include "lf_ring.h"
@@ -156,9 +157,21 @@ bool lf_connections_receive(struct lf_client *client);
 void lf_command_push(struct lf_client *client, struct lf_command *command);
 /** Hands the event over and waits until the I/O thread is done with it. Calls: until the answer. */
 void lf_command_wait(struct lf_client *client, struct lf_waited_command *command);
+/** The same in two halves, so that many can be under way; the command stays where it is between them. */
+void lf_command_start(struct lf_client *client, struct lf_waited_command *command);
+void lf_command_finish(struct lf_client *client, struct lf_waited_command *command);
 void lf_command_done(struct lf_client *client, struct lf_waited_command *command);
 /** On the I/O thread. */
 void lf_command_run(struct lf_client *client, struct lf_command *command);
+
+/* calls.c */
+/** LF_OK with the reply in *reply (lf__client_reply__free_unpacked ends it; `reply` may be NULL), else the status, in
+ *  words in error. */
+enum lf_status lf_ask(struct lf_client *client, struct lf_core_call what, Lf__ClientReply **reply,
+                       struct lf_error *error);
+/** The same in two halves. lf_ask_end returns the reply, which stays the command's, or NULL: see its status, error. */
+void lf_ask_begin(struct lf_client *client, struct lf_waited_command *command, struct lf_core_call what);
+const Lf__ClientReply *lf_ask_end(struct lf_client *client, struct lf_waited_command *command);
 
 /* publish.c: on the I/O thread */
 void lf_publish_run(struct lf_client *client, struct lf_publish_command *command);

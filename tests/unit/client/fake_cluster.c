@@ -84,14 +84,18 @@ static struct fake_topic *topic_by_name(struct fake *fake, const char *name) {
 }
 
 static void answer_metadata(struct fake *fake, uint64_t node, const Lf__ClientRequest *request) {
-    Lf__Broker brokers[FAKE_NODES];
-    Lf__Broker *broker_pointers[FAKE_NODES];
-    for (size_t i = 0; i < FAKE_NODES; i++) {
-        brokers[i] = (Lf__Broker)LF__BROKER__INIT;
-        brokers[i].node_id = i + 1;
-        brokers[i].host = (char *)(uintptr_t) "node";
-        brokers[i].client_port = (uint32_t)(7701 + i);
-        broker_pointers[i] = &brokers[i];
+    Lf__Broker brokers[FAKE_NODES_MAX];
+    Lf__Broker *broker_pointers[FAKE_NODES_MAX];
+    size_t broker_count = 0;
+    for (size_t i = 1; i <= FAKE_NODES_MAX; i++) {
+        if (!fake->nodes[i].listed)
+            continue;
+        brokers[broker_count] = (Lf__Broker)LF__BROKER__INIT;
+        brokers[broker_count].node_id = i;
+        brokers[broker_count].host = (char *)(uintptr_t) "node";
+        brokers[broker_count].client_port = (uint32_t)(7700 + i);
+        broker_pointers[broker_count] = &brokers[broker_count];
+        broker_count++;
     }
     Lf__TopicMetadata topics[FAKE_TOPICS];
     Lf__TopicMetadata *topic_pointers[FAKE_TOPICS];
@@ -128,7 +132,7 @@ static void answer_metadata(struct fake *fake, uint64_t node, const Lf__ClientRe
         }
     }
     Lf__MetadataReply metadata = LF__METADATA_REPLY__INIT;
-    metadata.n_brokers = FAKE_NODES;
+    metadata.n_brokers = broker_count;
     metadata.brokers = broker_pointers;
     metadata.n_topics = count;
     metadata.topics = topic_pointers;
@@ -190,7 +194,7 @@ static bool answer_by_itself(struct fake *fake, uint64_t node, const Lf__ClientR
 
 static void on_send(struct fake *fake, const struct lf_core_effect *effect) {
     uint64_t node = 0;
-    for (uint64_t i = 1; i <= FAKE_NODES; i++)
+    for (uint64_t i = 1; i <= FAKE_NODES_MAX; i++)
         if (fake->nodes[i].connection == effect->connection)
             node = i;
     if (node == 0)
@@ -248,7 +252,7 @@ static void on_batch(struct fake *fake, const struct lf_core_effect *effect) {
 static void on_connect(struct fake *fake, const struct lf_core_effect *effect) {
     assert_string_equal(effect->host, "node");
     uint64_t node = effect->port - 7700;
-    assert_true(node >= 1 && node <= FAKE_NODES);
+    assert_true(node >= 1 && node <= FAKE_NODES_MAX);
     if (fake->nodes[node].down) {
         inbox_put(fake, effect->connection, true, NULL, 0);
         return;
@@ -264,7 +268,7 @@ static void carry_out(struct fake *fake, struct lf_core_effect *effect) {
         on_connect(fake, effect);
         break;
     case LF_CORE_DISCONNECT:
-        for (uint64_t i = 1; i <= FAKE_NODES; i++)
+        for (uint64_t i = 1; i <= FAKE_NODES_MAX; i++)
             if (fake->nodes[i].connection == effect->connection)
                 fake->nodes[i].connection = 0;
         break;
@@ -383,8 +387,9 @@ struct fake *fake_new_with(const struct lf_client_options *options) {
     fake->next_producer_id = 100;
     fake->session_timeout_ms = 9000;
     fake->trace = getenv("FAKE_TRACE") != NULL;
-    for (int i = 1; i <= FAKE_NODES; i++)
-        fake->nodes[i] = (struct fake_node){.credit = 8 << 20, .cluster = 0xc1, .version = 1};
+    for (int i = 1; i <= FAKE_NODES_MAX; i++)
+        fake->nodes[i] =
+            (struct fake_node){.listed = i <= FAKE_NODES, .credit = 8 << 20, .cluster = 0xc1, .version = 1};
     fake->topics[0] = (struct fake_topic){.name = "t", .id = 7, .partitions = 1, .leader = {1}, .leader_epoch = {3}};
     fake->topics[1] =
         (struct fake_topic){.name = "m", .id = 8, .partitions = 3, .leader = {1, 2, 3}, .leader_epoch = {3, 3, 3}};
@@ -446,16 +451,21 @@ void fake_consume(struct fake *fake, uint64_t id, uint64_t bytes) {
     fake_event(fake, &event);
 }
 
-void fake_call(struct fake *fake, enum lf_core_call_type type, const char *topic, uint32_t partitions,
-               uint32_t replicas) {
+void fake_call_with(struct fake *fake, struct lf_core_call call) {
     struct lf_core_event event = {.type = LF_CORE_CALL};
-    event.call =
-        (struct lf_core_call){.type = type, .id = 5, .topic = topic, .partitions = partitions, .replicas = replicas};
+    event.call = call;
+    event.call.id = 5;
     fake->answered = false;
     if (fake->answer)
         lf__client_reply__free_unpacked(fake->answer, NULL);
     fake->answer = NULL;
     assert_int_equal(fake_event(fake, &event), LF_OK);
+}
+
+void fake_call(struct fake *fake, enum lf_core_call_type type, const char *topic, uint32_t partitions,
+               uint32_t replicas) {
+    fake_call_with(fake,
+                   (struct lf_core_call){.type = type, .topic = topic, .partitions = partitions, .replicas = replicas});
 }
 
 void fake_close(struct fake *fake) {

@@ -18,12 +18,14 @@
 #include "lf_core.h"
 #include "lf_record_batch.h"
 
-#define FAKE_NODES 3
+#define FAKE_NODES 3     /* in the cluster at first: listed in metadata, and as every partition's replicas */
+#define FAKE_NODES_MAX 6 /* that may be listed later */
 #define FAKE_TOPICS 4
 #define FAKE_PARTITIONS 4
 #define FAKE_OUTCOMES_MAX 4096
 
 struct fake_node {
+    bool listed;         /* metadata names it */
     bool down;           /* connections are refused and cut */
     bool frozen;         /* accepts, says nothing */
     bool full;           /* has no room for a session, and says so */
@@ -62,7 +64,7 @@ struct fake {
     struct lf_core *core;
     uint64_t now_ms;
     uint64_t deadline_ms;
-    struct fake_node nodes[FAKE_NODES + 1]; /* by node id */
+    struct fake_node nodes[FAKE_NODES_MAX + 1]; /* by node id */
     struct fake_topic topics[FAKE_TOPICS];
     uint64_t controller;
     int64_t next_producer_id;
@@ -105,6 +107,8 @@ void fake_subscribe(struct fake *fake, uint64_t id, const struct lf_subscribe_op
 void fake_consume(struct fake *fake, uint64_t id, uint64_t bytes);
 void fake_call(struct fake *fake, enum lf_core_call_type type, const char *topic, uint32_t partitions,
                uint32_t replicas);
+/** The same with all a call may say; its id becomes 5. */
+void fake_call_with(struct fake *fake, struct lf_core_call call);
 void fake_close(struct fake *fake);
 
 /** The node's connection breaks (and it refuses new ones while down is set). */
