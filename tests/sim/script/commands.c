@@ -36,9 +36,11 @@ static const struct command commands[] = {
     {"propose", script_propose, false, "propose NODE [COUNT] [bytes B]"},
     {"read", script_read, false, "read NODE"},
     {"transfer", script_transfer, false, "transfer NODE [to NODE]"},
-    {"settle", script_settle, true, "settle              (delivers and completes until nothing is left to do)"},
+    {"settle", script_settle, true, "settle [within N]   (delivers and completes until nothing is left to do)"},
     {"campaign", script_campaign, false, "campaign NODE       (time goes on to its election timeout, and it ticks)"},
-    {"elect", script_elect, true, "elect NODE          (campaign, settle, and it has to lead)"},
+    {"elect", script_elect, true,
+     "elect NODE [with NODE...]    (campaign, settle, and it has to lead; 'with': votes of these only, its no-op in "
+     "flight)"},
     {"run", script_run, true, "run MS              (time goes on, who is due ticks, settle)"},
     {"list", script_list, false, "list                (messages in flight and writes under way)"},
     {"expect", script_expect, false,

@@ -228,6 +228,32 @@ void script_cut(struct script *script) {
 
 void script_heal(struct script *script) { memset(script->world.blocked, 0, sizeof script->world.blocked); }
 
+static bool is_about_elections(const struct raft_message *message) {
+    return message->type == RAFT_PRE_VOTE_REQUEST || message->type == RAFT_PRE_VOTE_REPLY ||
+           message->type == RAFT_VOTE_REQUEST || message->type == RAFT_VOTE_REPLY;
+}
+
+bool script_deliver_election(struct script *script, const bool among[SIM_HOSTS_MAX]) {
+    for (size_t i = 0; i < script->message_count; i++) {
+        const struct raft_message *message = &script->messages[i].message->message;
+        if (script->messages[i].name[0] != '\0' || !is_about_elections(message) || !among[message->from - 1] ||
+            !among[message->to - 1])
+            continue;
+        deliver_at(script, i);
+        return true;
+    }
+    return false;
+}
+
+void script_drop_election(struct script *script, uint64_t from) {
+    for (size_t i = script->message_count; i > 0; i--) {
+        const struct script_message *candidate = &script->messages[i - 1];
+        if (candidate->name[0] == '\0' && candidate->message->message.from == from &&
+            is_about_elections(&candidate->message->message))
+            drop_at(script, i - 1);
+    }
+}
+
 bool script_deliver_next(struct script *script) {
     for (size_t i = 0; i < script->message_count; i++) {
         const struct raft_message *message = &script->messages[i].message->message;

@@ -11,13 +11,17 @@ static bool write_any(struct script *script) {
     return false;
 }
 
-static void settle(struct script *script) {
-    for (uint32_t steps = 0; script_deliver_next(script) || write_any(script); steps++)
-        if (steps == STEPS_MAX)
-            script_failed(script, "never comes to rest");
+static void settle_within(struct script *script, uint64_t steps_max) {
+    for (uint64_t steps = 0; script_deliver_next(script) || write_any(script); steps++)
+        if (steps == steps_max)
+            script_failed(script, "not at rest after %llu messages and writes", script_u(steps));
 }
 
-void script_settle(struct script *script) { settle(script); }
+static void settle(struct script *script) { settle_within(script, STEPS_MAX); }
+
+void script_settle(struct script *script) {
+    settle_within(script, script_take(script, "within") ? script_number(script, "how many steps") : STEPS_MAX);
+}
 
 /** Ticks when its core wants to, until it does something about an election. */
 static void campaign(struct script *script, struct sim_host *host) {
@@ -38,8 +42,28 @@ static void campaign(struct script *script, struct sim_host *host) {
 
 void script_campaign(struct script *script) { campaign(script, script_node_up(script)); }
 
+/** With the votes of those named and of nobody else. Stops when it leads: its no-op is in flight. */
+static void elect_with(struct script *script, struct sim_host *host) {
+    bool among[SIM_HOSTS_MAX] = {false};
+    among[host->id - 1] = true;
+    while (script_next_is_number(script))
+        among[script_node_up(script)->id - 1] = true;
+    for (int tries = 0; tries < 5 && raft_role(host->raft) != RAFT_LEADER; tries++) {
+        bool busy = true;
+        campaign(script, host);
+        while (busy && raft_role(host->raft) != RAFT_LEADER) {
+            busy = script_deliver_election(script, among);
+            for (uint32_t i = 0; !busy && i < script->world.options.nodes; i++)
+                busy = among[i] && script_write_next(&script->world.hosts[i]);
+        }
+    }
+    script_drop_election(script, host->id);
+}
+
 void script_elect(struct script *script) {
     struct sim_host *host = script_node_up(script);
+    if (script_take(script, "with"))
+        elect_with(script, host);
     for (int tries = 0; tries < 5 && raft_role(host->raft) != RAFT_LEADER; tries++) {
         campaign(script, host);
         settle(script);

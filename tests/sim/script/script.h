@@ -139,6 +139,9 @@ void script_heal(struct script *script);
 void script_list(struct script *script);
 /** Delivers the oldest message on a link that is not held. False: none. */
 bool script_deliver_next(struct script *script);
+/** Delivers the oldest message about elections between nodes of this set. False: none. */
+bool script_deliver_election(struct script *script, const bool among[SIM_HOSTS_MAX]);
+void script_drop_election(struct script *script, uint64_t from);
 /** How many messages in flight match the words that follow (`1->2 append`). */
 size_t script_count_messages(struct script *script);
 
