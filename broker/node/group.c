@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "raft_configuration.h"
 #include "raft_log.pb-c.h"
 
 struct group *node_group(const struct node *node, uint64_t id) {
@@ -37,15 +38,36 @@ enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_c
     Lf__ConfigurationEntry *entry = lf__configuration_entry__unpack(NULL, payload.size, payload.data);
     if (!entry)
         return LF_MALFORMED;
-    enum lf_status status = entry->n_voters >= 1 && entry->n_voters <= RAFT_VOTERS_MAX ? LF_OK : LF_MALFORMED;
+    bool fits = entry->n_voters <= RAFT_VOTERS_MAX && entry->n_outgoing <= RAFT_VOTERS_MAX &&
+                entry->n_learners <= RAFT_LEARNERS_MAX;
     *configuration = (struct raft_configuration){.epoch = entry->epoch};
-    for (size_t i = 0; status == LF_OK && i < entry->n_voters; i++) {
-        if (entry->voters[i] == 0)
-            status = LF_MALFORMED;
-        configuration->voters[configuration->voter_count++] = entry->voters[i];
+    if (fits) {
+        configuration->voter_count = (uint32_t)entry->n_voters;
+        configuration->outgoing_count = (uint32_t)entry->n_outgoing;
+        configuration->learner_count = (uint32_t)entry->n_learners;
+        memcpy(configuration->voters, entry->voters, entry->n_voters * sizeof(uint64_t));
+        if (entry->n_outgoing > 0)
+            memcpy(configuration->outgoing, entry->outgoing, entry->n_outgoing * sizeof(uint64_t));
+        if (entry->n_learners > 0)
+            memcpy(configuration->learners, entry->learners, entry->n_learners * sizeof(uint64_t));
     }
     lf__configuration_entry__free_unpacked(entry, NULL);
-    return status;
+    return fits && raft_configuration_is_valid(configuration) ? LF_OK : LF_MALFORMED;
+}
+
+struct lf_bytes group_configuration_encode(const struct raft_configuration *configuration,
+                                           uint8_t bytes[GROUP_CONFIGURATION_BYTES_MAX]) {
+    struct raft_configuration copy = *configuration; /* protobuf-c wants what it could write to */
+    Lf__ConfigurationEntry entry = LF__CONFIGURATION_ENTRY__INIT;
+    entry.epoch = copy.epoch;
+    entry.n_voters = copy.voter_count;
+    entry.voters = copy.voters;
+    entry.n_outgoing = copy.outgoing_count;
+    entry.outgoing = copy.outgoing;
+    entry.n_learners = copy.learner_count;
+    entry.learners = copy.learners;
+    lf_check(lf__configuration_entry__get_packed_size(&entry) <= GROUP_CONFIGURATION_BYTES_MAX);
+    return lf_bytes(bytes, lf__configuration_entry__pack(&entry, bytes));
 }
 
 static struct group *group_new(struct node *node, uint64_t id, uint64_t self, const struct group_member *members,

@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-#include "raft_log.pb-c.h"
-
 uint64_t group_log_time(const struct node *node, const struct group *group) {
     uint64_t last;
     if (group->partition) {
@@ -135,13 +133,21 @@ static void on_role_change(struct node *node, struct group *group) {
     }
 }
 
+/** What the leading core appended by itself: its no-op, or a configuration. */
+static struct lf_buf *make_own_entry(struct node *node, struct group *group, const struct raft_effects *effects) {
+    uint8_t bytes[GROUP_CONFIGURATION_BYTES_MAX];
+    uint64_t term = raft_term(group->raft);
+    if (!effects->own_configuration)
+        return make_entry(node, group, LF_ENTRY_NOOP, 0, lf_bytes(NULL, 0), 0, effects->own_index, term);
+    return make_entry(node, group, LF_ENTRY_CONFIGURATION, LF_ENTRY_MUST_UNDERSTAND,
+                      group_configuration_encode(effects->own_configuration, bytes), 0, effects->own_index, term);
+}
+
 /** New entries of this step into the caches (2.). `message`: the append request of this step, or NULL. */
 static bool take_entries(struct node *node, struct group *group, const struct raft_effects *effects,
                          struct peer_message *message) {
-    if (effects->noop_index != 0)
-        return push(node, group,
-                    make_entry(node, group, LF_ENTRY_NOOP, 0, lf_bytes(NULL, 0), 0, effects->noop_index,
-                               raft_term(group->raft)));
+    if (effects->own_index != 0)
+        return push(node, group, make_own_entry(node, group, effects));
     if (!message || !effects->has_persist || message->raft.type != RAFT_APPEND_REQUEST)
         return true;
     for (uint32_t i = 0; i < effects->persist.count; i++) {
@@ -190,24 +196,12 @@ static void carry_out(struct node *node, struct group *group, struct peer_messag
 
 /** The first leader of a fresh group logs the membership it was created with. */
 static void log_membership(struct node *node, struct group *group) {
-    if (group->configuration_proposed || !group_leads(group))
+    if (group->configuration_proposed || !group_leads(group) || !raft_may_change(group->raft))
         return;
-    const struct raft_configuration *members = raft_configuration(group->raft);
-    Lf__ConfigurationEntry entry = LF__CONFIGURATION_ENTRY__INIT;
-    entry.epoch = members->epoch;
-    entry.n_voters = members->voter_count;
-    uint64_t voters[RAFT_VOTERS_MAX];
-    memcpy(voters, members->voters, sizeof voters);
-    entry.voters = voters;
-    uint8_t bytes[16 + RAFT_VOTERS_MAX * 10];
-    size_t size = lf__configuration_entry__get_packed_size(&entry);
-    lf_check(size <= sizeof bytes);
-    lf__configuration_entry__pack(&entry, bytes);
-    uint64_t index;
-    group->configuration_proposed = true;
-    if (group_propose(node, group, LF_ENTRY_CONFIGURATION, LF_ENTRY_MUST_UNDERSTAND, lf_bytes(bytes, size), 0,
-                      &index) != LF_OK)
-        group->configuration_proposed = false;
+    struct raft_configuration members = *raft_configuration(group->raft);
+    struct raft_event event = {.type = RAFT_EVENT_CHANGE, .now_ms = node->now_ms, .change = &members};
+    group->configuration_proposed = true; /* first: the step comes here again */
+    group->configuration_proposed = group_step(node, group, &event) == LF_OK;
 }
 
 static void after_step(struct node *node, struct group *group) {
@@ -282,12 +276,7 @@ enum lf_status group_propose(struct node *node, struct group *group, uint8_t typ
         return LF_NOT_LEADER;
     if (node->uncommitted_bytes > node->limits.uncommitted_bytes_max)
         return LF_OVERLOADED;
-    struct raft_configuration configuration;
     struct raft_entry entry = {.bytes = (uint32_t)(LF_ENTRY_HEADER_BYTES + payload.size)};
-    if (type == LF_ENTRY_CONFIGURATION) {
-        lf_check(group_configuration_decode(payload, &configuration) == LF_OK);
-        entry.configuration = &configuration;
-    }
     struct raft_event event = {
         .type = RAFT_EVENT_PROPOSE, .now_ms = node->now_ms, .propose = {.entries = &entry, .count = 1}};
     enum lf_status status = raft_step(group->raft, &event, &node->raft_effects);

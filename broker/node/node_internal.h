@@ -298,6 +298,10 @@ uint64_t group_log_time(const struct node *node, const struct group *group); /**
 /* group_apply.c */
 void group_apply(struct node *node, struct group *group, uint64_t commit);
 enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_configuration *configuration);
+#define GROUP_CONFIGURATION_BYTES_MAX (RAFT_CONFIGURATION_BYTES_MAX - LF_ENTRY_HEADER_BYTES)
+/** The payload of a configuration entry, written to `bytes`. */
+struct lf_bytes group_configuration_encode(const struct raft_configuration *configuration,
+                                           uint8_t bytes[GROUP_CONFIGURATION_BYTES_MAX]);
 
 /* node_metrics.c */
 void metrics_on_role(struct node *node, struct group *group);

@@ -35,11 +35,11 @@ bool raft_clone_into(struct raft **where, const struct raft *raft) {
     clone->trace = NULL;
     clone->trace_context = NULL;
     clone->log.runs = had.log.runs;
-    clone->log.sizes = had.log.sizes;
+    clone->log.sums = had.log.sums;
     clone->log.configurations = had.log.configurations;
     clone->reads = had.reads;
     if (COPY_ITEMS(&clone->log, had.log, &raft->log, runs, run_capacity) &&
-        COPY_ITEMS(&clone->log, had.log, &raft->log, sizes, size_capacity) &&
+        COPY_ITEMS(&clone->log, had.log, &raft->log, sums, size_capacity) &&
         COPY_ITEMS(&clone->log, had.log, &raft->log, configurations, configuration_capacity) &&
         COPY_ITEMS(clone, had, raft, reads, read_capacity))
         return true;

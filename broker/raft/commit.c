@@ -2,12 +2,9 @@
 
 /** Bytes of own proposals among the entries after `from` up to `to`. */
 static uint64_t proposed_bytes(const struct raft *raft, uint64_t from, uint64_t to) {
-    uint64_t bytes = 0;
     if (from < raft->noop_index)
         from = raft->noop_index; /* what it inherited and its no-op were never counted */
-    for (uint64_t index = from + 1; index <= to; index++)
-        bytes += raft_log_bytes(&raft->log, index);
-    return bytes;
+    return raft_log_bytes(&raft->log, from, to);
 }
 
 void raft_set_commit(struct raft *raft, uint64_t index) {
@@ -23,25 +20,19 @@ void raft_set_commit(struct raft *raft, uint64_t index) {
     RAFT_TRACE(raft, "commit %llu^%llu", raft_u(index), raft_u(raft_log_term(&raft->log, index)));
 }
 
-/** What each voter holds durably; own entries count by our own disk (C5), and only while we are a voter (C4). */
-static uint64_t held_by_majority(struct raft *raft) {
-    const struct raft_configuration *configuration = raft_configuration(raft);
-    uint64_t held[RAFT_VOTERS_MAX];
-    for (uint32_t i = 0; i < configuration->voter_count; i++) {
-        uint64_t voter = configuration->voters[i];
-        const struct raft_peer *peer = raft_peer(raft, voter);
-        if (voter == raft->self)
-            held[i] = raft->writes.durable_index;
-        else
-            held[i] = peer && !peer->damaged ? peer->match : 0;
-    }
-    return raft_quorum_of(held, configuration->voter_count);
+/** What a voter holds durably; own entries count by our own disk (C5). */
+static uint64_t held_by(const void *context, uint64_t voter) {
+    const struct raft *raft = context;
+    if (voter == raft->self)
+        return raft->writes.durable_index;
+    const struct raft_peer *peer = raft_known_peer(raft, voter);
+    return peer && !peer->damaged ? peer->match : 0;
 }
 
 void raft_advance_commit(struct raft *raft) {
     if (raft->role != RAFT_LEADER)
         return;
-    uint64_t held = held_by_majority(raft);
+    uint64_t held = raft_quorum(raft_configuration(raft), held_by, raft);
     if (held <= raft->commit)
         return;
     /* Counting proves an entry of the own term only; what is before comes with it (C1, C2). */

@@ -104,21 +104,52 @@ static void check_role(const struct raft *raft) {
     lf_check(raft->writes.durable_vote == raft->self);
     lf_check(raft_log_term(&raft->log, raft->noop_index) == raft->term);
     lf_check(raft_log_last_term(&raft->log) == raft->term);
-    lf_check(raft->commit < raft->log.last_index || raft->uncommitted_bytes == 0); /* H7 */
+    lf_check(raft_log_configuration(&raft->log)->index > raft->commit ||
+             raft_configuration_is_voter(raft_configuration(raft), raft->self) || !raft_committed_own_term(raft) ||
+             raft_configuration(raft)->outgoing_count > 0 || raft->resigning || raft->transfer_to != 0); /* E7 */
+    lf_check(raft->commit < raft->log.last_index || raft->uncommitted_bytes == 0);                       /* H7 */
 }
 
-/** I5 once more, counted another way: how many voters hold the commit index durably. */
+/** How many of the voters hold the commit index durably. Those that left in this step are taken at their word. */
+static uint32_t holders_of(const struct raft *raft, const uint64_t *voters, uint32_t count) {
+    uint32_t holders = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct raft_peer *peer = raft_known_peer(raft, voters[i]);
+        if (voters[i] == raft->self)
+            holders += raft->writes.durable_index >= raft->commit;
+        else
+            holders += !peer || (!peer->damaged && peer->match >= raft->commit);
+    }
+    return holders;
+}
+
+/** I5 once more, counted another way. A step that commits may append the next configuration after that. */
 static void check_commit_quorum(const struct raft *raft, const struct raft *before) {
     if (raft->role != RAFT_LEADER || raft->commit == before->commit)
         return;
-    const struct raft_configuration *configuration = raft_configuration(raft);
-    uint32_t holders = 0;
-    if (raft_configuration_has(configuration, raft->self))
-        holders += raft->writes.durable_index >= raft->commit;
-    for (uint32_t i = 0; i < raft->peer_count; i++)
-        holders += !raft->peers[i].damaged && raft->peers[i].match >= raft->commit;
-    lf_checkf(holders > configuration->voter_count / 2, "commit %llu held by %u", raft_u(raft->commit), holders);
+    bool appended = raft_log_configuration(&raft->log)->index > before->log.last_index;
+    const struct raft_configuration *counted = raft_configuration(appended ? before : raft);
+    if (appended && before->role != RAFT_LEADER)
+        return; /* elected and committing in one step: the only voter */
+    uint32_t holders = holders_of(raft, counted->voters, counted->voter_count);
+    lf_checkf(holders > counted->voter_count / 2, "commit %llu held by %u", raft_u(raft->commit), holders);
+    holders = holders_of(raft, counted->outgoing, counted->outgoing_count);
+    lf_checkf(counted->outgoing_count == 0 || holders > counted->outgoing_count / 2,
+              "commit %llu held by %u of the outgoing voters", raft_u(raft->commit), holders);
     lf_check(raft_log_term(&raft->log, raft->commit) == raft->term);
+}
+
+/** I8: what a leader appended in this step follows what is committed. */
+static void check_change(const struct raft *raft, const struct raft *before) {
+    const struct raft_configuration_at *now = raft_log_configuration(&raft->log);
+    const struct raft_configuration_at *then = raft_log_configuration(&before->log);
+    if (raft->role != RAFT_LEADER || before->role != RAFT_LEADER || raft->term != before->term ||
+        now->index == then->index)
+        return;
+    lf_check(now->index > before->log.last_index);
+    lf_check(then->index <= raft->commit);
+    lf_check(then->configuration.outgoing_count == 0 || now->configuration.outgoing_count == 0);
+    lf_check(now->configuration.epoch >= then->configuration.epoch);
 }
 
 /** First index at which the logs differ as far as both reach; last common index + 1 when they do not. */
@@ -159,6 +190,7 @@ static void check_against(const struct raft *raft, const struct raft *before) {
             if (raft->peers[i].replica == before->peers[k].replica)
                 lf_check(raft->peers[i].match >= before->peers[k].match); /* I4 */
     check_commit_quorum(raft, before);
+    check_change(raft, before);
 }
 
 void raft_check_invariants(const struct raft *raft, const struct raft *before) {

@@ -1,40 +1,57 @@
 #include "raft_internal.h"
 
-struct raft_peer *raft_peer(struct raft *raft, uint64_t replica) {
+const struct raft_peer *raft_known_peer(const struct raft *raft, uint64_t replica) {
     for (uint32_t i = 0; i < raft->peer_count; i++)
         if (raft->peers[i].replica == replica)
             return &raft->peers[i];
     return NULL;
 }
 
+struct raft_peer *raft_peer(struct raft *raft, uint64_t replica) {
+    const struct raft_peer *peer = raft_known_peer(raft, replica);
+    return peer ? &raft->peers[peer - raft->peers] : NULL;
+}
+
 static struct raft_peer fresh_peer(const struct raft *raft, uint64_t replica) {
     return (struct raft_peer){
         .replica = replica,
         .next = raft->log.last_index + 1,
+        .sequence = raft->sequence_floor,
+        .answered = raft->sequence_floor,
+        .session = raft->sequence_floor,
+        .match_sequence = raft->sequence_floor,
         .window = raft->limits.inflight_messages_max,
         .heard_ms = raft->now_ms, /* a full election timeout to be heard of */
     };
 }
 
-void raft_peers_reset(struct raft *raft) {
+void raft_peers_reset(struct raft *raft, uint64_t next) {
     raft->peer_count = 0;
     raft_peers_follow_configuration(raft);
+    for (uint32_t i = 0; i < raft->peer_count; i++)
+        raft->peers[i].next = next;
 }
 
 void raft_peers_follow_configuration(struct raft *raft) {
-    const struct raft_configuration *configuration = raft_configuration(raft);
-    struct raft_peer peers[RAFT_VOTERS_MAX];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < configuration->voter_count; i++) {
-        uint64_t replica = configuration->voters[i];
-        if (replica == raft->self)
+    uint64_t members[RAFT_MEMBERS_MAX];
+    uint32_t member_count = raft_configuration_members(raft_configuration(raft), members), count = 0;
+    struct raft_peer peers[RAFT_MEMBERS_MAX];
+    for (uint32_t i = 0; i < raft->peer_count; i++) /* an answer to one that leaves never counts if it comes back */
+        if (raft->peers[i].sequence > raft->sequence_floor)
+            raft->sequence_floor = raft->peers[i].sequence;
+    for (uint32_t i = 0; i < member_count; i++) {
+        if (members[i] == raft->self)
             continue;
-        const struct raft_peer *known = raft_peer(raft, replica);
-        peers[count++] = known ? *known : fresh_peer(raft, replica);
+        const struct raft_peer *known = raft_known_peer(raft, members[i]);
+        peers[count++] = known ? *known : fresh_peer(raft, members[i]); /* promotion starts nothing anew (E10) */
     }
     for (uint32_t i = 0; i < count; i++)
         raft->peers[i] = peers[i];
     raft->peer_count = count;
+}
+
+uint64_t raft_peer_inflight_bytes(const struct raft *raft, const struct raft_peer *peer) {
+    return peer->replicating ? raft_log_bytes(&raft->log, peer->received, peer->next - 1) : 0;
 }
 
 void raft_peer_probe(struct raft *raft, struct raft_peer *peer, uint64_t next) {

@@ -1,32 +1,22 @@
 #include "raft_internal.h"
 
-/** A configuration can be logged again (with a higher epoch), its voters stay: changing them takes joint consensus. One
- *  at a time. */
-static enum lf_status judge_configuration(const struct raft *raft, const struct raft_configuration *configuration) {
-    if (!raft_configuration_is_valid(configuration))
-        return LF_INVALID;
-    if (!raft_configuration_same_voters(configuration, raft_configuration(raft)))
-        return LF_UNSUPPORTED;
-    return raft_log_configuration(&raft->log)->index > raft->commit ? LF_FULL : LF_OK;
+bool raft_has_room(const struct raft *raft, uint32_t count) {
+    /* Every own entry's bytes stay remembered until it commits: the quota gives back what it took (H7). */
+    uint64_t from = raft->commit < raft->noop_index ? raft->noop_index : raft->commit;
+    return raft->log.last_index - from + count <= raft->limits.sized_entries_max;
 }
 
 static enum lf_status judge(const struct raft *raft, const struct raft_entry *entries, uint32_t count,
                             uint64_t *bytes) {
-    uint32_t configurations = 0;
     *bytes = 0;
     for (uint32_t i = 0; i < count; i++) {
         *bytes += entries[i].bytes;
-        if (!entries[i].configuration)
-            continue;
-        enum lf_status status = configurations++ > 0 ? LF_FULL : judge_configuration(raft, entries[i].configuration);
-        if (status != LF_OK)
-            return status;
+        if (entries[i].configuration)
+            return LF_INVALID; /* the way from one to the next is the core's: change.c */
     }
     if (raft->uncommitted_bytes > 0 && raft->uncommitted_bytes + *bytes > raft->limits.uncommitted_bytes_max)
         return LF_FULL;
-    /* Every own proposal's bytes stay remembered until it commits: the quota gives back what it took (H7). */
-    uint64_t from = raft->commit < raft->noop_index ? raft->noop_index : raft->commit;
-    return raft->log.last_index - from + count > raft->limits.sized_entries_max ? LF_FULL : LF_OK;
+    return raft_has_room(raft, count) ? LF_OK : LF_FULL;
 }
 
 enum lf_status raft_propose(struct raft *raft, const struct raft_entry *entries, uint32_t count) {

@@ -27,11 +27,14 @@ static void effects_clear(struct raft_effects *effects) {
                                      .read_capacity = effects->read_capacity};
 }
 
-/** Whoever leads may be a member that our log does not name yet; everybody else has to be one. */
+/** Whoever leads or asks for a vote may be a member that our log does not name yet: a voter that missed some changes
+ * still has to help elect who knows them, and the logs are compared anyway. Everybody else has to be one. */
 static bool is_for_us(const struct raft *raft, const struct raft_message *message) {
     if (message->to != raft->self || message->from == raft->self || message->from == 0)
         return false;
     switch (message->type) {
+    case RAFT_PRE_VOTE_REQUEST:
+    case RAFT_VOTE_REQUEST:
     case RAFT_APPEND_REQUEST:
     case RAFT_HEARTBEAT_REQUEST:
     case RAFT_TIMEOUT_NOW:
@@ -115,21 +118,13 @@ static enum lf_status dispatch(struct raft *raft, const struct raft_event *event
         return raft_read(raft, event->read.id);
     case RAFT_EVENT_TRANSFER:
         return raft_transfer(raft, event->transfer.to);
+    case RAFT_EVENT_CHANGE:
+        return raft_change(raft, event->change);
+    case RAFT_EVENT_PREFER:
+        raft_prefer(raft, event->prefer.replica);
+        return LF_OK;
     }
     return LF_INVALID;
-}
-
-/** The configuration in force may have changed with the log: a leader's peers and its transfer follow it. */
-static void follow_configuration(struct raft *raft) {
-    uint64_t index = raft_log_configuration(&raft->log)->index;
-    if (index == raft->peers_configuration)
-        return;
-    raft->peers_configuration = index;
-    raft->granted = 0; /* bits are positions in the old one */
-    if (raft->role == RAFT_LEADER)
-        raft_peers_follow_configuration(raft);
-    RAFT_TRACE(raft, "configuration of %llu in force (epoch %llu, %u voters)", raft_u(index),
-               raft_u(raft_configuration(raft)->epoch), raft_configuration(raft)->voter_count);
 }
 
 /** After the event: release what the disk allows by now, look again at what rests on durable positions, close the
@@ -137,16 +132,18 @@ static void follow_configuration(struct raft *raft) {
 static void settle(struct raft *raft) {
     struct raft_effects *effects = raft->effects;
     if (!raft->failed) {
-        follow_configuration(raft);
+        raft_follow_configuration(raft);
         raft_release_held(raft);
         raft_advance_commit(raft);
         raft_reads_advance(raft);
+        raft_change_advance(raft);
         raft_transfer_advance(raft);
     }
     if (raft->failed) {
         effects->has_persist = false;
         effects->message_count = 0;
-        effects->noop_index = 0;
+        effects->own_index = 0;
+        effects->own_configuration = NULL;
         effects->failed = true;
     }
     raft_writes_seal(raft);
@@ -165,7 +162,7 @@ enum lf_status raft_step(struct raft *raft, const struct raft_event *event, stru
     enum lf_status status = LF_OK;
     if (!raft->failed)
         status = dispatch(raft, event);
-    else if (event->type >= RAFT_EVENT_PROPOSE)
+    else if (event->type >= RAFT_EVENT_PROPOSE && event->type != RAFT_EVENT_PREFER)
         status = LF_NOT_LEADER;
     settle(raft);
 

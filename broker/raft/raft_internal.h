@@ -42,6 +42,14 @@ struct raft_peer {
     bool damaged;
 };
 
+/** Handing over to the preferred replica (prefer.c). */
+struct raft_preference {
+    uint64_t replica;  /**< 0: nobody */
+    uint64_t ready_ms; /**< since when it could take over; UINT64_MAX: it cannot */
+    uint64_t wait_ms;  /**< so long has it to be ready; 0: prefer_after_ms */
+    uint64_t tried_ms; /**< when leadership was handed to it last; UINT64_MAX: never */
+};
+
 /** Persists under way that complete together: tokens first_token ... last_token. */
 struct raft_write {
     uint64_t first_token;
@@ -96,15 +104,19 @@ struct raft {
     uint64_t acked_durable; /**< newest durable position said to this term's leader */
     uint64_t owed_vote;     /**< candidate whose vote leaves when it is durable; 0: none */
 
-    /* Candidate and pre-candidate: a bit per position in the configuration. */
+    struct raft_preference preferred;
+
+    /* Candidate and pre-candidate: a bit per position among the members of the configuration. */
     uint32_t granted;
     bool vote_requested; /**< own vote and log end are durable, the requests have left */
     bool campaign_by_transfer;
 
     /* Leader. */
-    struct raft_peer peers[RAFT_VOTERS_MAX];
+    struct raft_peer peers[RAFT_MEMBERS_MAX];
     uint32_t peer_count;
-    uint64_t noop_index; /**< first entry of its own term */
+    uint64_t sequence_floor; /**< appends to a peer that is new, or back again, are numbered from here on (B8) */
+    bool resigning;          /**< it is no voter any more and told the others of the commit that made it so */
+    uint64_t noop_index;     /**< first entry of its own term */
     uint64_t round_sent;
     uint64_t next_beat_ms;
     uint64_t uncommitted_bytes;
@@ -152,8 +164,11 @@ uint64_t raft_election_timeout(struct raft *raft);
 /* quorum.c */
 /** The largest value that a majority of the `count` (1 ... RAFT_VOTERS_MAX) values reaches. */
 uint64_t raft_quorum_of(const uint64_t *values, uint32_t count);
-/** Whether the bits of `granted` are a majority of `count`. */
-bool raft_quorum_granted(uint32_t granted, uint32_t count);
+/** What one voter brings. */
+typedef uint64_t raft_value_of(const void *context, uint64_t replica);
+/** The largest value that the configuration's voters reach: a majority of them, and of the outgoing ones if it is
+ * joint. The one place where majorities are counted (C3, C4, F7). */
+uint64_t raft_quorum(const struct raft_configuration *configuration, raft_value_of *value_of, const void *context);
 
 /* writes.c: which part of the state is durable */
 /** This step's write, begun when first asked for. */
@@ -198,9 +213,13 @@ void raft_follow_commit(struct raft *raft, uint64_t index);
 
 /* progress.c */
 struct raft_peer *raft_peer(struct raft *raft, uint64_t replica);
-void raft_peers_reset(struct raft *raft);
+const struct raft_peer *raft_known_peer(const struct raft *raft, uint64_t replica);
+/** Nothing is known of anybody's log; the first entry to send is `next`. */
+void raft_peers_reset(struct raft *raft, uint64_t next);
 /** After the configuration in force changed: members that stay keep their progress. */
 void raft_peers_follow_configuration(struct raft *raft);
+/** Bytes of the entries sent to it and not known to have arrived: from the log, so that nothing can leak (H7). */
+uint64_t raft_peer_inflight_bytes(const struct raft *raft, const struct raft_peer *peer);
 static inline uint64_t raft_peer_inflight(const struct raft_peer *peer) { return peer->sequence - peer->answered; }
 void raft_peer_probe(struct raft *raft, struct raft_peer *peer, uint64_t next);
 /** Equal up to `received`, durable up to `durable`. */
@@ -227,6 +246,25 @@ static inline bool raft_committed_own_term(const struct raft *raft) {
 
 /* propose.c */
 enum lf_status raft_propose(struct raft *raft, const struct raft_entry *entries, uint32_t count);
+/** Would `count` more entries keep the bytes of all own uncommitted ones remembered? */
+bool raft_has_room(const struct raft *raft, uint32_t count);
+
+/* own_entry.c: what a leader appends by itself */
+/** The no-op (configuration NULL) or a configuration. False without memory or room, or when the step writes entries
+ *  already: nothing happened. */
+bool raft_append_own(struct raft *raft, const struct raft_configuration *configuration);
+
+/* change.c: members */
+enum lf_status raft_change(struct raft *raft, const struct raft_configuration *target);
+/** Leader: leave a joint configuration that is committed; hand over when it is no voter any more. */
+void raft_change_advance(struct raft *raft);
+/** The configuration in force may have changed with the log: peers, votes and a transfer follow it. */
+void raft_follow_configuration(struct raft *raft);
+
+/* prefer.c: who should lead */
+void raft_prefer(struct raft *raft, uint64_t replica);
+/** Leader, at a tick: hand over when the preferred replica is ready for it. */
+void raft_prefer_advance(struct raft *raft);
 
 /* read.c */
 enum lf_status raft_read(struct raft *raft, uint64_t id);

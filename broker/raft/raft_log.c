@@ -6,7 +6,7 @@
 #include <string.h>
 
 /** Entries whose bytes are remembered at least: 1 KiB per group. */
-#define SIZES_MIN 256u
+#define SIZES_MIN 128u
 
 static size_t power_of_two_from(size_t wanted) {
     size_t power = 1;
@@ -28,9 +28,9 @@ enum lf_status raft_log_init(struct raft_log *log, const struct raft_start *star
                              .configuration_capacity = start->configuration_count + 2};
     log->size_capacity = log->size_max < SIZES_MIN ? log->size_max : SIZES_MIN;
     log->runs = malloc(log->run_capacity * sizeof *log->runs);
-    log->sizes = malloc(log->size_capacity * sizeof *log->sizes);
+    log->sums = malloc(log->size_capacity * sizeof *log->sums);
     log->configurations = malloc(log->configuration_capacity * sizeof *log->configurations);
-    if (!log->runs || !log->sizes || !log->configurations)
+    if (!log->runs || !log->sums || !log->configurations)
         return LF_NO_MEMORY;
     if (start->run_count > 0)
         memcpy(log->runs, start->runs, start->run_count * sizeof *log->runs);
@@ -40,7 +40,7 @@ enum lf_status raft_log_init(struct raft_log *log, const struct raft_start *star
 
 void raft_log_deinit(struct raft_log *log) {
     free(log->runs);
-    free(log->sizes);
+    free(log->sums);
     free(log->configurations);
     *log = (struct raft_log){0};
 }
@@ -92,10 +92,17 @@ bool raft_log_covered_by(const struct raft_log *log, uint64_t last_index, uint64
     return last_term > own_term || (last_term == own_term && last_index >= log->last_index);
 }
 
-uint32_t raft_log_bytes(const struct raft_log *log, uint64_t index) {
-    if (index < log->sized_from || index > log->last_index)
+/** Up to `index`, sized_from - 1 <= index <= last_index. */
+static uint64_t sum_at(const struct raft_log *log, uint64_t index) {
+    return index < log->sized_from ? log->sum_before : log->sums[index & (log->size_capacity - 1)];
+}
+
+uint64_t raft_log_bytes(const struct raft_log *log, uint64_t from, uint64_t to) {
+    if (to > log->last_index)
+        to = log->last_index;
+    if (to <= from || to < log->sized_from)
         return 0;
-    return log->sizes[index & (log->size_capacity - 1)];
+    return sum_at(log, to) - sum_at(log, from);
 }
 
 uint32_t raft_log_fitting(const struct raft_log *log, uint64_t first, const struct raft_limits *limits) {
@@ -108,13 +115,17 @@ uint32_t raft_log_fitting(const struct raft_log *log, uint64_t first, const stru
         return (uint32_t)(most < limits->unsized_entries_max ? most : limits->unsized_entries_max);
     }
     uint32_t most = (uint32_t)(available < limits->append_entries_max ? available : limits->append_entries_max);
-    uint64_t bytes = 0;
-    for (uint32_t count = 0; count < most; count++) {
-        bytes += log->sizes[(first + count) & (log->size_capacity - 1)];
-        if (bytes > limits->append_bytes_max)
-            return count > 0 ? count : 1;
+    if (raft_log_bytes(log, first - 1, first - 1 + most) <= limits->append_bytes_max)
+        return most;
+    uint32_t low = 1, high = most; /* the first `low` go: all that fit, or one; `high` do not fit */
+    while (low + 1 < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (raft_log_bytes(log, first - 1, first - 1 + middle) <= limits->append_bytes_max)
+            low = middle;
+        else
+            high = middle;
     }
-    return most;
+    return low;
 }
 
 static enum lf_status grow(void **items, size_t *capacity, size_t wanted, size_t most, size_t item_bytes) {
@@ -140,13 +151,13 @@ static enum lf_status reserve_sizes(struct raft_log *log, uint32_t count, uint64
         capacity *= 2;
     if (capacity == log->size_capacity)
         return LF_OK;
-    uint32_t *sizes = malloc(capacity * sizeof *sizes);
-    if (!sizes)
+    uint64_t *sums = malloc(capacity * sizeof *sums);
+    if (!sums)
         return LF_NO_MEMORY;
     for (uint64_t index = log->sized_from; index <= log->last_index; index++)
-        sizes[index & (capacity - 1)] = log->sizes[index & (log->size_capacity - 1)];
-    free(log->sizes);
-    log->sizes = sizes;
+        sums[index & (capacity - 1)] = log->sums[index & (log->size_capacity - 1)];
+    free(log->sums);
+    log->sums = sums;
     log->size_capacity = capacity;
     return LF_OK;
 }
@@ -186,9 +197,12 @@ void raft_log_append(struct raft_log *log, uint64_t term, uint32_t bytes,
         lf_check(log->run_count < log->run_capacity);
         log->runs[log->run_count++] = (struct raft_run){.first_index = log->last_index, .term = term};
     }
-    log->sizes[log->last_index & (log->size_capacity - 1)] = bytes;
-    if (log->last_index - log->sized_from + 1 > log->size_capacity)
-        log->sized_from++; /* the ring went round: the oldest is forgotten */
+    uint64_t sum = sum_at(log, log->last_index - 1) + bytes;
+    if (log->last_index - log->sized_from + 1 > log->size_capacity) { /* the ring goes round: the oldest is forgotten */
+        log->sum_before = sum_at(log, log->sized_from);
+        log->sized_from++;
+    }
+    log->sums[log->last_index & (log->size_capacity - 1)] = sum;
     if (configuration) {
         lf_check(log->configuration_count < log->configuration_capacity);
         log->configurations[log->configuration_count++] =

@@ -1,9 +1,9 @@
 /** What the core remembers of the log: terms as runs, bytes of the newest entries, configurations.
  *
- *  Terms: a run per term change, found by halving. Bytes: a ring of the newest entries, indexed by the low bits of the
- *  entry's index; it doubles, up to its bound, only while an entry it would forget is still wanted (not committed, or a
- *  peer has not got it). Configurations: the last one at or below commit, and all after it, so that truncation can go
- *  back to any that may come into force again.
+ *  Terms: a run per term change, found by halving. Bytes: a ring of running sums over the newest entries, indexed by
+ * the low bits of the entry's index, so that the bytes of any stretch are one subtraction; it doubles, up to its bound,
+ * only while an entry it would forget is still wanted (not committed, or a peer has not got it). Configurations: the
+ * last one at or below commit, and all after it, so that truncation can go back to any that may come into force again.
  *
  *  Adding is in two steps: raft_log_reserve may fail and changes nothing; raft_log_append after it cannot fail.
  */
@@ -11,6 +11,7 @@
 #define RAFT_LOG_H
 
 #include "raft.h"
+#include "raft_configuration.h"
 
 /** Configuration entries above the last committed one that a log may hold. A leader has at most one that is not
  *  committed; a follower whose commit lags can see more. */
@@ -24,7 +25,9 @@ struct raft_log {
     size_t run_count;
     size_t run_capacity;
     size_t run_max;
-    uint32_t *sizes; /**< bytes of entry i at i & (size_capacity - 1), for sized_from ... last_index */
+    /** Bytes of the entries sized_from ... i, and of some before them, at i & (size_capacity - 1). */
+    uint64_t *sums;
+    uint64_t sum_before; /**< the same for sized_from - 1 */
     size_t size_capacity;
     size_t size_max;
     uint64_t sized_from;
@@ -48,8 +51,8 @@ uint64_t raft_log_not_above(const struct raft_log *log, uint64_t index, uint64_t
 /** Is (last_index, last_term) at least as up to date as this log? By term first, then by index (A10). */
 bool raft_log_covered_by(const struct raft_log *log, uint64_t last_index, uint64_t last_term);
 
-/** Bytes of the entry, or 0 when not remembered. */
-uint32_t raft_log_bytes(const struct raft_log *log, uint64_t index);
+/** Bytes of the entries after `from` up to `to`, as far as they are remembered. */
+uint64_t raft_log_bytes(const struct raft_log *log, uint64_t from, uint64_t to);
 /** How many entries from `first` fit one message: at least one if there is any. */
 uint32_t raft_log_fitting(const struct raft_log *log, uint64_t first, const struct raft_limits *limits);
 
@@ -69,10 +72,5 @@ void raft_log_committed(struct raft_log *log, uint64_t commit);
 static inline const struct raft_configuration_at *raft_log_configuration(const struct raft_log *log) {
     return &log->configurations[log->configuration_count - 1];
 }
-
-/** 1 ... RAFT_VOTERS_MAX voters, none 0, none twice. */
-bool raft_configuration_is_valid(const struct raft_configuration *configuration);
-bool raft_configuration_has(const struct raft_configuration *configuration, uint64_t replica);
-bool raft_configuration_same_voters(const struct raft_configuration *a, const struct raft_configuration *b);
 
 #endif

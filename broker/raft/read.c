@@ -76,24 +76,18 @@ void raft_reads_fail(struct raft *raft, enum lf_status status) {
 }
 
 /** The newest round that a majority of voters answered; a leader needs no answer of its own. */
-static uint64_t confirmed_round(struct raft *raft) {
-    const struct raft_configuration *configuration = raft_configuration(raft);
-    uint64_t rounds[RAFT_VOTERS_MAX];
-    for (uint32_t i = 0; i < configuration->voter_count; i++) {
-        uint64_t voter = configuration->voters[i];
-        const struct raft_peer *peer = raft_peer(raft, voter);
-        if (voter == raft->self)
-            rounds[i] = UINT64_MAX;
-        else
-            rounds[i] = peer && !peer->damaged ? peer->round_acked : 0;
-    }
-    return raft_quorum_of(rounds, configuration->voter_count);
+static uint64_t round_of(const void *context, uint64_t voter) {
+    const struct raft *raft = context;
+    if (voter == raft->self)
+        return UINT64_MAX;
+    const struct raft_peer *peer = raft_known_peer(raft, voter);
+    return peer && !peer->damaged ? peer->round_acked : 0;
 }
 
 void raft_reads_advance(struct raft *raft) {
     if (raft->role != RAFT_LEADER || raft->read_count == 0 || !raft_committed_own_term(raft))
         return;
-    uint64_t confirmed = confirmed_round(raft);
+    uint64_t confirmed = raft_quorum(raft_configuration(raft), round_of, raft);
     size_t answered = 0;
     for (size_t i = 0; i < raft->read_count; i++) {
         struct raft_read *read = &raft->reads[i];

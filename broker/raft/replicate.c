@@ -18,15 +18,27 @@ static bool needs_history(const struct raft *raft, const struct raft_peer *peer)
     return peer->next <= raft->log.previous_index;
 }
 
+/** How many entries the next append takes; 0: none may leave now. What does not fill an append waits for the next
+ * answer once a few are under way, and then goes together: adaptive batching without a timer. */
+static uint32_t next_count(const struct raft *raft, const struct raft_peer *peer) {
+    uint64_t inflight = raft_peer_inflight(peer);
+    if (inflight >= (peer->replicating ? peer->window : 1))
+        return 0;
+    uint32_t count = raft_log_fitting(&raft->log, peer->next, &raft->limits);
+    if (count == 0 || inflight == 0)
+        return count;
+    bool fills = peer->next + count <= raft->log.last_index || count == raft->limits.append_entries_max;
+    if (!fills && inflight >= raft->limits.pipeline_messages)
+        return 0;
+    uint64_t bytes = raft_log_bytes(&raft->log, peer->received, peer->next - 1 + count);
+    return bytes <= raft->limits.inflight_bytes_max ? count : 0;
+}
+
 bool raft_replicate(struct raft *raft, struct raft_peer *peer) {
     bool sent = false;
     if (peer->damaged || needs_history(raft, peer))
         return false;
-    uint64_t window = peer->replicating ? peer->window : 1;
-    while (raft_peer_inflight(peer) < window) {
-        uint32_t count = raft_log_fitting(&raft->log, peer->next, &raft->limits);
-        if (count == 0)
-            break;
+    for (uint32_t count; (count = next_count(raft, peer)) > 0;) {
         send_append(raft, peer, count);
         if (peer->replicating)
             peer->next += count; /* on the assumption that it arrives */

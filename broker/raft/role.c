@@ -33,6 +33,7 @@ static void leave_leadership(struct raft *raft) {
     raft_reads_fail(raft, LF_NO_QUORUM);
     raft->uncommitted_bytes = 0;
     raft->transfer_to = 0;
+    raft->resigning = false;
     raft->peer_count = 0;
 }
 
@@ -86,35 +87,23 @@ void raft_become_candidate(struct raft *raft, bool by_transfer) {
                raft_u(raft->log.last_index), raft_u(raft_log_last_term(&raft->log)));
 }
 
-/** The no-op that lets it commit what it inherited: an entry of its own term (C1). */
-static void append_noop(struct raft *raft) {
-    raft_log_append(&raft->log, raft->term, RAFT_NOOP_BYTES, NULL);
-    raft->noop_index = raft->log.last_index;
-    struct raft_persist *persist = raft_persist(raft);
-    lf_check(persist->count == 0);
-    persist->first_index = raft->noop_index;
-    persist->count = 1;
-    raft->effects->noop_index = raft->noop_index;
-}
-
 void raft_become_leader(struct raft *raft) {
     lf_check(raft->role == RAFT_CANDIDATE);
     lf_check(raft->vote == raft->self);
     lf_check(raft->writes.durable_term == raft->term);
-    const struct raft_entry noop = {.bytes = RAFT_NOOP_BYTES};
-    enum lf_status status = raft_log_reserve(&raft->log, &noop, 1, raft->term, raft->commit);
-    if (status == LF_FULL)
-        raft_fail(raft, "more term changes in the log than log_runs_max");
-    if (status != LF_OK)
+    uint64_t inherited = raft->log.last_index;
+    /* The no-op lets it commit what it inherited: an entry of its own term (C1). */
+    if (!raft_append_own(raft, NULL))
         return; /* without memory: the election times out */
+    raft->noop_index = inherited + 1;
     raft->role = RAFT_LEADER;
     set_leader(raft, raft->self);
     raft->uncommitted_bytes = 0; /* inherited entries are not its proposals: nothing to scan (H9) */
     raft->transfer_to = 0;
     raft->round_sent = 0;
     raft->next_beat_ms = (raft->now_ms / raft->limits.heartbeat_ms + 1) * raft->limits.heartbeat_ms;
-    raft_peers_reset(raft);
-    append_noop(raft);
+    raft->preferred.ready_ms = UINT64_MAX;
+    raft_peers_reset(raft, inherited + 1);
     RAFT_TRACE(raft, "lead from %llu^%llu (commit %llu)", raft_u(raft->noop_index), raft_u(raft->term),
                raft_u(raft->commit));
     raft_replicate_all(raft);

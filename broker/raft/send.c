@@ -4,7 +4,7 @@
 #define MESSAGES_PER_PEER_BESIDES 6
 
 size_t raft_messages_max(const struct raft_limits *limits) {
-    return (size_t)RAFT_VOTERS_MAX * (limits->inflight_messages_max + MESSAGES_PER_PEER_BESIDES) + limits->reads_max;
+    return (size_t)RAFT_MEMBERS_MAX * (limits->inflight_messages_max + MESSAGES_PER_PEER_BESIDES) + limits->reads_max;
 }
 
 struct raft_message *raft_send(struct raft *raft, enum raft_message_type type, uint64_t to) {

@@ -48,7 +48,7 @@ static enum lf_status check_configurations(const struct raft_start *start, struc
     for (size_t i = 0; i < start->configuration_count; i++) {
         const struct raft_configuration_at *at = &start->configurations[i];
         if (!raft_configuration_is_valid(&at->configuration))
-            return refuse(error, LF_INVALID, "configuration of entry %llu names 0, one twice, none or too many voters",
+            return refuse(error, LF_INVALID, "configuration of entry %llu names 0, one twice, none or too many members",
                           raft_u(at->index));
         if (at->index > start->last_index || (i > 0 && at->index <= start->configurations[i - 1].index))
             return refuse(error, LF_INVALID, "configuration of entry %llu is out of order", raft_u(at->index));
@@ -90,6 +90,7 @@ enum lf_status raft_new(const struct raft_start *start, const struct raft_limits
     raft->commit = start->commit > start->previous_index ? start->commit : start->previous_index; /* B13 */
     raft->now_ms = start->now_ms;
     raft->next_question = raft_random(raft);
+    raft->preferred = (struct raft_preference){.ready_ms = UINT64_MAX, .tried_ms = UINT64_MAX};
     raft->writes.next_token = 1;
     raft->writes.durable_index = start->last_index;
     raft->writes.durable_term = start->term;

@@ -7,7 +7,7 @@ static uint64_t later(uint64_t time_ms, uint64_t by_ms) {
 /** We were away, not the others: what counts their silence starts that much later. */
 static void forgive_absence(struct raft *raft, uint64_t absent_ms) {
     raft->election_deadline_ms = later(raft->election_deadline_ms, absent_ms);
-    uint64_t *heard[RAFT_VOTERS_MAX + 1];
+    uint64_t *heard[RAFT_MEMBERS_MAX + 1];
     uint32_t count = 0;
     heard[count++] = &raft->leader_heard_ms;
     for (uint32_t i = 0; i < raft->peer_count; i++)
@@ -19,24 +19,28 @@ static void forgive_absence(struct raft *raft, uint64_t absent_ms) {
     }
 }
 
+static uint64_t heard_ms(const void *context, uint64_t voter) {
+    const struct raft *raft = context;
+    if (voter == raft->self)
+        return raft->now_ms;
+    const struct raft_peer *peer = raft_known_peer(raft, voter);
+    return peer && !peer->damaged ? peer->heard_ms : 0;
+}
+
 /** The last moment at which a majority, with itself, was heard of. */
 static uint64_t quorum_heard_ms(const struct raft *raft) {
-    const struct raft_configuration *configuration = raft_configuration(raft);
-    uint64_t heard[RAFT_VOTERS_MAX] = {0};
-    uint32_t count = 0;
-    if (raft_configuration_has(configuration, raft->self))
-        heard[count++] = raft->now_ms;
-    for (uint32_t i = 0; i < raft->peer_count; i++)
-        heard[count++] = raft->peers[i].damaged ? 0 : raft->peers[i].heard_ms;
-    return raft_quorum_of(heard, configuration->voter_count);
+    return raft_quorum(raft_configuration(raft), heard_ms, raft);
+}
+
+static uint64_t is_ahead(const void *context, uint64_t voter) {
+    const struct raft *raft = context;
+    const struct raft_peer *peer = raft_known_peer(raft, voter);
+    return peer && !peer->damaged && peer->match > raft->writes.durable_index;
 }
 
 /** Do the others, a majority without us, hold durably what our own disk does not get done? */
 static bool others_outrun_own_disk(const struct raft *raft) {
-    uint32_t ahead = 0;
-    for (uint32_t i = 0; i < raft->peer_count; i++)
-        ahead += !raft->peers[i].damaged && raft->peers[i].match > raft->writes.durable_index;
-    return ahead > raft_configuration(raft)->voter_count / 2;
+    return raft_quorum(raft_configuration(raft), is_ahead, raft) > 0;
 }
 
 static uint64_t stall_deadline_ms(const struct raft *raft) {
@@ -60,6 +64,7 @@ static void tick_leader(struct raft *raft) {
         raft->next_beat_ms = (raft->now_ms / raft->limits.heartbeat_ms + 1) * raft->limits.heartbeat_ms;
         raft->transfer_said = false; /* once more, in case it got lost */
         raft_beat(raft);
+        raft_prefer_advance(raft);
     }
 }
 

@@ -5,7 +5,8 @@ static struct raft_peer *most_caught_up(struct raft *raft) {
     for (uint32_t i = 0; i < raft->peer_count; i++) {
         struct raft_peer *peer = &raft->peers[i];
         bool active = raft->now_ms - peer->heard_ms < raft->limits.election_timeout_ms_max;
-        if (active && !peer->damaged && (!best || peer->match > best->match))
+        if (active && raft_configuration_is_voter(raft_configuration(raft), peer->replica) && !peer->damaged &&
+            (!best || peer->match > best->match))
             best = peer;
     }
     return best;
@@ -17,7 +18,7 @@ enum lf_status raft_transfer(struct raft *raft, uint64_t to) {
     if (raft->transfer_to != 0)
         return LF_AGAIN;
     struct raft_peer *target = to != 0 ? raft_peer(raft, to) : most_caught_up(raft);
-    if (!target || target->damaged)
+    if (!target || target->damaged || !raft_configuration_is_voter(raft_configuration(raft), target->replica))
         return LF_NOT_FOUND;
     raft->transfer_to = target->replica; /* from here on no proposals: the target has to catch up once (E13) */
     raft->transfer_deadline_ms = raft->now_ms + raft->limits.election_timeout_ms_max;
@@ -31,7 +32,7 @@ void raft_transfer_advance(struct raft *raft) {
     if (raft->role != RAFT_LEADER || raft->transfer_to == 0 || raft->transfer_said)
         return;
     const struct raft_peer *target = raft_peer(raft, raft->transfer_to);
-    if (!target) {
+    if (!target || !raft_configuration_is_voter(raft_configuration(raft), target->replica)) {
         raft_transfer_stop(raft, "target is no voter any more");
         return;
     }

@@ -32,6 +32,8 @@ size_t raft_peers(const struct raft *raft, struct raft_peer_view *out, size_t ma
             .next = peer->next,
             .received = peer->received,
             .inflight = (uint32_t)raft_peer_inflight(peer),
+            .inflight_bytes = raft_peer_inflight_bytes(raft, peer),
+            .voter = raft_configuration_votes(raft_configuration(raft), peer->replica),
             .replicating = peer->replicating,
             .active = raft->now_ms - peer->heard_ms < raft->limits.election_timeout_ms_max,
             .damaged = peer->damaged,

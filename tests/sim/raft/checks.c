@@ -1,6 +1,8 @@
+#include "raft_configuration.h"
 #include "sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static unsigned long long u(uint64_t value) { return value; }
 
@@ -36,14 +38,24 @@ static bool same_entry(const struct sim_log *log, uint64_t index, const struct s
            log->entries[index - 1].value == entry->value;
 }
 
-static void check_durable_on_majority(struct sim_host *host, uint64_t index, const struct sim_entry *entry) {
+static void check_durable_on(struct sim_host *host, uint64_t index, const struct sim_entry *entry,
+                             const uint64_t *voters, uint32_t count) {
     struct sim_world *world = host->world;
     uint32_t holders = 0;
-    for (uint32_t i = 0; i < world->options.nodes; i++)
-        holders += same_entry(&world->hosts[i].disk.log, index, entry);
-    if (holders <= world->options.nodes / 2)
-        sim_fail(world, "node %llu commits %llu^%llu, which is on %u of %u disks", u(host->id), u(index),
-                 u(entry->term), holders, world->options.nodes);
+    for (uint32_t i = 0; i < count; i++)
+        holders += same_entry(&sim_host(world, voters[i])->disk.log, index, entry);
+    if (holders <= count / 2)
+        sim_fail(world, "node %llu commits %llu^%llu, which is on the disks of %u of %u voters", u(host->id), u(index),
+                 u(entry->term), holders, count);
+}
+
+/** A step that commits may append the next configuration after that; its voters are those of the incoming half. */
+static void check_durable_on_majority(struct sim_host *host, uint64_t index, const struct sim_entry *entry) {
+    const struct raft_configuration *configuration = raft_configuration(host->raft);
+    check_durable_on(host, index, entry, configuration->voters, configuration->voter_count);
+    if (configuration->outgoing_count > 0)
+        check_durable_on(host, index, entry, configuration->outgoing, configuration->outgoing_count);
+    host->world->totals.led_by_leaving += !raft_configuration_is_voter(configuration, host->id);
 }
 
 static void check_commit(struct sim_host *host) {
@@ -87,13 +99,14 @@ static void check_new_leader(struct sim_host *host) {
 }
 
 static void check_configuration(struct sim_host *host) {
-    uint32_t epoch = 1;
-    for (size_t i = host->log.count; i > 0 && epoch == 1; i--)
-        if (host->log.entries[i - 1].epoch != 0)
-            epoch = host->log.entries[i - 1].epoch;
-    if (raft_configuration(host->raft)->epoch != epoch)
-        sim_fail(host->world, "node %llu has configuration %llu in force, its log says %u", u(host->id),
-                 u(raft_configuration(host->raft)->epoch), epoch);
+    uint32_t number = 1;
+    for (size_t i = host->log.count; i > 0 && number == 1; i--)
+        if (host->log.entries[i - 1].configuration != 0)
+            number = host->log.entries[i - 1].configuration;
+    const struct raft_configuration *last = sim_configuration(host->world, number);
+    if (memcmp(raft_configuration(host->raft), last, sizeof *last) != 0)
+        sim_fail(host->world, "node %llu has a configuration of epoch %llu in force, its log's last is of %llu",
+                 u(host->id), u(raft_configuration(host->raft)->epoch), u(last->epoch));
 }
 
 void sim_check_step(struct sim_host *host) {

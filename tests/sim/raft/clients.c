@@ -23,17 +23,10 @@ static void remember_proposal(struct sim_host *host, uint64_t index, uint64_t va
 static void propose_at(struct sim_world *world, struct sim_host *host) {
     struct sim_entry entries[8];
     struct raft_entry wanted[8] = {0};
-    struct raft_configuration configuration;
     uint32_t count = (uint32_t)sim_between(world, 1, sim_chance(world, 200) ? 8 : 2);
-    bool reconfigure = sim_chance(world, 30);
     for (uint32_t i = 0; i < count; i++) {
         entries[i] = (struct sim_entry){.value = world->next_value++, .bytes = (uint32_t)sim_between(world, 70, 1500)};
         wanted[i].bytes = entries[i].bytes;
-    }
-    if (reconfigure) {
-        entries[0].epoch = world->next_epoch++;
-        configuration = sim_configuration(world, entries[0].epoch);
-        wanted[0].configuration = &configuration;
     }
     struct raft_event event = {.type = RAFT_EVENT_PROPOSE, .propose = {.entries = wanted, .count = count}};
     bool leads = raft_role(host->raft) == RAFT_LEADER;
@@ -47,7 +40,6 @@ static void propose_at(struct sim_world *world, struct sim_host *host) {
     if (!host->raft)
         return; /* crashed over it: its outcome is unknown */
     world->totals.proposed += count;
-    world->totals.configurations += reconfigure;
     for (uint32_t i = 0; i < count; i++)
         remember_proposal(host, world->effects.proposed_index + i, entries[i].value);
     sim_proposals_settle(host); /* a single voter may have committed already */

@@ -47,14 +47,14 @@ static void collect_runs(const struct sim_log *log, struct raft_run **runs, size
 static void collect_configurations(const struct sim_host *host, struct raft_configuration_at **at, size_t *count) {
     size_t capacity = 0;
     *at = sim_grown(NULL, &capacity, 1, sizeof **at);
-    (*at)[0] = (struct raft_configuration_at){.index = 0, .configuration = sim_configuration(host->world, 1)};
+    (*at)[0] = (struct raft_configuration_at){.index = 0, .configuration = *sim_configuration(host->world, 1)};
     *count = 1;
     for (size_t i = 0; i < host->log.count; i++) {
-        if (host->log.entries[i].epoch == 0)
+        if (host->log.entries[i].configuration == 0)
             continue;
         *at = sim_grown(*at, &capacity, *count + 1, sizeof **at);
         (*at)[(*count)++] = (struct raft_configuration_at){
-            .index = i + 1, .configuration = sim_configuration(host->world, host->log.entries[i].epoch)};
+            .index = i + 1, .configuration = *sim_configuration(host->world, host->log.entries[i].configuration)};
     }
 }
 
@@ -105,10 +105,31 @@ void sim_host_stop(struct sim_host *host) {
     sim_reads_abandoned(host);
 }
 
+/** The entry that the leading core made by itself. */
+static struct sim_entry own_entry(struct sim_host *host, const struct raft_effects *effects) {
+    struct sim_world *world = host->world;
+    struct sim_entry entry = {.term = raft_term(host->raft), .bytes = 64};
+    if (!effects->own_configuration) {
+        entry.value = entry.term | 1ull << 63;
+        return entry;
+    }
+    bool joint = effects->own_configuration->outgoing_count > 0;
+    entry.value = world->next_value++ | 1ull << 62;
+    entry.bytes = RAFT_CONFIGURATION_BYTES_MAX;
+    entry.configuration = sim_configuration_add(world, effects->own_configuration);
+    world->totals.configurations++;
+    world->totals.joint += joint;
+    const struct raft_configuration *before = raft_configuration(host->before);
+    world->totals.left += !world->options.outcomes_only && !joint && before->outgoing_count > 0;
+    return entry;
+}
+
 /** The owner's part of a step: keep the bytes of what entered or left the log. */
 static void follow_log(struct sim_host *host, const struct raft_effects *effects, const struct sim_entry *entries) {
     const struct raft_persist *persist = &effects->persist;
     if (effects->truncated_from != 0) {
+        for (size_t i = effects->truncated_from - 1; i < host->log.count; i++)
+            host->world->totals.rolled_back += host->log.entries[i].configuration != 0;
         sim_log_cut(&host->log, effects->truncated_from);
         host->world->totals.truncations++;
         sim_proposals_settle(host);
@@ -117,9 +138,9 @@ static void follow_log(struct sim_host *host, const struct raft_effects *effects
         return;
     for (uint32_t i = 0; i < persist->count; i++) {
         uint64_t index = persist->first_index + i;
-        struct sim_entry entry = {.term = raft_entry_term(host->raft, index), .bytes = 64};
-        if (index == effects->noop_index) {
-            entry.value = entry.term | 1ull << 63;
+        struct sim_entry entry;
+        if (index == effects->own_index) {
+            entry = own_entry(host, effects);
         } else {
             entry = entries[persist->message_skip + i];
             entry.term = raft_entry_term(host->raft, index);

@@ -5,8 +5,7 @@
 
 static struct sim_message *packed(struct sim_host *from, const struct raft_message *message) {
     uint32_t count = message->type == RAFT_APPEND_REQUEST ? message->append_request.count : 0;
-    size_t bytes = sizeof(struct sim_message) +
-                   count * (sizeof(struct raft_entry) + sizeof(struct sim_entry) + sizeof(struct raft_configuration));
+    size_t bytes = sizeof(struct sim_message) + count * (sizeof(struct raft_entry) + sizeof(struct sim_entry));
     struct sim_message *packed = malloc(bytes);
     if (!packed)
         sim_fail(from->world, "no memory");
@@ -16,15 +15,12 @@ static struct sim_message *packed(struct sim_host *from, const struct raft_messa
         return packed;
     packed->entries = (struct raft_entry *)(packed + 1);
     packed->payload = (struct sim_entry *)(packed->entries + count);
-    packed->configurations = (struct raft_configuration *)(packed->payload + count);
     memcpy(packed->payload, &from->log.entries[message->append_request.prev_index], count * sizeof *packed->payload);
     for (uint32_t i = 0; i < count; i++) {
         const struct sim_entry *entry = &packed->payload[i];
         packed->entries[i] = (struct raft_entry){.term = entry->term, .bytes = entry->bytes};
-        if (entry->epoch == 0)
-            continue;
-        packed->configurations[i] = sim_configuration(from->world, entry->epoch);
-        packed->entries[i].configuration = &packed->configurations[i];
+        if (entry->configuration != 0)
+            packed->entries[i].configuration = sim_configuration(from->world, entry->configuration);
     }
     packed->message.append_request.entries = packed->entries;
     return packed;

@@ -12,6 +12,7 @@ void sim_faults_stop(struct sim_world *world) {
     world->weather.write_us_max = 1000;
     world->weather.propose_gap_us = 10000;
     sim_trace(world, "faults stop");
+    sim_at(world, world->now, SIM_CHANGE, 0, 0, NULL); /* everybody becomes a member again */
     for (uint32_t i = 0; i < world->options.nodes; i++) {
         struct sim_host *host = &world->hosts[i];
         host->disk.failing = false;
@@ -32,8 +33,8 @@ void sim_faults_stop(struct sim_world *world) {
 }
 
 static void check_peers_idle(struct sim_world *world, struct sim_host *leader) {
-    struct raft_peer_view peers[RAFT_VOTERS_MAX];
-    size_t count = raft_peers(leader->raft, peers, RAFT_VOTERS_MAX);
+    struct raft_peer_view peers[RAFT_MEMBERS_MAX];
+    size_t count = raft_peers(leader->raft, peers, RAFT_MEMBERS_MAX);
     for (size_t i = 0; i < count; i++) {
         if (peers[i].match != raft_last_index(leader->raft))
             sim_fail(world, "peer %llu is at %llu of %llu", (unsigned long long)peers[i].replica,

@@ -9,7 +9,7 @@
  *   - one leader per term; a leader holds every entry that was committed in an earlier term
  *   - the same index is committed with the same entry everywhere; log matching, by (index, term) -> (value, term
  * before)
- *   - an entry first committed lies on the disks of a majority
+ *   - an entry first committed lies on the disks of a majority of the voters, of both halves if they are joint
  *   - whatever a message promises is on the sender's disk when it leaves: votes, vote requests with their log end,
  *     acknowledgements
  *   - terms and commits never go back, nor does a promise after a restart
@@ -35,7 +35,7 @@ struct sim_entry {
     uint64_t term;
     uint64_t value; /**< unique over the world; a no-op's is made from its term */
     uint32_t bytes;
-    uint32_t epoch; /**< of a configuration entry, else 0 */
+    uint32_t configuration; /**< of a configuration entry: its number in the world, else 0 */
 };
 
 /** Entry i is entries[i - 1]. */
@@ -118,7 +118,6 @@ struct sim_message {
     uint32_t references;
     struct raft_entry *entries;
     struct sim_entry *payload;
-    struct raft_configuration *configurations;
 };
 
 enum sim_event_kind {
@@ -132,6 +131,7 @@ enum sim_event_kind {
     SIM_RESTART,
     SIM_RESUME,
     SIM_TRANSFER,
+    SIM_CHANGE,
 };
 
 struct sim_event {
@@ -171,7 +171,13 @@ struct sim_event {
     X(proposed, "proposed")                                                                                            \
     X(acknowledged, "acknowledged")                                                                                    \
     X(refused, "proposals refused")                                                                                    \
+    X(changes, "changes of members asked")                                                                             \
     X(configurations, "configurations logged")                                                                         \
+    X(joint, "of them joint")                                                                                          \
+    X(left, "of them leaving a joint one")                                                                             \
+    X(rolled_back, "configurations truncated")                                                                         \
+    X(led_by_leaving, "entries committed by a leader on its way out")                                                  \
+    X(preferred, "preferences given")                                                                                  \
     X(reads, "reads answered")                                                                                         \
     X(reads_by_followers, "of them by followers")                                                                      \
     X(reads_failed, "reads failed")
@@ -214,6 +220,7 @@ struct sim_weather {
     uint32_t fault_gap_us;
     uint32_t propose_gap_us;
     uint32_t read_gap_us;
+    uint32_t change_gap_us;
 };
 
 struct sim_world {
@@ -240,6 +247,9 @@ struct sim_world {
 
     uint64_t next_value;
     uint32_t next_epoch;
+    struct raft_configuration **configurations; /**< number n is *configurations[n - 1]; 1 is the founding one */
+    size_t configuration_count;
+    size_t configuration_capacity;
     uint64_t next_read;
     struct sim_read *reads;
     size_t read_count;
@@ -266,7 +276,9 @@ void sim_trace(const struct sim_world *world, const char *format, ...) __attribu
 _Noreturn void sim_fail(const struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Makes items hold at least `wanted`; ends the program without memory. */
 void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes);
-struct raft_configuration sim_configuration(const struct sim_world *world, uint32_t epoch);
+/** Keeps it for good; returns its number. */
+uint32_t sim_configuration_add(struct sim_world *world, const struct raft_configuration *configuration);
+const struct raft_configuration *sim_configuration(const struct sim_world *world, uint32_t number);
 
 /* events.c */
 void sim_at(struct sim_world *world, uint64_t at, enum sim_event_kind kind, uint64_t host, uint64_t generation,
@@ -308,6 +320,9 @@ void sim_heal(struct sim_world *world);
 void sim_propose(struct sim_world *world);
 void sim_read(struct sim_world *world);
 void sim_transfer(struct sim_world *world);
+
+/* members.c */
+void sim_change(struct sim_world *world);
 /** The host's commit moved, or its log was cut, or it stopped. */
 void sim_proposals_settle(struct sim_host *host);
 void sim_reads_answered(struct sim_host *host, const struct raft_effects *effects);

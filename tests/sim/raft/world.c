@@ -60,11 +60,26 @@ void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes)
     return grown;
 }
 
-struct raft_configuration sim_configuration(const struct sim_world *world, uint32_t epoch) {
-    struct raft_configuration configuration = {.epoch = epoch, .voter_count = world->options.nodes};
+uint32_t sim_configuration_add(struct sim_world *world, const struct raft_configuration *configuration) {
+    world->configurations = sim_grown(world->configurations, &world->configuration_capacity,
+                                      world->configuration_count + 1, sizeof *world->configurations);
+    struct raft_configuration *kept = malloc(sizeof *kept);
+    if (!kept)
+        sim_fail(world, "no memory");
+    *kept = *configuration;
+    world->configurations[world->configuration_count++] = kept;
+    return (uint32_t)world->configuration_count;
+}
+
+const struct raft_configuration *sim_configuration(const struct sim_world *world, uint32_t number) {
+    return world->configurations[number - 1];
+}
+
+static void found(struct sim_world *world) {
+    struct raft_configuration founding = {.epoch = 1, .voter_count = world->options.nodes};
     for (uint32_t i = 0; i < world->options.nodes; i++)
-        configuration.voters[i] = i + 1;
-    return configuration;
+        founding.voters[i] = i + 1;
+    sim_configuration_add(world, &founding);
 }
 
 static uint32_t one_of(struct sim_world *world, const uint32_t *choices, size_t count) {
@@ -84,6 +99,7 @@ static void draw_weather(struct sim_world *world) {
         .fault_gap_us = ONE_OF(world, 100000, 250000, 600000),
         .propose_gap_us = ONE_OF(world, 3000, 10000, 30000, 100000),
         .read_gap_us = ONE_OF(world, 10000, 30000),
+        .change_gap_us = ONE_OF(world, 300000, 1000000, 4000000, 100000000),
     };
     world->limits = (struct raft_limits){
         .election_timeout_ms_min = 150,
@@ -111,6 +127,7 @@ void sim_world_init(struct sim_world *world, const struct sim_options *options) 
                                 .next_epoch = 2,
                                 .next_read = 1};
     draw_weather(world);
+    found(world);
     if (raft_effects_init(&world->effects, &world->limits) != LF_OK)
         sim_fail(world, "no memory");
     for (uint32_t i = 0; i < options->nodes; i++) {
@@ -126,6 +143,7 @@ void sim_world_init(struct sim_world *world, const struct sim_options *options) 
     sim_at(world, 300000, SIM_READ, 0, 0, NULL);
     sim_at(world, sim_between(world, 400000, 1200000), SIM_TRANSFER, 0, 0, NULL);
     sim_at(world, 500000, SIM_FAULT, 0, 0, NULL);
+    sim_at(world, sim_between(world, 400000, 1200000), SIM_CHANGE, 0, 0, NULL);
 }
 
 static void resume(struct sim_world *world, struct sim_host *host) {
@@ -187,6 +205,9 @@ static void happen(struct sim_world *world, struct sim_event *event) {
     case SIM_TRANSFER:
         sim_transfer(world);
         break;
+    case SIM_CHANGE:
+        sim_change(world);
+        break;
     }
 }
 
@@ -226,6 +247,9 @@ void sim_world_deinit(struct sim_world *world) {
         free(world->indexes[i].known);
     free(world->indexes);
     free(world->events);
+    for (size_t i = 0; i < world->configuration_count; i++)
+        free(world->configurations[i]);
+    free(world->configurations);
     free(world->reads);
     raft_effects_deinit(&world->effects);
 }

@@ -109,9 +109,8 @@ enum lf_status core_propose(struct core *core, uint32_t count, uint32_t bytes) {
     return core->status;
 }
 
-enum lf_status core_propose_configuration(struct core *core, const struct raft_configuration *configuration) {
-    struct raft_entry entry = {.bytes = 100, .configuration = configuration};
-    core_step(core, &(struct raft_event){.type = RAFT_EVENT_PROPOSE, .propose = {.entries = &entry, .count = 1}});
+enum lf_status core_change(struct core *core, const struct raft_configuration *target) {
+    core_step(core, &(struct raft_event){.type = RAFT_EVENT_CHANGE, .change = target});
     return core->status;
 }
 
@@ -145,7 +144,7 @@ uint64_t core_lead(struct core *core, bool durable) {
     core_wrote_last(core);
     give_votes(core, RAFT_CANDIDATE);
     assert_int_equal(raft_role(core->raft), RAFT_LEADER);
-    uint64_t noop = core->effects.noop_index;
+    uint64_t noop = core->effects.own_index;
     assert_int_not_equal(noop, 0);
     assert_int_equal(core->effects.persist.first_index, noop);
     if (durable)

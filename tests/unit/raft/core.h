@@ -51,7 +51,7 @@ void core_wrote(struct core *core, uint64_t token);
 void core_wrote_last(struct core *core);
 void core_wrote_failed(struct core *core, uint64_t token);
 enum lf_status core_propose(struct core *core, uint32_t count, uint32_t bytes);
-enum lf_status core_propose_configuration(struct core *core, const struct raft_configuration *configuration);
+enum lf_status core_change(struct core *core, const struct raft_configuration *target);
 enum lf_status core_read(struct core *core, uint64_t id);
 enum lf_status core_transfer(struct core *core, uint64_t to);
 

@@ -394,7 +394,7 @@ static void messages_for_others_or_from_strangers_are_dropped(void **state) {
     (void)state;
     struct core core;
     core_start(&core, 1, 3, 1, 0, NULL, NULL);
-    struct raft_message to_other = heartbeat(&core, 2, 9, 0, 1), stranger = vote_request(&core, 77, 9, 9, 9),
+    struct raft_message to_other = heartbeat(&core, 2, 9, 0, 1), stranger = vote_reply(&core, 77, 9, true),
                         myself = vote_request(&core, 1, 9, 9, 9);
     to_other.to = 3;
     core_message(&core, &to_other);
