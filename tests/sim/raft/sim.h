@@ -276,6 +276,11 @@ void sim_trace(const struct sim_world *world, const char *format, ...) __attribu
 _Noreturn void sim_fail(const struct sim_world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /** Makes items hold at least `wanted`; ends the program without memory. */
 void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes);
+
+/* configurations.c */
+/** Number 1: all hosts as voters. */
+void sim_configurations_found(struct sim_world *world);
+void sim_configurations_free(struct sim_world *world);
 /** Keeps it for good; returns its number. */
 uint32_t sim_configuration_add(struct sim_world *world, const struct raft_configuration *configuration);
 const struct raft_configuration *sim_configuration(const struct sim_world *world, uint32_t number);

@@ -60,28 +60,6 @@ void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes)
     return grown;
 }
 
-uint32_t sim_configuration_add(struct sim_world *world, const struct raft_configuration *configuration) {
-    world->configurations = sim_grown(world->configurations, &world->configuration_capacity,
-                                      world->configuration_count + 1, sizeof *world->configurations);
-    struct raft_configuration *kept = malloc(sizeof *kept);
-    if (!kept)
-        sim_fail(world, "no memory");
-    *kept = *configuration;
-    world->configurations[world->configuration_count++] = kept;
-    return (uint32_t)world->configuration_count;
-}
-
-const struct raft_configuration *sim_configuration(const struct sim_world *world, uint32_t number) {
-    return world->configurations[number - 1];
-}
-
-static void found(struct sim_world *world) {
-    struct raft_configuration founding = {.epoch = 1, .voter_count = world->options.nodes};
-    for (uint32_t i = 0; i < world->options.nodes; i++)
-        founding.voters[i] = i + 1;
-    sim_configuration_add(world, &founding);
-}
-
 static uint32_t one_of(struct sim_world *world, const uint32_t *choices, size_t count) {
     return choices[sim_random(world) % count];
 }
@@ -127,7 +105,7 @@ void sim_world_init(struct sim_world *world, const struct sim_options *options) 
                                 .next_epoch = 2,
                                 .next_read = 1};
     draw_weather(world);
-    found(world);
+    sim_configurations_found(world);
     if (raft_effects_init(&world->effects, &world->limits) != LF_OK)
         sim_fail(world, "no memory");
     for (uint32_t i = 0; i < options->nodes; i++) {
@@ -247,9 +225,7 @@ void sim_world_deinit(struct sim_world *world) {
         free(world->indexes[i].known);
     free(world->indexes);
     free(world->events);
-    for (size_t i = 0; i < world->configuration_count; i++)
-        free(world->configurations[i]);
-    free(world->configurations);
+    sim_configurations_free(world);
     free(world->reads);
     raft_effects_deinit(&world->effects);
 }

@@ -4,13 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct raft_configuration sim_configuration(const struct sim_world *world, uint32_t epoch) {
-    struct raft_configuration configuration = {.epoch = epoch, .voter_count = world->options.nodes};
-    for (uint32_t i = 0; i < world->options.nodes; i++)
-        configuration.voters[i] = i + 1;
-    return configuration;
-}
-
 void script_nodes(struct script *script) {
     struct sim_world *world = &script->world;
     uint64_t count = script_number(script, "how many nodes");
@@ -31,6 +24,7 @@ void script_nodes(struct script *script) {
         host->id = i + 1;
         host->clock_rate_ppm = 1000000;
     }
+    sim_configurations_found(world);
 }
 
 struct limit {
@@ -46,6 +40,8 @@ static const struct limit limits[] = {
     LIMIT(election_timeout_ms_max),
     LIMIT(heartbeat_ms),
     LIMIT(inflight_messages_max),
+    LIMIT(inflight_bytes_max),
+    LIMIT(pipeline_messages),
     LIMIT(append_entries_max),
     LIMIT(append_bytes_max),
     LIMIT(uncommitted_bytes_max),
@@ -54,6 +50,7 @@ static const struct limit limits[] = {
     LIMIT(unsized_entries_max),
     LIMIT(log_runs_max),
     LIMIT(disk_stall_ms),
+    LIMIT(prefer_after_ms),
 };
 
 void script_limit(struct script *script) {
@@ -149,5 +146,6 @@ void script_deinit(struct script *script) {
     for (size_t i = 0; i < world->index_capacity; i++)
         free(world->indexes[i].known);
     free(world->indexes);
+    sim_configurations_free(world);
     raft_effects_deinit(&world->effects);
 }
