@@ -277,6 +277,38 @@ void mem_store_crash(struct log_store **store, enum mem_disk_crash how) {
         mem_disk_power_cut(disk);
 }
 
+/** Puts the damaged copy in place of the entry, if that is what stands there. */
+static void put_damaged(struct mem_image *image, uint64_t id, uint64_t index, const struct lf_buf *whole,
+                        struct lf_buf *damaged) {
+    struct mem_group *group = mem_image_find(image, id);
+    if (!group || group->log.last_index < index || group->entries[index - 1] != whole)
+        return;
+    lf_buf_unref(&group->entries[index - 1]);
+    group->entries[index - 1] = lf_buf_ref(damaged);
+}
+
+bool mem_store_damage(struct mem_disk *disk, struct log_store *store, uint64_t *group, uint64_t *index) {
+    const struct mem_group *at = NULL;
+    uint32_t count = (uint32_t)disk->synced.group_count, first = count > 0 ? mem_disk_between(disk, 0, count - 1) : 0;
+    for (uint32_t i = 0; i < count && !at; i++)
+        if (disk->synced.groups[(first + i) % count]->log.last_index > 0)
+            at = disk->synced.groups[(first + i) % count];
+    if (!at)
+        return false;
+    *group = at->log.id;
+    *index = mem_disk_between(disk, 1, (uint32_t)at->log.last_index);
+    struct lf_buf *whole = lf_buf_ref(at->entries[*index - 1]);
+    struct lf_buf *damaged = lf_buf_copy(lf_buf_bytes(whole));
+    lf_check(damaged != NULL);
+    damaged->data[mem_disk_between(disk, 0, damaged->size - 1)] ^= (uint8_t)(1u << mem_disk_between(disk, 0, 7));
+    put_damaged(&disk->synced, *group, *index, whole, damaged);
+    if (store)
+        put_damaged(&of(store)->image, *group, *index, whole, damaged);
+    lf_buf_unref(&whole);
+    lf_buf_unref(&damaged);
+    return true;
+}
+
 static void mem_stats(const struct log_store *store, struct log_store_stats *out) {
     const struct mem_store *mem = (const struct mem_store *)store;
     *out = mem->stats;

@@ -213,6 +213,9 @@ static void on_store(struct node *node, struct log_store_completion *completion)
     struct pending_read *pending = lf_map_remove(&node->reads, completion->id);
     if (!pending)
         return;
+    if (completion->status == LF_DAMAGED) /* whoever asked, and though it may not wait any more */
+        node_fail(node, LF_DAMAGED, "group %llu: %.200s", (unsigned long long)completion->group,
+                  completion->error.text);
     switch (pending->kind) {
     case READ_SUBSCRIPTION:
         subscriptions_on_read(node, pending->subscription_key, completion);

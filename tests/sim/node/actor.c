@@ -40,20 +40,21 @@ static void begin_life(struct sim_actor *actor) {
     struct lf_error error = {0};
     if (lf_core_new(&options, world->now / SIM_MS + actor->clock_offset_ms, &actor->core, &error) != LF_OK)
         sim_fail(world, "client %u cannot be made: %s", actor->number, error.text);
-    if (world->trace)
+    if (world->trace || world->coverage)
         lf_core_set_trace(actor->core, on_trace, actor);
     sim_actor_work_in(actor, sim_between(world, 1, 50));
 }
 
 void sim_actors_start(struct sim_world *world) {
-    world->actor_count = SIM_PUBLISHERS + SIM_SUBSCRIBERS + 1;
+    uint32_t publishers = world->options.publishers, subscribers = world->options.subscribers;
+    world->actor_count = publishers + subscribers + 1;
     world->actors = sim_alloc(world->actor_count, sizeof *world->actors);
     for (uint32_t i = 0; i < world->actor_count; i++) {
         struct sim_actor *actor = &world->actors[i];
         *actor = (struct sim_actor){.world = world, .number = i + 1, .kind = SIM_ADMIN};
-        if (i < SIM_PUBLISHERS)
+        if (i < publishers)
             actor->kind = SIM_PUBLISHER;
-        else if (i < SIM_PUBLISHERS + SIM_SUBSCRIBERS)
+        else if (i < publishers + subscribers)
             actor->kind = SIM_SUBSCRIBER;
         begin_life(actor);
     }

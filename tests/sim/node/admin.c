@@ -57,7 +57,8 @@ static void make_main_topics(struct sim_actor *actor) {
     struct sim_world *world = actor->world;
     uint32_t nodes = world->options.nodes;
     if (world->topic_count == 0) {
-        sim_topic_add(world, "log", 3, nodes < 3 ? nodes : 3, true)->state = SIM_TOPIC_GONE;
+        uint32_t partitions = world->options.profile == SIM_PROFILE_RATE ? 6 : 3;
+        sim_topic_add(world, "log", partitions, nodes < 3 ? nodes : 3, true)->state = SIM_TOPIC_GONE;
         sim_topic_add(world, "audit", 1, nodes, true)->state = SIM_TOPIC_GONE;
     }
     for (size_t i = 0; i < 2; i++) /* until it is there */
@@ -92,7 +93,8 @@ void sim_admin_work(struct sim_actor *actor) {
     if (world->phase != SIM_STORM)
         return;
     make_main_topics(actor);
-    if (world->topics[0]->state == SIM_TOPIC_LIVE && sim_chance(world, SIDE_CHANGE_PERMILLE))
+    bool side = world->options.profile == SIM_PROFILE_STORM && world->topics[0]->state == SIM_TOPIC_LIVE;
+    if (side && sim_chance(world, SIDE_CHANGE_PERMILLE))
         change_side_topics(actor);
     struct sim_topic *topic = world->topics[sim_between(world, 0, 1)];
     if (topic->state == SIM_TOPIC_LIVE)

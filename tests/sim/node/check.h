@@ -60,6 +60,10 @@ struct sim_group {
     uint64_t *leaders;  /**< by term: the replica that led it */
     size_t leader_capacity;
     uint64_t leader_terms; /**< how many had one */
+    /* liveness.c: */
+    bool waits; /**< for a leader and a commit, since the faults stopped */
+    uint64_t committed_at_calm;
+    uint64_t term_before; /**< profile.c: its leader's, before a node went away; 0: none, or not looked at */
 };
 
 /* check_log.c */

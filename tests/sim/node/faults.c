@@ -1,40 +1,14 @@
-/** What goes wrong, when. Each world has its weather, drawn from its seed, and faults one after the other; those that
- * no world may miss are brought about in the last third of the storm if chance did not. */
+/** What goes wrong, when: faults one after the other, of the kinds that the world has. Those that no world that has
+ * them may miss are brought about in the last third of the storm if chance did not. */
 #include "net.h"
 
 #include "actor.h"
 #include "check.h"
+#include "profile.h"
 
 #include <string.h>
 
 #define DOWN_MS_MIN 50
-#define STALL_MS 1500
-#define LARGE_WORLDS_PERMILLE 60
-
-void sim_weather_draw(struct sim_world *world) {
-    struct sim_weather *weather = &world->weather;
-    bool calm = sim_chance(world, 200);
-    weather->delay_us_min = (uint32_t)sim_between(world, 50, 500);
-    weather->delay_us_max = weather->delay_us_min + (uint32_t)sim_between(world, 100, calm ? 1000 : 8000);
-    weather->drop_permille = calm ? 0 : (uint32_t)sim_between(world, 0, 40);
-    weather->duplicate_permille = calm ? 0 : (uint32_t)sim_between(world, 0, 40);
-    weather->reorder_permille = calm ? 0 : (uint32_t)sim_between(world, 0, 60);
-    weather->client_delay_us_max = (uint32_t)sim_between(world, 200, 8000);
-    weather->fault_gap_ms = (uint32_t)sim_between(world, 200, 1200);
-    weather->publish_gap_ms = (uint32_t)sim_between(world, 40, 160);
-    weather->value_bytes_max = 2000;
-    weather->large_permille = 40;
-    if (sim_chance(world, LARGE_WORLDS_PERMILLE)) { /* enough that memory does not hold it all */
-        weather->value_bytes_max = 60000;
-        weather->large_permille = 600;
-        weather->publish_gap_ms *= 2;
-    }
-    weather->disk.write_delay_ms_max = (uint32_t)sim_between(world, 0, calm ? 3 : 20);
-    weather->disk.write_delay_ms_min = weather->disk.write_delay_ms_max > 4 ? 1 : 0;
-    weather->disk.read_delay_ms_max = (uint32_t)sim_between(world, 0, 5);
-    weather->disk.stall_per_million = calm ? 0 : (uint32_t)sim_between(world, 0, 2000);
-    weather->disk.stall_ms = (uint32_t)sim_between(world, 100, STALL_MS);
-}
 
 /* ---- who --------------------------------------------------------------------------------------------------------- */
 
@@ -90,6 +64,30 @@ static void fail_disk(struct sim_world *world) {
     mem_disk_set_faults(host->disk, &faults);
 }
 
+/** One bit of what one replica has on its disk turns over. One replica in the whole world: of every group that has
+ * three, a majority stays whole. */
+static void damage(struct sim_world *world) {
+    struct sim_host *host = victim(world);
+    uint64_t group, index;
+    if (world->damaged || !sim_host_up(host) || !mem_store_damage(host->disk, host->store, &group, &index))
+        return;
+    world->damaged = host;
+    world->totals.damages++;
+    sim_tracef(world, "damage node=%u group=%llu entry=%llu", host->id, (unsigned long long)group,
+               (unsigned long long)index);
+}
+
+/** Some clients are on the far side. */
+static void stall_clients(struct sim_world *world, uint32_t side, uint64_t until) {
+    for (uint32_t client = 0; client < SIM_ACTORS_MAX; client++) {
+        if (!sim_chance(world, 300))
+            continue;
+        for (uint32_t i = 0; i < world->options.nodes; i++)
+            if (side >> i & 1)
+                world->stalled_until[client][i] = until;
+    }
+}
+
 static void cut(struct sim_world *world, bool one_way) {
     uint32_t nodes = world->options.nodes;
     if (nodes < 2)
@@ -100,20 +98,46 @@ static void cut(struct sim_world *world, bool one_way) {
         side = 1u << (alone->id - 1);
     if (one_way && sim_chance(world, 500))
         side = ~side & ((1u << nodes) - 1);
-    uint64_t number = sim_net_cut(world, side, one_way), until = world->now + sim_between(world, 100, 2500) * SIM_MS;
+    uint32_t gone[SIM_NODES_MAX] = {0};
+    for (uint32_t i = 0; i < nodes; i++)
+        gone[i] = side >> i & 1 ? ~side & ((1u << nodes) - 1) : 0;
+    uint64_t number = sim_net_cut(world, gone, one_way);
+    uint64_t until = world->now + sim_between(world, 100, 2500) * SIM_MS;
     sim_tracef(world, "cut=%llu side=%x one_way=%d", (unsigned long long)number, side, one_way);
     *(one_way ? &world->totals.one_way : &world->totals.partitions) += 1;
     sim_at(world, until, SIM_HEAL, 0, number, NULL);
-    for (uint32_t client = 0; client < SIM_ACTORS_MAX; client++) { /* some clients are on the far side */
-        if (!sim_chance(world, 300))
-            continue;
-        for (uint32_t i = 0; i < nodes; i++)
-            if (side >> i & 1)
-                world->stalled_until[client][i] = until;
-    }
+    stall_clients(world, side, until);
 }
 static void partition(struct sim_world *world) { cut(world, false); }
 static void one_way(struct sim_world *world) { cut(world, true); }
+
+/** Some pairs of nodes do not hear each other, while others hear both. With five, sometimes the shape of H4: three hear
+ *  each other, each of the other two hears one of them only. */
+static uint64_t partial_cut(struct sim_world *world, bool shape_h4) {
+    uint32_t nodes = world->options.nodes, order[SIM_NODES_MAX], gone[SIM_NODES_MAX] = {0};
+    for (uint32_t i = 0; i < nodes; i++)
+        order[i] = i;
+    for (uint32_t i = nodes - 1; i > 0; i--) {
+        uint32_t k = (uint32_t)sim_between(world, 0, i), kept = order[i];
+        order[i] = order[k];
+        order[k] = kept;
+    }
+    for (uint32_t i = 0; i < nodes; i++)
+        for (uint32_t k = i + 1; k < nodes; k++) {
+            bool linked = shape_h4 ? k < 3 || (i == 1 && k == 3) || (i == 2 && k == 4) : sim_chance(world, 600);
+            if (!linked)
+                gone[order[i]] |= 1u << order[k];
+        }
+    uint64_t number = sim_net_cut(world, gone, false);
+    sim_tracef(world, "cut=%llu partial h4=%d first=%u", (unsigned long long)number, shape_h4, order[0] + 1);
+    return number;
+}
+
+static void partial(struct sim_world *world) {
+    uint64_t number = partial_cut(world, world->options.nodes == 5 && sim_chance(world, 500));
+    world->totals.partial++;
+    sim_at(world, world->now + sim_between(world, 200, 3000) * SIM_MS, SIM_HEAL, 0, number, NULL);
+}
 
 static void pause_one(struct sim_world *world) {
     struct sim_host *host = victim(world);
@@ -130,6 +154,18 @@ static void step_clock(struct sim_world *world) {
     host->wall_offset_ms += by_ms;
     world->totals.clock_steps++;
     sim_tracef(world, "clock step node=%u by=%lld ms", host->id, (long long)by_ms);
+}
+
+/** As after a machine slept and its clock went on. */
+static void jump_clock(struct sim_world *world) {
+    struct sim_host *host = any_host(world);
+    uint64_t by_ms = sim_between(world, 50, sim_chance(world, 200) ? 20000 : 1500);
+    world->totals.clock_jumps++;
+    sim_tracef(world, "clock jump node=%u by=%llu ms", host->id, (unsigned long long)by_ms);
+    sim_host_clock_rate(host, host->clock_ppm);
+    host->clock_us += by_ms * SIM_MS;
+    if (sim_host_up(host) && !host->paused)
+        sim_host_step(host, &(struct node_event){.type = NODE_EVENT_TICK});
 }
 
 static void rate_clock(struct sim_world *world) {
@@ -168,12 +204,14 @@ static void end_client(struct sim_world *world) {
     sim_actor_restart(actor, closing);
 }
 
-static const struct {
-    uint32_t weight;
-    void (*happen)(struct sim_world *world);
-} faults[] = {{10, crash_one}, {10, kill_one},   {8, stop_one},   {3, power_cut},  {10, trap_one},
-              {4, fail_disk},  {10, partition},  {9, one_way},    {10, pause_one}, {5, step_clock},
-              {4, rate_clock}, {10, break_link}, {8, stall_link}, {5, end_client}};
+static void (*const happen[SIM_FAULT_KINDS])(struct sim_world *world) = {
+    [SIM_FAULT_crash] = crash_one,       [SIM_FAULT_kill] = kill_one,         [SIM_FAULT_stop] = stop_one,
+    [SIM_FAULT_power_cut] = power_cut,   [SIM_FAULT_trap] = trap_one,         [SIM_FAULT_disk_failure] = fail_disk,
+    [SIM_FAULT_damage] = damage,         [SIM_FAULT_partition] = partition,   [SIM_FAULT_one_way] = one_way,
+    [SIM_FAULT_partial] = partial,       [SIM_FAULT_pause] = pause_one,       [SIM_FAULT_clock_step] = step_clock,
+    [SIM_FAULT_clock_jump] = jump_clock, [SIM_FAULT_clock_rate] = rate_clock, [SIM_FAULT_link_break] = break_link,
+    [SIM_FAULT_link_stall] = stall_link, [SIM_FAULT_client_end] = end_client,
+};
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
 
@@ -188,33 +226,37 @@ static bool main_topics_live(const struct sim_world *world) {
 static bool bring_about(struct sim_world *world) {
     const struct sim_totals *totals = &world->totals;
     struct sim_host *host = victim(world);
-    if (totals->crashes_lost == 0)
+    if (sim_fault_on(world, SIM_FAULT_trap) && totals->crashes_lost == 0)
         host->trap = SIM_TRAP_POWER;
-    else if (totals->kills_kept == 0)
+    else if (sim_fault_on(world, SIM_FAULT_trap) && totals->kills_kept == 0)
         host->trap = SIM_TRAP_KILL;
-    else if (world->options.nodes > 1 && totals->partitions == 0)
+    else if (sim_fault_on(world, SIM_FAULT_partition) && totals->partitions == 0)
         cut(world, false);
     else
         return totals->publishes < SIM_PUBLISHES_MIN || !main_topics_live(world);
     return true;
 }
 
-static void draw(struct sim_world *world) {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        sum += faults[i].weight;
+void sim_fault_draw(struct sim_world *world) {
+    uint64_t sum = 0;
+    for (uint32_t kind = 0; kind < SIM_FAULT_KINDS; kind++)
+        sum += sim_fault_on(world, kind) ? world->fault_weights[kind] : 0;
+    if (sum == 0)
+        return; /* a calm world */
     uint64_t at = sim_between(world, 0, sum - 1);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        if (at < faults[i].weight) {
-            faults[i].happen(world);
+    for (uint32_t kind = 0; kind < SIM_FAULT_KINDS; kind++) {
+        uint32_t weight = sim_fault_on(world, kind) ? world->fault_weights[kind] : 0;
+        if (at < weight) {
+            world->faults_met |= 1u << kind;
+            happen[kind](world);
             return;
         }
-        at -= faults[i].weight;
+        at -= weight;
     }
 }
 
 void sim_fault(struct sim_world *world) {
-    if (world->phase != SIM_STORM)
+    if (world->phase != SIM_STORM || sim_profile_fault(world))
         return;
     bool missing = world->now * 3 > world->faults_until * 2 && bring_about(world);
     if (world->now >= world->faults_until && !missing) {
@@ -228,7 +270,7 @@ void sim_fault(struct sim_world *world) {
                  (unsigned long long)world->totals.publishes, (unsigned long long)world->totals.crashes_lost,
                  (unsigned long long)world->totals.kills_kept, (unsigned long long)world->totals.partitions);
     if (world->now < world->faults_until)
-        draw(world);
+        sim_fault_draw(world);
     sim_at(world, world->now + sim_between(world, 1, 2ull * world->weather.fault_gap_ms) * SIM_MS, SIM_FAULT, 0, 0,
            NULL);
 }
@@ -262,11 +304,15 @@ void sim_faults_stop(struct sim_world *world) {
     struct sim_weather *weather = &world->weather;
     world->phase = SIM_RECOVERY;
     world->recovery_began = world->now;
-    weather->drop_permille = weather->duplicate_permille = weather->reorder_permille = 0;
+    weather->drop_permille = weather->duplicate_permille = weather->reorder_permille = weather->late_permille = 0;
     weather->delay_us_max = weather->delay_us_min + 500;
     weather->client_delay_us_max = 500;
     weather->disk = (struct mem_disk_faults){.write_delay_ms_max = 2, .read_delay_ms_max = 1};
     sim_net_heal_all(world);
+    if (world->options.nodes == 5 && sim_fault_on(world, SIM_FAULT_partial) && sim_chance(world, 500)) {
+        world->totals.partial_at_end++;
+        world->partial_cut = partial_cut(world, true) + 1; /* H4: leaders come all the same */
+    }
     memset(world->stalled_until, 0, sizeof world->stalled_until);
     for (uint32_t i = 0; i < world->options.nodes; i++)
         repair(&world->hosts[i]);
@@ -276,5 +322,6 @@ void sim_faults_stop(struct sim_world *world) {
             sim_at(world, world->now + sim_between(world, 1, 300) * SIM_MS, SIM_CLIENT_GONE, connection->client,
                    connection->id, NULL);
     }
+    sim_liveness_start(world);
     sim_at(world, world->now + 50 * SIM_MS, SIM_CHECK, 0, 0, NULL);
 }

@@ -54,13 +54,13 @@ static void make_node(struct sim_host *host) {
     struct lf_error error = {0};
     if (node_new(&options, &host->node, &error) != LF_OK)
         sim_fail(world, "node %u cannot be made: %s", host->id, error.text);
-    if (world->trace)
+    if (world->trace || world->coverage)
         node_set_trace(host->node, on_trace, world);
 }
 
 void sim_host_start(struct sim_host *host) {
     struct sim_world *world = host->world;
-    if (sim_host_up(host))
+    if (sim_host_up(host) || host->given_up)
         return;
     host->generation++;
     host->incarnation += sim_between(world, 1, 3);
@@ -133,8 +133,22 @@ static bool trap_springs(struct sim_host *host) {
     return true;
 }
 
+/** It found that what it reads is not what it wrote. Started again it may get by for a while; then it is left alone. */
+static void on_damage(struct sim_host *host) {
+    struct sim_world *world = host->world;
+    sim_tracef(world, "damage noticed node=%u %s", host->id, host->effects.fatal_text);
+    world->totals.damages_noticed++;
+    host->given_up = world->phase != SIM_STORM || sim_chance(world, 500);
+    host->disk_failing = false;
+    sim_host_end(host, SIM_END_FATAL, world->now + sim_between(world, 100, 1500) * SIM_MS);
+}
+
 static void on_fatal(struct sim_host *host) {
     struct sim_world *world = host->world;
+    if (host->effects.fatal == LF_DAMAGED && world->damaged == host) {
+        on_damage(host);
+        return;
+    }
     if (!host->disk_failing)
         sim_fail(world, "node %u ended by itself: %s", host->id, host->effects.fatal_text);
     sim_tracef(world, "fatal node=%u %s", host->id, host->effects.fatal_text);

@@ -40,6 +40,7 @@ struct sim_host {
     size_t backlog_count, backlog_capacity;
 
     bool stopping, disk_failing;
+    bool given_up; /**< it noticed that its bytes changed, and waits for its operator */
     enum sim_trap trap;
     struct sim_pending_write *pending; /**< pending[pending_head] is the oldest */
     size_t pending_head, pending_count, pending_capacity;

@@ -6,7 +6,7 @@
 #include "logflume.h"
 #include "sim.h"
 
-#define SIM_PARTITIONS_MAX 4
+#define SIM_PARTITIONS_MAX 6
 #define SIM_VALUE_BYTES_MAX 65536
 
 /** What is in one partition, as readers saw it, and what publishers were promised. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATE_PERMILLE 250
 #define LATE_MS_MAX 3000
 #define HOLD_MS_MAX 75
 #define WAIT_MS_MAX 400
@@ -55,7 +54,7 @@ static uint64_t arrival(struct sim_world *world, const struct sim_parcel *parcel
 static void post(struct sim_world *world, struct sim_parcel *parcel, enum peer_lane lane) {
     uint64_t at = arrival(world, parcel, lane);
     if (is_cut(world, parcel->from, parcel->to)) {
-        if (!sim_chance(world, LATE_PERMILLE)) {
+        if (!sim_chance(world, world->weather.late_permille)) {
             world->totals.blocked++;
             sim_parcel_destroy(parcel);
             return;
@@ -118,17 +117,19 @@ void sim_net_arrive(struct sim_world *world, struct sim_event *event) {
 /** Each cut is one bit of a link's word, so that they may lie upon each other. */
 static uint32_t bit(uint64_t cut) { return 1u << (cut % 32); }
 
-uint64_t sim_net_cut(struct sim_world *world, uint32_t side, bool one_way) {
+uint64_t sim_net_cut(struct sim_world *world, const uint32_t gone[SIM_NODES_MAX], bool one_way) {
     uint64_t cut = world->next_cut++;
     for (uint32_t a = 0; a < world->options.nodes; a++)
         for (uint32_t b = 0; b < world->options.nodes; b++)
-            if ((side >> a & 1) && !(side >> b & 1)) {
+            if (gone[a] >> b & 1) {
                 world->cuts[a][b] |= bit(cut);
                 if (!one_way)
                     world->cuts[b][a] |= bit(cut);
             }
     return cut;
 }
+
+bool sim_net_hears(const struct sim_world *world, uint32_t from, uint32_t to) { return !is_cut(world, from, to); }
 
 void sim_net_heal(struct sim_world *world, uint64_t cut) {
     for (uint32_t a = 0; a < world->options.nodes; a++)

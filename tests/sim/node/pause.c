@@ -2,7 +2,11 @@
  *  when it runs again, it hears that and its completions first, then a tick that may say how long it was away. */
 #include "host.h"
 
+#include "net.h"
 #include "world.h"
+
+/** Envelopes that wait in sockets for a node that does not run. */
+#define BACKLOG_MAX 4000
 
 void sim_host_pause(struct sim_host *host, uint64_t until, bool told) {
     if (!sim_host_up(host) || host->paused)
@@ -18,6 +22,10 @@ void sim_host_pause(struct sim_host *host, uint64_t until, bool told) {
 bool sim_host_defer(struct sim_host *host, const struct sim_event *event) {
     if (!host->paused)
         return false;
+    if (event->kind == SIM_PARCEL && host->backlog_count >= BACKLOG_MAX) { /* its sender's queue is full */
+        sim_parcel_destroy(event->load);
+        return true;
+    }
     host->backlog = sim_grown(host->backlog, &host->backlog_capacity, host->backlog_count + 1, sizeof *host->backlog);
     host->backlog[host->backlog_count++] = *event;
     return true;

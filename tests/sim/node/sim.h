@@ -20,7 +20,7 @@
 #define SIM_NODES_MAX NODE_NODES_MAX
 #define SIM_PUBLISHERS 3
 #define SIM_SUBSCRIBERS 2
-#define SIM_ACTORS_MAX 8
+#define SIM_ACTORS_MAX 8 /* number 0 is the probers' */
 #define SIM_MS 1000ull
 #define SIM_SECOND 1000000ull
 #define SIM_NEVER UINT64_MAX
@@ -32,6 +32,11 @@
 /** After the faults stop, every group leads and commits, all replicas agree, and every message has its outcome within
  * this: 20 election timeouts. */
 #define SIM_RECOVERY_MS (20 * 300)
+/** After the faults stop, a group with a majority has a leader and a commit within 4 of the longest election timeouts,
+ * but for one in a thousand, and all have within 15 of them. */
+#define SIM_LEADER_MS_MOSTLY (4 * 300)
+#define SIM_LEADER_MS (15 * 300)
+#define SIM_LEADER_LATE_PERMILLE 1
 /** What the readers at the end may take, in ms. */
 #define SIM_READ_BACK_MS 3000
 /** Unix time at which worlds begin, in ms. */
@@ -66,6 +71,11 @@
     X(pauses_untold, "pauses it is not told of", 1)                                                                    \
     X(clock_steps, "wall clock steps", 1)                                                                              \
     X(clock_rates, "clocks that run fast or slow", 1)                                                                  \
+    X(clock_jumps, "jumps of a monotonic clock", 1)                                                                    \
+    X(partial, "partial partitions", 3)                                                                                \
+    X(partial_at_end, "partial partitions that outlast the other faults", 0)                                           \
+    X(damages, "entries damaged on a disk", 3)                                                                         \
+    X(damages_noticed, "nodes that noticed and ended", 3)                                                              \
     X(link_breaks, "client connections broken", 1)                                                                     \
     X(link_stalls, "client links stalled", 1)                                                                          \
     X(client_crashes, "clients crashed", 1)                                                                            \
@@ -85,11 +95,48 @@
     X(records_read_back, "records read back at the end", 1)                                                            \
     X(ends_checked, "ends asked of leaders", 1)                                                                        \
     X(ends_checked_anywhere, "ends asked of any replica", 1)                                                           \
+    X(bad_seconds, "seconds with faults (profile rate)", 0)                                                            \
+    X(good_seconds, "seconds without (profile rate)", 0)                                                               \
+    X(undisturbed, "groups that a long pause did not disturb (profile pause)", 0)                                      \
     X(leaders, "leaders elected", 1)                                                                                   \
     X(leader_changes, "leader changes", 1)                                                                             \
     X(truncations, "truncations", 3)                                                                                   \
     X(entries, "entries committed", 1)                                                                                 \
     X(deep_checks, "deep checks", 1)
+
+/* What can go wrong: X(name, words, weight, nodes at least). Each world has its own subset of it, more or less of each.
+ * Weight 0: no moment of its own, it is in the weather. */
+#define SIM_FAULTS(X)                                                                                                  \
+    X(crash, "power losses of one node", 10, 1)                                                                        \
+    X(kill, "kills", 10, 1)                                                                                            \
+    X(stop, "graceful stops", 8, 1)                                                                                    \
+    X(power_cut, "power cuts of all", 3, 1)                                                                            \
+    X(trap, "crashes with a write under way", 10, 1)                                                                   \
+    X(disk_failure, "disks that fail", 4, 1)                                                                           \
+    X(disk_slow, "slow disks", 0, 1)                                                                                   \
+    X(disk_stall, "disk stalls", 0, 1)                                                                                 \
+    X(damage, "a damaged replica", 4, 3)                                                                               \
+    X(partition, "partitions", 10, 2)                                                                                  \
+    X(one_way, "one-way partitions", 9, 2)                                                                             \
+    X(partial, "partial partitions", 7, 3)                                                                             \
+    X(pause, "pauses", 10, 1)                                                                                          \
+    X(clock_step, "steps of the wall clock", 5, 1)                                                                     \
+    X(clock_jump, "jumps of the monotonic clock", 4, 1)                                                                \
+    X(clock_rate, "fast and slow clocks", 4, 1)                                                                        \
+    X(link_break, "broken client connections", 10, 1)                                                                  \
+    X(link_stall, "stalled client links", 8, 1)                                                                        \
+    X(client_end, "clients that end", 5, 1)                                                                            \
+    X(drop, "lost envelopes", 0, 2)                                                                                    \
+    X(duplicate, "doubled envelopes", 0, 2)                                                                            \
+    X(reorder, "overtaken envelopes", 0, 2)                                                                            \
+    X(late, "envelopes held through a cut", 0, 2)
+
+enum sim_fault_kind {
+#define SIM_FAULT_KIND_(name, words, weight, nodes) SIM_FAULT_##name,
+    SIM_FAULTS(SIM_FAULT_KIND_)
+#undef SIM_FAULT_KIND_
+        SIM_FAULT_KINDS
+};
 
 struct sim_totals {
 #define SIM_TOTAL_FIELD_(name, words, required) uint64_t name;
@@ -97,18 +144,30 @@ struct sim_totals {
 #undef SIM_TOTAL_FIELD_
 };
 
+/** What kind of worlds. */
+enum sim_profile {
+    SIM_PROFILE_STORM, /**< as the seed says */
+    SIM_PROFILE_RATE,  /**< 8 groups, 200 publishes per second, faults in a fifth of the seconds: how fast is it? */
+    SIM_PROFILE_PAUSE, /**< one follower does not run for ten minutes; nobody is disturbed */
+};
+
 struct sim_options {
     uint32_t nodes;
     uint64_t seed;
     uint32_t seconds; /**< with faults, virtual */
-    bool trace;       /**< keep (or print) decision lines */
-    bool print;       /**< print them as they come */
+    enum sim_profile profile;
+    uint32_t without;    /**< fault kinds left out, bit by bit */
+    uint32_t publishers; /**< 1 to SIM_PUBLISHERS */
+    uint32_t subscribers;
+    bool trace; /**< keep (or print) decision lines */
+    bool print; /**< print them as they come */
 };
 
 /** How bad this world is; drawn from the seed, so that some are calm and some are not. */
 struct sim_weather {
     uint32_t delay_us_min, delay_us_max;
     uint32_t drop_permille, duplicate_permille, reorder_permille;
+    uint32_t late_permille; /**< of what is sent into a cut: arrives after it, maybe long after */
     uint32_t client_delay_us_max;
     uint32_t fault_gap_ms;
     uint32_t publish_gap_ms;
@@ -131,8 +190,9 @@ enum sim_event_kind {
     SIM_ACTOR_WORK, /**< number: life */
     SIM_PROBE,
     SIM_FAULT,
-    SIM_HEAL,  /**< number: which cut */
-    SIM_CHECK, /**< is the world whole again? */
+    SIM_HEAL,     /**< number: which cut */
+    SIM_CHECK,    /**< is the world whole again? */
+    SIM_LIVENESS, /**< which groups have a leader and a commit? */
 };
 
 struct sim_event {
@@ -145,6 +205,14 @@ struct sim_event {
 
 enum sim_phase { SIM_STORM, SIM_RECOVERY, SIM_READ_BACK, SIM_OVER };
 
+/** How long after the faults each group had a leader and a commit. */
+#define SIM_LEADER_BIN_MS 20
+#define SIM_LEADER_BINS 256
+struct sim_liveness {
+    uint16_t bins[SIM_LEADER_BINS]; /**< groups, by time; the last bin: later */
+    uint32_t worst_ms;
+};
+
 struct sim_host;
 struct sim_actor;
 struct sim_connection;
@@ -153,6 +221,7 @@ struct sim_group;
 struct sim_record;
 struct sim_topic;
 struct sim_trace;
+struct sim_coverage;
 
 struct sim_world {
     struct sim_options options;
@@ -160,6 +229,7 @@ struct sim_world {
     uint64_t now;
     enum sim_phase phase;
     uint64_t faults_until, recovery_began, read_back_began;
+    uint64_t led_at; /**< after the faults: when all groups had their leaders */
     struct sim_weather weather;
     uint64_t fingerprint; /**< of all events so far */
     struct sim_trace *trace;
@@ -194,12 +264,27 @@ struct sim_world {
     struct sim_group **groups; /**< what the checkers know, in order of appearance */
     size_t group_count, group_capacity;
 
+    uint32_t faults_on;  /**< kinds of this world, bit by bit */
+    uint32_t faults_met; /**< of them, those that happened */
+    uint32_t fault_weights[SIM_FAULT_KINDS];
+    /* profile.c */
+    uint64_t second;
+    bool second_is_bad;
+    struct sim_weather bad_weather;
+    uint32_t pause_step;
+
+    struct sim_host *damaged; /**< the one replica whose bytes changed on its disk */
+    uint64_t partial_cut;     /**< plus 1: one that stays until every group has its leader */
+    struct sim_liveness liveness;
+
     struct sim_totals totals;
+    struct sim_coverage *coverage; /**< NULL: not looked at */
 };
 
 /* world.c */
-/** Returns (caller destroys) a world ready to run. */
-struct sim_world *sim_world_new(const struct sim_options *options, struct sim_trace *trace);
+/** Returns (caller destroys) a world ready to run. trace, coverage: NULL for none, else borrowed. */
+struct sim_world *sim_world_new(const struct sim_options *options, struct sim_trace *trace,
+                                struct sim_coverage *coverage);
 /** Runs it to its end; does not return when a check fails. */
 void sim_world_run(struct sim_world *world);
 void sim_world_destroy(struct sim_world **world);
@@ -231,13 +316,31 @@ _Noreturn void sim_fail(struct sim_world *world, const char *format, ...) __attr
 /** What sim_fail calls before it exits: seed, reason. */
 extern void (*sim_on_failure)(struct sim_world *world, const char *reason);
 
-/* faults.c */
+/* weather.c */
+/** Which kinds of faults this world has, how much of each, and how good links and disks are. */
 void sim_weather_draw(struct sim_world *world);
+static inline bool sim_fault_on(const struct sim_world *world, enum sim_fault_kind kind) {
+    return world->faults_on >> kind & 1;
+}
+extern const char *const sim_fault_names[SIM_FAULT_KINDS];
+
+/* faults.c */
 void sim_faults_start(struct sim_world *world);
 void sim_fault(struct sim_world *world);
+/** One fault of the kinds that are on. */
+void sim_fault_draw(struct sim_world *world);
 /** Everything works from now on; nothing new breaks. */
 void sim_faults_stop(struct sim_world *world);
 void sim_heal(struct sim_world *world, uint64_t cut);
+
+/* liveness.c */
+/** The faults have stopped: from now on groups are looked at until each has a leader and a commit. */
+void sim_liveness_start(struct sim_world *world);
+void sim_liveness_look(struct sim_world *world);
+/** Can this group have a leader: does a majority of its voters run on nodes that hear each other? */
+bool sim_group_can_lead(struct sim_world *world, uint64_t group);
+/** All groups that can have a leader have one. */
+bool sim_liveness_done(const struct sim_world *world);
 
 /* finish.c */
 /** Called now and then after the faults stopped: moves on when the world is whole, fails when it takes too long. */

@@ -1,4 +1,5 @@
 /** Decision lines of nodes, clients and the world: the last ones are kept, all are summed up. */
+#include "coverage.h"
 #include "sim.h"
 
 #include <stdarg.h>
@@ -35,6 +36,8 @@ void sim_trace_print_tail(const struct sim_trace *trace) {
 
 void sim_trace_line(struct sim_world *world, const char *text) {
     struct sim_trace *trace = world->trace;
+    if (world->coverage)
+        sim_coverage_line(world->coverage, text);
     if (!trace)
         return;
     char *line = trace->lines[trace->count++ % LINES_KEPT];
@@ -47,7 +50,7 @@ void sim_trace_line(struct sim_world *world, const char *text) {
 }
 
 void sim_tracef(struct sim_world *world, const char *format, ...) {
-    if (!world->trace)
+    if (!world->trace && !world->coverage)
         return;
     char text[LINE_BYTES];
     va_list args;

@@ -5,6 +5,7 @@
 #include "check.h"
 #include "net.h"
 #include "prober.h"
+#include "profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,12 +37,15 @@ static void draw_limits(struct sim_world *world) {
         limits->raft.sized_entries_max = 64;
 }
 
-struct sim_world *sim_world_new(const struct sim_options *options, struct sim_trace *trace) {
+struct sim_world *sim_world_new(const struct sim_options *options, struct sim_trace *trace,
+                                struct sim_coverage *coverage) {
     struct sim_world *world = sim_alloc(1, sizeof *world);
     world->options = *options;
     world->trace = trace;
+    world->coverage = coverage;
     world->random = options->seed * 0x2545f4914f6cdd1du + options->nodes;
     sim_weather_draw(world);
+    sim_profile_draw(world);
     draw_limits(world);
     for (uint32_t i = 0; i < options->nodes; i++) {
         world->addresses[i] = (struct node_address){.node_id = i + 1, .client_port = 7700, .peer_port = 7701};
@@ -75,7 +79,7 @@ static void to_host(struct sim_world *world, struct sim_event *event) {
             sim_host_resume(host);
         return;
     case SIM_HOST_STOP_LATEST:
-        if (host->stopping && host->generation == event->number)
+        if (sim_host_up(host) && host->stopping && host->generation == event->number)
             sim_fail(world, "node %u was asked to stop and did not", host->id);
         return;
     case SIM_PARCEL:
@@ -117,6 +121,9 @@ void sim_dispatch(struct sim_world *world, struct sim_event *event) {
         return;
     case SIM_CHECK:
         sim_recovery_check(world);
+        return;
+    case SIM_LIVENESS:
+        sim_liveness_look(world);
         return;
     default:
         to_host(world, event);

@@ -210,6 +210,40 @@ static void a_restarted_follower_reads_what_is_no_longer_in_memory(void **state)
     assert_int_equal(records, 60);
 }
 
+/** Whichever read meets it, here the one that looks up a time. */
+static void a_node_that_reads_other_bytes_than_it_wrote_ends(void **state) {
+    (void)state;
+    uint64_t group = world_topic(&world, "t", 1, 3), damaged_group, index;
+    int leader = world_wait_leader(&world, group, 3000);
+    world_hello(&world, (size_t)leader, 10);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(publish((size_t)leader, 10, 2 + (uint64_t)i, "t", 2, -1, -1, NULL), LF_OK);
+    size_t follower = (size_t)(leader + 1) % 3;
+    world_run(&world, 1000); /* its applied state is written */
+    world_crash(&world, follower, MEM_DISK_KILL);
+    world_start(&world, follower);
+    world_run(&world, 1000);
+    for (int i = 0; i < 1000; i++)
+        assert_true(mem_store_damage(world.disks[follower], world.stores[follower], &damaged_group, &index));
+    world_hello(&world, follower, 77);
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = (char *)(uintptr_t) "t";
+    Lf__Subscribe body = LF__SUBSCRIBE__INIT;
+    body.subscription = 1;
+    body.topic = &ref;
+    body.from = LF__START_FROM__START_TIMESTAMP;
+    body.timestamp_ms = 1;
+    body.credit_total = 1 << 20;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.protocol_version = 1;
+    request.request_id = 50;
+    request.body_case = LF__CLIENT_REQUEST__BODY_SUBSCRIBE;
+    request.subscribe = &body;
+    world_request(&world, follower, 77, &request, NULL);
+    world_run(&world, 100);
+    assert_int_equal(world.fatal[follower], LF_DAMAGED);
+}
+
 static void a_deleted_topic_is_gone_everywhere(void **state) {
     (void)state;
     uint64_t group = world_topic(&world, "t", 3, 3);
@@ -265,6 +299,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_follower_names_the_leader, setup_three, teardown),
         cmocka_unit_test_setup_teardown(every_replica_delivers_within_credit, setup_three, teardown),
         cmocka_unit_test_setup_teardown(a_restarted_follower_reads_what_is_no_longer_in_memory, setup_three, teardown),
+        cmocka_unit_test_setup_teardown(a_node_that_reads_other_bytes_than_it_wrote_ends, setup_three, teardown),
         cmocka_unit_test_setup_teardown(a_deleted_topic_is_gone_everywhere, setup_three, teardown),
         cmocka_unit_test_setup_teardown(leadership_is_handed_over_at_a_stop, setup_three, teardown),
     };

@@ -1,0 +1,16 @@
+/** Named kinds of worlds (enum sim_profile), beside those that the seed alone decides. */
+#ifndef SIM_PROFILE_H
+#define SIM_PROFILE_H
+
+#include "sim.h"
+
+bool sim_profile_find(const char *name, enum sim_profile *profile);
+const char *sim_profile_name(enum sim_profile profile);
+/** Virtual seconds before the faults stop. */
+uint32_t sim_profile_seconds(enum sim_profile profile);
+/** After the weather: what the profile asks for instead. */
+void sim_profile_draw(struct sim_world *world);
+/** A moment for a fault: true when the profile did what it does. */
+bool sim_profile_fault(struct sim_world *world);
+
+#endif
