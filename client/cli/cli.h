@@ -49,6 +49,60 @@ int cli_pub(int argc, char **argv);
 int cli_sub(int argc, char **argv);
 int cli_topic(int argc, char **argv);
 int cli_cluster(int argc, char **argv);
+int cli_partition(int argc, char **argv);
+
+/** What the actions of `cluster` and `partition` take, parsed. */
+struct cli_change {
+    struct cli_common common;
+    const char *action;              /**< "cluster drain", for words */
+    const char *host;                /**< NULL: not given */
+    uint32_t client_port, peer_port; /**< 0: not given */
+    uint64_t without, to_nodes[LF_REPLICAS_MAX];
+    size_t to_count;
+    bool stop, wait, metadata;
+    uint32_t wait_ms; /**< 0: for ever */
+    const char **operands;
+    int operand_count;
+    lf_client *client; /**< NULL until cli_change_connect */
+};
+struct cli_change_action {
+    const char *name;
+    int (*run)(struct cli_change *change);
+    int operands_min, operands_max;
+    const char *options; /**< letters of CLI_CHANGE_* it takes besides the common ones */
+    const char *help;
+};
+/** Parses and runs one of the actions (the table ends with name NULL); returns the exit code. */
+int cli_change_run(const char *command, const struct cli_change_action *actions, int argc, char **argv);
+/** Connects, once. */
+void cli_change_connect(struct cli_change *change);
+int cli_cluster_status(struct cli_change *change);
+int cli_cluster_add(struct cli_change *change);
+int cli_cluster_remove(struct cli_change *change);
+int cli_cluster_drain(struct cli_change *change);
+int cli_cluster_transfer(struct cli_change *change);
+int cli_cluster_check(struct cli_change *change);
+/** A node id; words and exit 2 when it is none. */
+uint64_t cli_node(const char *name, const char *text);
+/** "TOPIC/P": both, the topic copied into `topic`. Words and exit 2 when it is not. */
+void cli_topic_partition(const char *text, char topic[256], int32_t *partition);
+const char *cli_node_state(enum lf_node_state state);
+const char *cli_replica_kind(enum lf_replica_kind kind);
+
+/** How a move stands, from the partition's description: "catching up 4 (93 %, 1200 entries left)". */
+void cli_move_words(const struct lf_partition *partition, char *words, size_t size);
+/** "1,2,3". */
+void cli_nodes_words(const uint64_t *nodes, size_t count, char *words, size_t size);
+
+/** Progress: a line to stderr whenever the words differ from the last ones. */
+struct cli_progress {
+    bool quiet;
+    char last[256];
+};
+void cli_progress_say(struct cli_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/** Milliseconds on a clock that never jumps; and a pause between two looks. */
+uint64_t cli_now_ms(void);
+void cli_pause(uint32_t ms);
 
 /** Where `sub` prints: a buffer in front of stdout. False: nobody reads any more. */
 struct cli_output {

@@ -14,7 +14,11 @@ static const char help[] =
     "  sub TOPIC                 print messages\n"
     "  topic create TOPIC [--partitions N] [--replicas R]\n"
     "  topic list | describe TOPIC | delete TOPIC\n"
-    "  cluster status\n"
+    "  partition move TOPIC/P --to NODE,...   which nodes hold a partition\n"
+    "  cluster status                         the nodes, and who leads\n"
+    "  cluster check [--without NODE]         is everything well? may NODE be stopped?\n"
+    "  cluster add | drain | remove NODE      nodes come and go\n"
+    "  cluster transfer TOPIC/P | --metadata  another leader\n"
     "\n"
     "`logflume COMMAND --help` tells more, with examples. Every command takes:\n"
     "  -b, --brokers HOST:PORT,...  any brokers of the cluster [LOGFLUME_BROKERS, else 127.0.0.1:7700]\n"
@@ -115,7 +119,11 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"pub", cli_pub}, {"sub", cli_sub}, {"topic", cli_topic}, {"cluster", cli_cluster}};
+    } commands[] = {{"pub", cli_pub},
+                    {"sub", cli_sub},
+                    {"topic", cli_topic},
+                    {"partition", cli_partition},
+                    {"cluster", cli_cluster}};
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         fputs(help, argc < 2 ? stderr : stdout);
         return argc < 2 ? CLI_USAGE : CLI_OK;
@@ -127,6 +135,6 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "logflume: no command \"%s\": pub, sub, topic or cluster\n", argv[1]);
+    fprintf(stderr, "logflume: no command \"%s\": pub, sub, topic, partition or cluster\n", argv[1]);
     return CLI_USAGE;
 }

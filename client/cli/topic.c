@@ -6,21 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "logflume topic create TOPIC [--partitions N] [--replicas R]   [1 partition; 3 replicas, or "
-                           "one per node if fewer]\n"
-                           "logflume topic list\n"
-                           "logflume topic describe TOPIC     leaders, replicas, offsets of each partition\n"
-                           "logflume topic delete TOPIC       with all its messages, for ever\n"
-                           "\n"
-                           "  --json      answers as JSON\n"
-                           "\n"
-                           "  logflume topic create orders --partitions 6 --replicas 3\n";
+static const char help[] =
+    "logflume topic create TOPIC [--partitions N] [--replicas R]   [1 partition; 3 replicas, or "
+    "one per node if fewer]\n"
+    "logflume topic list\n"
+    "logflume topic describe TOPIC [-v]   leaders, replicas, offsets of each partition, moves under way;\n"
+    "                                     -v, --verbose: what each replica has\n"
+    "logflume topic delete TOPIC          with all its messages, for ever\n"
+    "\n"
+    "  --json      answers as JSON\n"
+    "\n"
+    "  logflume topic create orders --partitions 6 --replicas 3\n"
+    "  logflume topic describe orders -v\n";
 
 #define REPLICAS_DEFAULT 3
 
 struct topic_command {
     struct cli_common common;
     uint32_t partitions, replicas; /* 0: default */
+    bool verbose;
     lf_client *client;
 };
 
@@ -74,22 +78,64 @@ static int list(struct topic_command *command, const char *name) {
     return CLI_OK;
 }
 
-static json_t *partition_json(const struct lf_partition *partition) {
-    json_t *replicas = json_array();
-    for (size_t i = 0; i < partition->replica_count; i++)
-        json_array_append_new(replicas, json_integer((json_int_t)partition->replica_nodes[i]));
-    return json_pack("{s:i,s:I,s:i,s:o,s:I,s:I}", "partition", (int)partition->partition, "leader",
-                     (json_int_t)partition->leader_node, "leader_epoch", (int)partition->leader_epoch, "replicas",
-                     replicas, "log_start", (json_int_t)partition->log_start_offset, "high_watermark",
-                     (json_int_t)partition->high_watermark);
+static json_t *nodes_json(const uint64_t *nodes, size_t count) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_integer((json_int_t)nodes[i]));
+    return array;
 }
 
-static void print_partition(const struct lf_partition *partition) {
-    printf("%u\tleader %llu\tepoch %d\treplicas ", partition->partition, (unsigned long long)partition->leader_node,
-           (int)partition->leader_epoch);
-    for (size_t i = 0; i < partition->replica_count; i++)
-        printf("%s%llu", i ? "," : "", (unsigned long long)partition->replica_nodes[i]);
-    printf("\toffsets %lld to %lld\n", (long long)partition->log_start_offset, (long long)partition->high_watermark);
+static json_t *members_json(const struct lf_partition *partition) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < partition->member_count; i++) {
+        const struct lf_member *member = &partition->members[i];
+        json_array_append_new(array,
+                              json_pack("{s:I,s:I,s:s,s:b,s:b,s:I,s:I}", "node", (json_int_t)member->node, "replica",
+                                        (json_int_t)member->replica_id, "kind", cli_replica_kind(member->kind),
+                                        "active", (int)member->active, "damaged", (int)member->damaged, "match_index",
+                                        (json_int_t)member->match_index, "last_index", (json_int_t)member->last_index));
+    }
+    return array;
+}
+
+static json_t *partition_json(const struct lf_partition *partition) {
+    char move[256];
+    cli_move_words(partition, move, sizeof move);
+    return json_pack("{s:i,s:I,s:i,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:s,s:o}", "partition", (int)partition->partition,
+                     "leader", (json_int_t)partition->leader_node, "leader_epoch", (int)partition->leader_epoch,
+                     "replicas", nodes_json(partition->replica_nodes, partition->replica_count), "log_start",
+                     (json_int_t)partition->log_start_offset, "high_watermark", (json_int_t)partition->high_watermark,
+                     "group", (json_int_t)partition->group, "assignment_epoch", (json_int_t)partition->assignment_epoch,
+                     "wanted_epoch", (json_int_t)partition->wanted_epoch, "wanted",
+                     nodes_json(partition->wanted_nodes, partition->wanted_count), "move", move, "members",
+                     members_json(partition));
+}
+
+static bool moving(const struct lf_partition *partition) {
+    return partition->wanted_epoch > partition->assignment_epoch;
+}
+
+static void print_member(const struct lf_member *member) {
+    printf("\tnode %llu\t%s\t%llu of %llu entries%s%s\n", (unsigned long long)member->node,
+           cli_replica_kind(member->kind), (unsigned long long)member->match_index,
+           (unsigned long long)member->last_index, member->active ? "" : "\tnot heard of",
+           member->damaged ? "\tdamaged" : "");
+}
+
+static void print_partition(const struct lf_partition *partition, bool verbose) {
+    char replicas[160], wanted[160], move[256];
+    cli_nodes_words(partition->replica_nodes, partition->replica_count, replicas, sizeof replicas);
+    printf("%u\tleader %llu\tepoch %d\treplicas %s\toffsets %lld to %lld", partition->partition,
+           (unsigned long long)partition->leader_node, (int)partition->leader_epoch, replicas,
+           (long long)partition->log_start_offset, (long long)partition->high_watermark);
+    if (moving(partition)) {
+        cli_nodes_words(partition->wanted_nodes, partition->wanted_count, wanted, sizeof wanted);
+        cli_move_words(partition, move, sizeof move);
+        printf("\tmoving to %s: %s", wanted, move);
+    }
+    putchar('\n');
+    for (size_t i = 0; verbose && i < partition->member_count; i++)
+        print_member(&partition->members[i]);
 }
 
 static int describe(struct topic_command *command, const char *name) {
@@ -104,7 +150,7 @@ static int describe(struct topic_command *command, const char *name) {
         if (command->common.json)
             json_array_append_new(array, partition_json(&partitions[i]));
         else
-            print_partition(&partitions[i]);
+            print_partition(&partitions[i], command->verbose);
     }
     if (command->common.json)
         print_json(json_pack("{s:s,s:I,s:i,s:o}", "name", topic.name, "id", (json_int_t)topic.id, "replicas",
@@ -131,6 +177,7 @@ enum { OPTION_PARTITIONS = 256, OPTION_REPLICAS };
 int cli_topic(int argc, char **argv) {
     static const struct option table[] = {{"partitions", required_argument, NULL, OPTION_PARTITIONS},
                                           {"replicas", required_argument, NULL, OPTION_REPLICAS},
+                                          {"verbose", no_argument, NULL, 'v'},
                                           CLI_COMMON_OPTIONS};
     static const struct {
         const char *name;
@@ -140,13 +187,15 @@ int cli_topic(int argc, char **argv) {
     struct topic_command command = {0};
     cli_common_init(&command.common);
     int option;
-    while ((option = getopt_long(argc, argv, CLI_COMMON_LETTERS, table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, CLI_COMMON_LETTERS "v", table, NULL)) != -1) {
         if (cli_common_option(&command.common, option, optarg))
             continue;
         if (option == OPTION_PARTITIONS) {
             command.partitions = (uint32_t)cli_number("--partitions", optarg, 1, 1000000);
         } else if (option == OPTION_REPLICAS) {
             command.replicas = (uint32_t)cli_number("--replicas", optarg, 1, LF_REPLICAS_MAX);
+        } else if (option == 'v') {
+            command.verbose = true;
         } else if (option == 'h') {
             fputs(help, stdout);
             return CLI_OK;

@@ -189,6 +189,99 @@ def topics_and_the_cluster_as_words_and_as_json(broker):
     run("topic", "describe", topic, code=5)
 
 
+def nodes_come_and_go(broker):
+    states = lambda: {n["id"]: n["state"] for n in json.loads(run("cluster", "status", "--json").stdout)["nodes"]}
+    assert states() == {1: "active"}
+    done = run("cluster", "add", "4", "--host", "127.0.0.1", "--client-port", "1", "--peer-port", "2")
+    assert b"--join" in done.stderr and done.stdout == b"", done
+    run("cluster", "add", "4@127.0.0.1:1", "--peer-port", "2", "-q")  # again: fine
+    assert b"node 4 is at 127.0.0.1:1" in run("cluster", "add", "4@10.0.0.9", code=1).stderr
+    assert states() == {1: "active", 4: "joining"}
+    assert b"4\t127.0.0.1:1\tunreachable\tjoining\tmetadata learner" in run("cluster", "status").stdout
+    refused = run("cluster", "remove", "1", code=1).stderr
+    assert b"holds partitions" in refused and b"cluster drain 1 --wait" in refused, refused
+    assert b"Do not stop it" in run("cluster", "drain", "4").stderr
+    run("cluster", "drain", "4", "--stop")
+    assert states()[4] == "active"
+    done = run("cluster", "drain", "4", "--wait", "--json")
+    assert b"groups left" in done.stderr and b"safe to stop" in done.stderr, done.stderr
+    assert json.loads(done.stdout) == {"node": 4, "state": "drained"}
+    run("cluster", "remove", "4")
+    for action in (["remove"], ["drain"], ["check", "--without"]):
+        run("cluster", *action, "4", code=5)
+
+
+def a_partition_moves_with_progress(broker):
+    topic = new_topic(2)
+    run("cluster", "add", "2@127.0.0.1:1", "-q")
+    run("cluster", "add", "3@127.0.0.1:2", "-q")
+    done = run("partition", "move", topic + "/1", "--to", "2,3", "--wait")
+    words = done.stderr.decode().splitlines()
+    assert words == ["%s/1: %s" % (topic, w) for w in (
+        "adding 2 3", "catching up 2 (50 %, 500 entries left) 3 (50 %, 500 entries left)", "switching", "done: on 2,3")], words
+    assert done.stdout == b""
+    done = run("partition", "move", topic + "/0", "--to", "3", "--json")
+    assert b"topic describe" in done.stderr and json.loads(done.stdout)["done"] is False
+    assert b"moving to 3: adding 3" in run("topic", "describe", topic).stdout
+    assert b"node 3\tlearner\t500 of 1000 entries" in run("topic", "describe", topic, "-v").stdout
+    partition = json.loads(run("topic", "describe", topic, "--json").stdout)["partitions"][0]
+    assert partition["wanted"] == [3] and partition["move"] == "switching", partition
+    assert partition["members"][0]["kind"] == "leaving" and partition["members"][0]["node"] == 1, partition
+    run("partition", "move", topic + "/0", "--to", "9", code=5)
+    run("partition", "move", topic + "/7", "--to", "2", code=5)
+    run("partition", "move", "nosuch/0", "--to", "2", code=5)
+    for wrong in ([], [topic], [topic + "/0"], [topic + "/x", "--to", "2"], ["/0", "--to", "2"], [topic + "/0", "--to", "2,"],
+                  [topic + "/0", "--to", "2,2"], [topic + "/0", "--to", "1,2,3,4,5,6,7,8"],
+                  [topic + "/0", topic + "/1", "--to", "2"], [topic + "/0", "--to", "2", "--host", "h"]):
+        run("partition", "move", *wrong, code=2)
+
+
+def leaders_are_transferred(broker):
+    topic = new_topic()
+    assert b"node 1 leads %s/0" % topic.encode() in run("cluster", "transfer", topic + "/0").stderr
+    assert json.loads(run("cluster", "transfer", "--metadata", "--to", "1", "--json").stdout) == {"leader": 1}
+    run("cluster", "transfer", topic + "/0", "--to", "7", code=1)
+    run("cluster", "transfer", topic + "/9", code=5)
+    run("cluster", "transfer", "nosuch/0", code=5)
+    for wrong in ([], [topic + "/0", "--metadata"], [topic + "/0", "--to", "1,2"], [topic]):
+        run("cluster", "transfer", *wrong, code=2)
+
+
+def a_check_answers_by_its_exit_code(broker):
+    topic = new_topic(2)
+    assert b"healthy: 4 of 4 groups judged, 1 of 1 nodes answered" in run("cluster", "check").stdout
+    done = run("cluster", "check", "--without", "1", code=1)
+    assert b"metadata\twould_lose_majority\twithout node 1 nobody is left" in done.stdout, done.stdout
+    assert b"must not stop now" in done.stdout
+    run("cluster", "add", "2@127.0.0.1:1", "-q")
+    run("partition", "move", topic + "/1", "--to", "2", "-q")
+    said = json.loads(run("cluster", "check", "--without", "2", "--json").stdout)
+    assert said["healthy"] and said["can_stop"] and said["nodes"] == 2 and said["nodes_answered"] == 1, said
+    assert [(p["kind"], p["harmless"]) for p in said["problems"]] == [("moving", True), ("node_silent", True)], said
+    assert said["problems"][0]["topic"] == topic and said["problems"][0]["partition"] == 1
+    run("cluster", "drain", "2", "--stop", "-q")  # it counts as a full node now, and is not there
+    assert b"not healthy" in run("cluster", "check", code=1).stdout
+    assert run("cluster", "check", "-q", code=1).stdout == b""
+
+
+def cluster_commands_teach_and_refuse_nonsense(broker):
+    for action in ("status", "check", "add", "drain", "remove", "transfer"):
+        text = run("cluster", action, "--help").stdout
+        assert b"logflume cluster " + action.encode() in text and text in run("cluster", "--help").stdout
+    assert b"partition move orders/0 --to" in run("partition", "--help").stdout
+    for wrong in (["cluster"], ["cluster", "nonsense"], ["cluster", "add"], ["cluster", "add", "4"],
+                  ["cluster", "add", "x", "--host", "h"], ["cluster", "add", "0@h"], ["cluster", "add", "4@h", "--host", "h"],
+                  ["cluster", "add", "4@h:0"], ["cluster", "add", "4", "--host", "h", "--client-port", "0"],
+                  ["cluster", "remove"], ["cluster", "remove", "1", "2"], ["cluster", "drain", "1", "--stop", "--wait"],
+                  ["cluster", "drain", "1", "--without", "1"], ["cluster", "check", "1"], ["cluster", "check", "--without", "x"],
+                  ["cluster", "status", "--nonsense"], ["partition"], ["partition", "merge"]):
+        done = run(*wrong, code=2)
+        assert done.stdout == b"" and done.stderr, wrong
+    for words in (["cluster", "add", "4@h"], ["cluster", "drain", "1"], ["cluster", "remove", "1"], ["cluster", "check"],
+                  ["cluster", "transfer", "--metadata"], ["partition", "move", "t/0", "--to", "1"]):
+        run(*words, "-b", "127.0.0.1:1", "--timeout", "300", code=3)
+
+
 def a_reader_that_leaves_is_no_error(broker):
     topic = new_topic()
     run("pub", topic, data=b"".join(b"%d\n" % i for i in range(200000)))
@@ -240,7 +333,8 @@ FACTS = [lines_are_messages_and_bytes_are_kept, files_are_read_in_order_and_blob
          keys_headers_and_every_field_of_a_format, json_lines_mark_bytes_that_are_not_utf8,
          positions_counts_and_partitions, codecs_are_read_back, a_line_that_is_too_long_is_not_done_and_the_others_are,
          the_largest_message_passes, an_unanswered_message_is_unknown, exit_codes_tell_what_happened,
-         topics_and_the_cluster_as_words_and_as_json, a_reader_that_leaves_is_no_error, signals_end_in_order,
+         topics_and_the_cluster_as_words_and_as_json, nodes_come_and_go, a_partition_moves_with_progress,
+         leaders_are_transferred, a_check_answers_by_its_exit_code, cluster_commands_teach_and_refuse_nonsense, a_reader_that_leaves_is_no_error, signals_end_in_order,
          acknowledgements_are_logged_while_the_input_is_open, a_rate_is_kept]
 
 failed = 0

@@ -1,4 +1,5 @@
 #include "tiny_broker.h"
+#include "tiny_cluster.h"
 
 #include "client.pb-c.h"
 #include "lf_buf.h"
@@ -50,6 +51,7 @@ struct tiny_broker {
     struct tiny_topic topics[TOPICS];
     struct tiny_session *sessions[SESSIONS];
     struct tiny_subscription subscriptions[SUBSCRIPTIONS];
+    struct tiny_cluster cluster;
 };
 
 /* ---- sending ----------------------------------------------------------------------------------------------------- */
@@ -288,6 +290,7 @@ static void do_describe(struct tiny_broker *broker, struct tiny_session *session
             partitions[p].metadata = &metadata[p];
             partitions[p].held_here = true;
             partitions[p].high_watermark = topic->logs[p].end;
+            tiny_cluster_describe(&broker->cluster, topic->name, &partitions[p]);
             pointers[p] = &partitions[p];
         }
         body.n_partitions = topic->partitions;
@@ -301,21 +304,12 @@ static void do_describe(struct tiny_broker *broker, struct tiny_session *session
 }
 
 static void do_status(struct tiny_broker *broker, struct tiny_session *session, Lf__ClientReply *reply) {
-    Lf__Broker address = LF__BROKER__INIT;
-    address.node_id = 1;
-    address.host = (char *)(uintptr_t) "127.0.0.1";
-    address.client_port = broker->port;
-    Lf__NodeStatus node = LF__NODE_STATUS__INIT;
-    node.broker = &address;
-    node.reachable = true;
-    Lf__NodeStatus *nodes[] = {&node};
     static uint8_t id[16] = {1, 2, 3};
     Lf__ClusterStatusReply body = LF__CLUSTER_STATUS_REPLY__INIT;
     body.cluster_name = (char *)(uintptr_t) "tiny";
     body.cluster_id = (ProtobufCBinaryData){.len = sizeof id, .data = id};
     body.answering_node = body.controller_node = 1;
-    body.n_nodes = 1;
-    body.nodes = nodes;
+    tiny_cluster_status(&broker->cluster, &body);
     for (int i = 0; i < TOPICS; i++) {
         body.topics += broker->topics[i].id != 0;
         body.partitions += broker->topics[i].partitions;
@@ -418,6 +412,16 @@ static void do_topic_change(struct tiny_broker *broker, struct tiny_session *ses
     say(broker, session, reply, NULL, 0);
 }
 
+static bool do_cluster(struct tiny_broker *broker, const Lf__ClientRequest *request, Lf__ClientReply *reply) {
+    const Lf__TopicRef *ref =
+        request->body_case == LF__CLIENT_REQUEST__BODY_MOVE_PARTITION ? request->move_partition->topic : NULL;
+    const struct tiny_topic *topic = ref ? topic_find(broker, ref->name) : NULL;
+    uint32_t all = 0;
+    for (int i = 0; i < TOPICS; i++)
+        all += broker->topics[i].partitions;
+    return tiny_cluster_answer(&broker->cluster, request, topic ? topic->partitions : 0, all, reply);
+}
+
 static void handle(struct tiny_broker *broker, struct tiny_session *session, const Lf__ClientRequest *request,
                    zmq_msg_t *batch) {
     Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
@@ -486,7 +490,8 @@ static void handle(struct tiny_broker *broker, struct tiny_session *session, con
         do_status(broker, session, &reply);
         break;
     default:
-        reply.status = LF_INVALID;
+        if (!do_cluster(broker, request, &reply))
+            reply.status = LF_INVALID;
         say(broker, session, &reply, NULL, 0);
         break;
     }
@@ -549,6 +554,13 @@ static void *run(void *argument) {
     return NULL;
 }
 
+/* Before the thread runs. */
+static bool ready(struct tiny_broker *broker, const char *address) {
+    broker->port = (uint16_t)atoi(strrchr(address, ':') + 1);
+    tiny_cluster_init(&broker->cluster, broker->port);
+    return true;
+}
+
 struct tiny_broker *tiny_broker_start(uint16_t port) {
     struct tiny_broker *broker = calloc(1, sizeof *broker);
     if (!broker)
@@ -567,14 +579,13 @@ struct tiny_broker *tiny_broker_start(uint16_t port) {
         snprintf(address, sizeof address, "tcp://127.0.0.1:*");
     size_t size = sizeof address;
     if (zmq_bind(broker->router, address) != 0 ||
-        zmq_getsockopt(broker->router, ZMQ_LAST_ENDPOINT, address, &size) != 0 ||
+        zmq_getsockopt(broker->router, ZMQ_LAST_ENDPOINT, address, &size) != 0 || !ready(broker, address) ||
         pthread_create(&broker->thread, NULL, run, broker) != 0) {
         zmq_close(broker->router);
         zmq_ctx_term(broker->context);
         free(broker);
         return NULL;
     }
-    broker->port = (uint16_t)atoi(strrchr(address, ':') + 1);
     return broker;
 }
 
