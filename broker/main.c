@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 _Static_assert((int)LOG_ERROR == (int)CONFIG_LOG_ERROR && (int)LOG_DEBUG == (int)CONFIG_LOG_DEBUG, "log.level");
+_Static_assert((int)LOG_LOGFMT == (int)CONFIG_LOG_LOGFMT && (int)LOG_JSON == (int)CONFIG_LOG_JSON, "log.format");
 
 static int run(const struct command_line *line, const struct config *config) {
-    struct log log = {.fd = STDERR_FILENO, .level = (enum log_level)config->log_level};
+    struct log log = {
+        .fd = STDERR_FILENO, .level = (enum log_level)config->log_level, .format = (enum log_format)config->log_format};
     enum data_start start = line->dev ? DATA_DEV : line->bootstrap ? DATA_BOOTSTRAP : DATA_OPEN;
-    return (int)broker_run(config, start, &log);
+    enum broker_exit code = broker_run(config, start, LOGFLUME_VERSION, &log);
+    log_close(&log);
+    return (int)code;
 }
 
 int main(int argc, char **argv) {

@@ -22,6 +22,8 @@
 #define CONFIG_ROWS_MAX 64
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
+enum config_switch { CONFIG_OFF, CONFIG_ON };
 
 /** Where a value came from: a line of the file (> 0), or: */
 #define CONFIG_LINE_DEFAULT 0
@@ -45,6 +47,16 @@ struct config_store {
     uint32_t open_files_max;
 };
 
+/** For the operators' listener; the same meaning as in admin_options. */
+struct config_admin {
+    uint32_t enabled;               /**< enum config_switch */
+    char bind[NODE_HOST_BYTES_MAX]; /**< empty: as node.bind */
+    uint32_t connections_max;
+    uint32_t timeout_ms;
+    uint32_t stuck_ms;
+    uint32_t metrics_groups_max;
+};
+
 struct config {
     uint64_t node_id;
     char node_data[PATH_MAX];
@@ -54,9 +66,11 @@ struct config {
     size_t node_count;
     struct node_limits limits;
     struct config_store store;
+    struct config_admin admin;
     uint32_t transport_queue_messages_max;
     char transport_unreliable[CONFIG_UNRELIABLE_BYTES_MAX + 1];
-    uint32_t log_level; /**< enum config_log_level */
+    uint32_t log_level;  /**< enum config_log_level */
+    uint32_t log_format; /**< enum config_log_format */
     uint32_t log_stats_interval_ms;
 
     char file[PATH_MAX];        /**< for words; empty: none */

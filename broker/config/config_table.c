@@ -127,6 +127,31 @@ const struct config_row config_rows[] = {
     NUMBER("store.reader_threads", store.reader_threads, 1, 64, "", 2, "Threads for cold reads."),
     NUMBER("store.open_files_max", store.open_files_max, 64, 100000, "", 512, "Table files kept open."),
 
+    /* Operators. */
+    {.name = "admin.enabled",
+     .kind = CONFIG_CHOICE,
+     FIELD(admin.enabled),
+     .unit = "",
+     .number = CONFIG_ON,
+     .choices = "off|on",
+     .help = "Serve /metrics, /healthz, /readyz and /status by HTTP on the node's admin_port."},
+    {.name = "admin.bind",
+     .kind = CONFIG_TEXT,
+     FIELD(admin.bind),
+     .min = 0,
+     .max = NODE_HOST_BYTES_MAX - 1,
+     .unit = "address",
+     .letters = ".:*",
+     .text = "as node.bind",
+     .help = "Numeric address for it; whoever reaches it may read, nobody may change anything."},
+    NUMBER("admin.connections_max", admin.connections_max, 1, 10000, "", 64, "Its connections at a time; more wait."),
+    NUMBER("admin.timeout_ms", admin.timeout_ms, 1000, 600000, "ms", 10000,
+           "Silence that ends one of them; whole seconds count."),
+    NUMBER("admin.stuck_ms", admin.stuck_ms, 100, 600000, "ms", 5000,
+           "A broker whose loop did not turn for longer is not healthy."),
+    NUMBER("admin.metrics_groups_max", admin.metrics_groups_max, 0, 100000, "", 200,
+           "Groups with series of their own in /metrics, those with most traffic; the others are one sum."),
+
     /* Transport and log. */
     NUMBER("transport.queue_messages_max", transport_queue_messages_max, 16, 65536, "", 1024,
            "Messages queued per peer and lane; beyond it they are dropped, which Raft tolerates."),
@@ -146,6 +171,13 @@ const struct config_row config_rows[] = {
      .number = CONFIG_LOG_INFO,
      .choices = "error|warn|info|debug",
      .help = "What is written to standard error; debug adds every decision."},
+    {.name = "log.format",
+     .kind = CONFIG_CHOICE,
+     FIELD(log_format),
+     .unit = "",
+     .number = CONFIG_LOG_LOGFMT,
+     .choices = "logfmt|json",
+     .help = "The form of these lines."},
     NUMBER("log.stats_interval_ms", log_stats_interval_ms, 0, 3600000, "ms", 0,
            "A line of figures this often; 0 for none."),
 };
@@ -180,7 +212,7 @@ const struct config_row config_node_rows[] = {
      .help = "Host name (resolved to IPv4) or numeric address by which peers and clients reach it."},
     PORT("client_port", address.client_port, 7700, "TCP port for clients."),
     PORT("peer_port", address.peer_port, 7701, "TCP port for the other nodes."),
-    PORT("admin_port", admin_port, 7702, "TCP port for operators; reserved, nothing listens yet."),
+    PORT("admin_port", admin_port, 7702, "TCP port for operators, HTTP."),
 };
 const size_t config_node_row_count = sizeof config_node_rows / sizeof *config_node_rows;
 

@@ -149,3 +149,15 @@ void transport_poll_items(struct transport *transport, zmq_pollitem_t items[TRAN
 struct transport_counts transport_counts(const struct transport *transport) {
     return transport->counts;
 }
+
+size_t transport_lanes(struct transport *transport, struct transport_lanes out[NODE_NODES_MAX]) {
+    for (size_t i = 0; i < transport->peer_count; i++) {
+        const struct transport_peer *peer = &transport->peers[i];
+        out[i].node_id = peer->node_id;
+        memcpy(out[i].sent, peer->sent, sizeof out[i].sent);
+        memcpy(out[i].dropped, peer->dropped, sizeof out[i].dropped);
+        for (size_t lane = 0; lane < PEER_LANE_COUNT; lane++)
+            out[i].ready[lane] = (zsock_events(peer->lanes[lane]) & ZMQ_POLLOUT) != 0;
+    }
+    return transport->peer_count;
+}

@@ -34,6 +34,13 @@ struct transport_counts {
     uint64_t peer_in, peer_out, peer_dropped, peer_refused;
 };
 
+/** One peer's lanes, each by its number less one. */
+struct transport_lanes {
+    uint64_t node_id;
+    uint64_t sent[PEER_LANE_COUNT], dropped[PEER_LANE_COUNT];
+    bool ready[PEER_LANE_COUNT]; /**< connected, and its queue has room */
+};
+
 struct transport;
 
 /** Binds and connects. LF_OK with *transport (caller destroys); LF_IO (address in use, ...) in words, LF_NO_MEMORY. */
@@ -72,5 +79,7 @@ void transport_advance(struct transport *transport, uint64_t now_ms);
 uint64_t transport_deadline(const struct transport *transport);
 
 struct transport_counts transport_counts(const struct transport *transport);
+/** Up to NODE_NODES_MAX; returns how many. Asks each socket: not for hot paths. */
+size_t transport_lanes(struct transport *transport, struct transport_lanes out[NODE_NODES_MAX]);
 
 #endif

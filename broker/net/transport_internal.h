@@ -11,6 +11,7 @@
 struct transport_peer {
     uint64_t node_id;
     zsock_t *lanes[PEER_LANE_COUNT];
+    uint64_t sent[PEER_LANE_COUNT], dropped[PEER_LANE_COUNT];
 };
 
 struct transport {

@@ -62,10 +62,14 @@ static void send_now(struct transport *transport, size_t lane, struct peer_frame
         if (!sent && i == 0)
             break; /* refused as a whole: no connection, or its queue is full */
     }
-    if (sent)
+    struct transport_peer *peer = &transport->peers[lane / PEER_LANE_COUNT];
+    if (sent) {
         transport->counts.peer_out++;
-    else
+        peer->sent[lane % PEER_LANE_COUNT]++;
+    } else {
         transport->counts.peer_dropped++;
+        peer->dropped[lane % PEER_LANE_COUNT]++;
+    }
     peer_frames_deinit(frames);
 }
 

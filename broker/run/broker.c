@@ -1,5 +1,6 @@
 #include "broker.h"
 
+#include "admin.h"
 #include "clock.h"
 #include "loop.h"
 #include "random_bytes.h"
@@ -23,6 +24,8 @@ struct broker {
     struct transport *transport;
     struct log_store *store;
     struct node *node;
+    struct admin *admin; /**< NULL: admin.enabled is off */
+    const char *version;
     struct loop *loop;
     uint64_t incarnation;
     bool ran;
@@ -83,6 +86,18 @@ static enum lf_status open_transport(struct broker *broker, struct lf_error *err
     return status == LF_OK ? transport_new(&options, &broker->transport, error) : status;
 }
 
+static enum lf_status open_admin(struct broker *broker, struct lf_error *error) {
+    const struct config *config = broker->config;
+    struct admin_options options = {.bind = config->admin.bind[0] ? config->admin.bind : bind_address(config),
+                                    .port = config_self(config)->admin_port,
+                                    .connections_max = config->admin.connections_max,
+                                    .timeout_ms = config->admin.timeout_ms,
+                                    .groups_max = config->admin.metrics_groups_max,
+                                    .stuck_ms = config->admin.stuck_ms,
+                                    .version = broker->version};
+    return config->admin.enabled ? admin_new(&options, &broker->admin, error) : LF_OK;
+}
+
 static enum lf_status open_node(struct broker *broker, struct lf_error *error) {
     const struct config *config = broker->config;
     struct node_address addresses[NODE_NODES_MAX];
@@ -119,11 +134,15 @@ static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
                                    .store = broker->store,
                                    .transport = broker->transport,
                                    .log = broker->log,
+                                   .admin = broker->admin ? admin_link(broker->admin) : NULL,
                                    .signal_fd = broker->signal_fd,
+                                   .queue_messages_max = broker->config->transport_queue_messages_max,
                                    .stats_interval_ms = broker->config->log_stats_interval_ms,
                                    .describe_store = describe_store};
     enum lf_status status = loop_new(&options, &broker->loop);
-    return status == LF_OK ? LF_OK : lf_error_set(error, status, "no memory for the loop");
+    if (status != LF_OK)
+        return lf_error_set(error, status, "no memory for the loop");
+    return broker->admin ? admin_start(broker->admin, broker->store, error) : LF_OK;
 }
 
 static void say_ready(const struct broker *broker) {
@@ -147,6 +166,8 @@ static enum lf_status start_and_run(struct broker *broker, enum data_start start
     raise_descriptor_limit(broker);
     status = open_transport(broker, error);
     if (status == LF_OK)
+        status = open_admin(broker, error);
+    if (status == LF_OK)
         status = data_directory_open(broker->config, broker->create, &broker->store, &broker->incarnation, error);
     if (status == LF_OK)
         status = open_node(broker, error);
@@ -162,6 +183,7 @@ static enum lf_status start_and_run(struct broker *broker, enum data_start start
 /** What was submitted is finished; what was answered leaves, unless the node died: then nothing further is sent. */
 static void close_all(struct broker *broker, bool failed) {
     loop_destroy(&broker->loop);
+    admin_destroy(&broker->admin);
     transport_destroy(&broker->transport, failed ? 0 : LINGER_MS);
     node_destroy(&broker->node);
     log_store_close(&broker->store);
@@ -187,8 +209,8 @@ static enum broker_exit exit_of(enum lf_status status, bool ran) {
     }
 }
 
-enum broker_exit broker_run(const struct config *config, enum data_start start, struct log *log) {
-    struct broker broker = {.config = config, .log = log, .signal_fd = -1};
+enum broker_exit broker_run(const struct config *config, enum data_start start, const char *version, struct log *log) {
+    struct broker broker = {.config = config, .log = log, .version = version, .signal_fd = -1};
     struct lf_error error = {0};
     enum lf_status status = start_and_run(&broker, start, &error);
     enum broker_exit code = exit_of(status, broker.ran);

@@ -8,7 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { ITEM_CLIENTS, ITEM_PEERS, ITEM_STORE, ITEM_SIGNALS, ITEM_COUNT };
+enum { ITEM_CLIENTS, ITEM_PEERS, ITEM_STORE, ITEM_SIGNALS, ITEM_ADMIN, ITEM_COUNT };
 
 enum lf_status loop_new(const struct loop_options *options, struct loop **out) {
     struct loop *loop = calloc(1, sizeof *loop);
@@ -40,11 +40,16 @@ void loop_fail(struct loop *loop, enum lf_status status, const char *text) {
 
 /** The node's clock never goes back, and is looked at for every event. */
 void loop_feed(struct loop *loop, struct node_event *event) {
-    loop->now_ms = clock_now_ms();
-    event->now_ms = loop->now_ms;
+    uint64_t applied = node_metrics(loop->options.node)->entries_applied;
+    event->now_us = clock_now_us();
+    loop->now_ms = event->now_ms = event->now_us / 1000;
     event->wall_ms = clock_wall_ms();
     node_step(loop->options.node, event, &loop->effects);
     loop_carry_out(loop);
+    uint64_t took_us = clock_now_us() - event->now_us;
+    lf_histogram_observe(&loop->step_us, took_us);
+    if (node_metrics(loop->options.node)->entries_applied != applied)
+        lf_histogram_observe(&loop->apply_us, took_us);
     while (loop->gone_count > 0 && loop->failed == LF_OK) {
         struct node_event gone = {.type = NODE_EVENT_CLIENT_GONE,
                                   .now_ms = event->now_ms,
@@ -95,9 +100,14 @@ static uint64_t wait_for_work(struct loop *loop, zmq_pollitem_t items[ITEM_COUNT
     uint64_t sleep_ms = timeout_ms(loop, more);
     pause_meter_sleep(&loop->pauses, loop->now_ms, sleep_ms);
     items[ITEM_CLIENTS].events = takes_clients(loop) ? ZMQ_POLLIN : 0;
+    bool asleep = loop->options.admin && lf_ring_sleep(loop->options.admin->questions);
+    if (loop->options.admin && !asleep)
+        sleep_ms = 0;
     int ready = zmq_poll(items, ITEM_COUNT, (long)sleep_ms);
     if (ready < 0 && zmq_errno() != EINTR)
         loop_fail(loop, LF_IO, zmq_strerror(zmq_errno()));
+    if (asleep)
+        lf_ring_wake(loop->options.admin->questions);
     loop->now_ms = clock_now_ms();
     return pause_meter_wake(&loop->pauses, loop->now_ms);
 }
@@ -118,6 +128,8 @@ static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT],
     transport_advance(loop->options.transport, loop->now_ms);
     loop_log_stats(loop);
     loop->turns++;
+    loop_answer_admin(loop);
+    log_flush(loop->options.log);
     return more;
 }
 
@@ -126,6 +138,8 @@ enum lf_status loop_run(struct loop *loop, struct lf_error *error) {
     transport_poll_items(loop->options.transport, items);
     items[ITEM_STORE] = (zmq_pollitem_t){.fd = log_store_fd(loop->options.store), .events = ZMQ_POLLIN};
     items[ITEM_SIGNALS] = (zmq_pollitem_t){.fd = loop->options.signal_fd, .events = ZMQ_POLLIN};
+    int admin_fd = loop->options.admin ? lf_ring_fd(loop->options.admin->questions) : loop->options.signal_fd;
+    items[ITEM_ADMIN] = (zmq_pollitem_t){.fd = admin_fd, .events = loop->options.admin ? ZMQ_POLLIN : 0};
     pause_meter_init(&loop->pauses, clock_now_ms());
     tick(loop, 0);
     bool more = true; /* ask the store once, so that it wakes us from then on */

@@ -7,6 +7,7 @@
 #ifndef LOOP_H
 #define LOOP_H
 
+#include "admin_link.h"
 #include "log.h"
 #include "node.h"
 #include "transport.h"
@@ -22,8 +23,10 @@ struct loop_options {
     struct log_store *store;
     struct transport *transport;
     struct log *log;
-    int signal_fd;              /**< a signalfd: the first signal stops in order, the second at once */
-    uint32_t stats_interval_ms; /**< 0: no figures */
+    struct admin_link *admin;    /**< NULL: nobody asks for figures */
+    int signal_fd;               /**< a signalfd: the first signal stops in order, the second at once */
+    uint32_t queue_messages_max; /**< of each lane of the transport; for figures */
+    uint32_t stats_interval_ms;  /**< 0: no figures */
     /** Adds " name=value" pairs about the store to a line of figures. NULL: none. */
     void (*describe_store)(const struct log_store *store, char *out, size_t size);
 };

@@ -27,6 +27,8 @@ struct loop {
     bool store_waits;   /**< completions may be left over from the last turn */
     uint64_t malformed; /**< envelopes the codec refused */
     uint64_t turns;
+    struct lf_histogram step_us, apply_us; /**< see admin_snapshot.h */
+    uint64_t snapshot_us, snapshot_longest_us;
     enum lf_status failed;
     struct lf_error error;
 };
@@ -42,6 +44,9 @@ void loop_fail(struct loop *loop, enum lf_status status, const char *text);
 bool loop_take_peers(struct loop *loop, bool all);
 bool loop_take_store(struct loop *loop, bool all);
 bool loop_take_clients(struct loop *loop, bool all);
+
+/** Fills what the admin thread asked for. */
+void loop_answer_admin(struct loop *loop);
 
 /** One line of figures when it is due. */
 void loop_log_stats(struct loop *loop);

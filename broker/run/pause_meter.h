@@ -5,6 +5,8 @@
 #ifndef PAUSE_METER_H
 #define PAUSE_METER_H
 
+#include "lf_histogram.h"
+
 #include <stdint.h>
 
 /** Pauses up to this are normal and not told, in ms. */
@@ -15,6 +17,8 @@ struct pause_meter {
     uint64_t busy_ms;    /**< of the turn that ended with the last sleep */
     uint64_t due_ms;     /**< when the sleep should end at the latest */
     uint64_t longest_ms; /**< since the last pause_meter_take_longest */
+    uint64_t longest_ever_ms;
+    struct lf_histogram pauses_us; /**< all of them, in whole ms */
 };
 
 void pause_meter_init(struct pause_meter *meter, uint64_t now_ms);

@@ -80,6 +80,64 @@ static void long_lines_are_cut(void **state) {
     assert_int_equal(line[strlen(line) - 1], '\n');
 }
 
+static void a_line_may_be_json(void **state) {
+    (void)state;
+    struct log log = {.fd = ends[1], .level = LOG_INFO, .format = LOG_JSON};
+    char text[1024];
+    log_line(&log, LOG_WARN, "disk=%d is \"full\"\n", 7);
+    ssize_t size = read(ends[0], text, sizeof text - 1);
+    assert_true(size > 0);
+    text[size] = '\0';
+    assert_memory_equal(text, "{\"time\":\"20", 11);
+    assert_non_null(strstr(text, "Z\",\"level\":\"warn\",\"disk\":7,\"message\":\"is \\\"full\\\"?\"}\n"));
+}
+
+/** Reads until nothing is there; counts lines, and those that hold the words. */
+static size_t read_lines(const char *words, size_t *with_words) {
+    static char text[1 << 20];
+    size_t size = 0, lines = 0;
+    for (ssize_t got; size < sizeof text - 1 && (got = read(ends[0], text + size, sizeof text - 1 - size)) > 0;)
+        size += (size_t)got;
+    text[size] = '\0';
+    *with_words = 0;
+    for (char *rest = text, *line; (line = strsep(&rest, "\n")) && rest; lines++)
+        *with_words += strstr(line, words) != NULL;
+    return lines;
+}
+
+static void a_reader_that_stops_is_not_waited_for(void **state) {
+    (void)state;
+    struct log log = {.fd = ends[1], .level = LOG_INFO};
+    size_t lines = 20000, seen = 0, told = 0, with;
+    for (size_t i = 0; i < lines; i++)
+        log_line(&log, LOG_INFO, "line=%zu of many, with words to make it longer", i);
+    assert_true(log.dropped > 0);
+    assert_true(log.backlog_bytes > LOG_BACKLOG_BYTES_MAX - LOG_LINE_BYTES_MAX);
+    assert_true(log.backlog_bytes <= LOG_BACKLOG_BYTES_MAX);
+    while (log.backlog_bytes > 0) { /* it reads again: what waited comes first, then how many are missing */
+        seen += read_lines("lines_dropped=", &with);
+        told += with;
+        log_flush(&log);
+    }
+    seen += read_lines("lines_dropped=", &with);
+    told += with;
+    assert_int_equal(told, 1);
+    assert_int_equal(seen - 1 + log.dropped, lines);
+    log_line(&log, LOG_INFO, "after");
+    assert_int_equal(read_lines("after", &with), 1);
+    assert_int_equal(with, 1);
+    log_close(&log);
+}
+
+static void what_waits_at_the_end_is_given_up_when_nobody_reads(void **state) {
+    (void)state;
+    struct log log = {.fd = ends[1], .level = LOG_INFO};
+    while (log.dropped == 0)
+        log_line(&log, LOG_INFO, "line");
+    log_close(&log);
+    assert_int_equal(log.backlog_bytes, 0);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
     const struct CMUnitTest tests[] = {
@@ -87,6 +145,9 @@ int main(void) {
         TEST(lesser_lines_are_left_out),
         TEST(decisions_that_come_with_every_entry_are_debug),
         TEST(long_lines_are_cut),
+        TEST(a_line_may_be_json),
+        TEST(a_reader_that_stops_is_not_waited_for),
+        TEST(what_waits_at_the_end_is_given_up_when_nobody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
