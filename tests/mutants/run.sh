@@ -1,23 +1,27 @@
 #!/bin/bash
-# Does the simulation see bugs? Every *.patch beside this script puts one back; each has to be caught.
+# Do the tests see bugs? Every *.patch beside this script puts one back; each has to be caught.
 #
 #   tests/mutants/run.sh [NAME...]        all of them, or those named (with or without .patch)
 #
-# For each: a scratch copy of the sources gets the patch, the simulators are built there (preset release, so one build
-# for all patches, then what the patch touches), and run over seeds 1, 2, ... The line printed says which simulator
-# caught it at which seed. A patch whose head (the lines before "diff") has a line
+# For each: a scratch copy of the sources gets the patch and builds what it needs (preset release: one build for all
+# patches, then what the patch touches). A patch of the consensus core meets all scenarios first, then raft_sim, then the
+# whole-node sim over seeds 1, 2, ...; any other patch meets the sim. The first that sees it ends it; the line printed
+# says which. A patch whose head (the lines before "diff") has a line
 #   # caught-by: COMMAND
-# is given to that command instead: run in the scratch copy with everything built, it has to exit non-zero.
+# is given to that command instead: it has to exit non-zero in the scratch copy, where the programs it names under
+# build/release/bin are built.
 #
-# Fails when a patch does not apply or build, or is not caught, or when the simulators are not clean without a patch.
+# Fails when a patch does not apply or build, or is not caught, or when something is not clean without a patch.
 #
-# MUTANT_SEEDS (2000) and MUTANT_NODE_SEEDS (300): how many seeds raft_sim and the whole-node sim get, per size.
+# MUTANT_SEEDS (2000) and MUTANT_NODE_SEEDS (300): how many seeds raft_sim and sim get, per number of nodes.
+# MUTANT_THOROUGH=1: go on after the first catch, and say what every program sees.
 # MUTANT_SCRATCH: the scratch copy (a fresh one under TMPDIR, removed at the end, when unset).
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 raft_seeds=${MUTANT_SEEDS:-2000}
 node_seeds=${MUTANT_NODE_SEEDS:-300}
+thorough=${MUTANT_THOROUGH:-}
 
 if [ -n "${MUTANT_SCRATCH:-}" ]; then
     scratch=$MUTANT_SCRATCH
@@ -27,7 +31,7 @@ else
     trap 'rm -rf "$scratch"' EXIT
 fi
 tree=$scratch/tree
-build=$tree/build/release
+bin=$tree/build/release/bin
 log=$scratch/log
 
 die() {
@@ -41,80 +45,117 @@ copy_sources() {
     rm -rf "$scratch/new" && mkdir -p "$scratch/new" "$tree" || return 1
     tar -C "$root" --exclude=./build --exclude=./.git --exclude=./logflume-dev -cf - . | tar -C "$scratch/new" -xf - ||
         return 1
-    (cd "$scratch/new" && find . -type f) | while read -r file; do
-        cmp -s "$scratch/new/$file" "$tree/$file" || { mkdir -p "$tree/$(dirname "$file")" &&
-            cp -p "$scratch/new/$file" "$tree/$file" && touch "$tree/$file"; } || return 1
-    done
-    rm -rf "$scratch/new"
+    rsync_like "$scratch/new" "$tree" && rm -rf "$scratch/new"
 }
 
-build_targets() { # TARGET... ; none: all
+rsync_like() { # FROM TO: copies what differs
+    local file
+    (cd "$1" && diff -rq . "$2" --exclude=build --exclude='*.orig' --exclude='*.rej' 2>/dev/null) |
+        sed -n "s|^Files \(.*\) and .* differ$|\1|p; s|^Only in \(\.[^:]*\): \(.*\)$|\1/\2|p" | while read -r file; do
+        mkdir -p "$2/$(dirname "$file")" && cp -R "$1/$file" "$2/$(dirname "$file")/" && [ -d "$1/$file" ] ||
+            touch "$2/$file"
+    done
+}
+
+# Takes the patch back, so that the next one begins with the shipped sources.
+unpatch() { # FILE
+    local file
+    sed -n 's|^+++ b/\([^\t]*\).*|\1|p' "$1" | while read -r file; do
+        cp "$root/$file" "$tree/$file" && touch "$tree/$file"
+    done
+}
+
+build_targets() { # TARGET...
     local arguments=()
     for target in "$@"; do arguments+=(--target "$target"); done
-    cmake --build "$build" "${arguments[@]}" >"$log" 2>&1 || {
+    cmake --build "$tree/build/release" "${arguments[@]}" >"$log" 2>&1 || {
         tail -30 "$log" >&2
         return 1
     }
 }
 
-has_target() { cmake --build "$build" --target help 2>/dev/null | grep -q "^$1: phony"; }
+# scenarios [--outcomes-only]: the first that fails, of its own entry if possible, and why
+scenarios() { # ENTRY [ARGUMENT]
+    local entry=$1 line
+    shift
+    (cd "$tree/tests/sim/scenarios" && timeout 300 "$bin/scenario" "$@" *.txt) >"$log" 2>&1 && return 1
+    line=$(grep -aE '\.txt:[0-9]+: ' "$log" | grep -aiE "^$entry[-.]" | head -1)
+    [ -n "$line" ] || line=$(grep -aE '\.txt:[0-9]+: ' "$log" | head -1)
+    echo "${line:-a scenario (no line)}"
+}
 
-# hunt SIMULATOR SEEDS [ARGUMENT...]: prints "SIMULATOR --nodes N at seed S" for the first that fails
+# hunt SIMULATOR SEEDS [ARGUMENT...]: "SIMULATOR --nodes N at seed S" for the first size that fails; both sizes run at once
 hunt() {
-    local simulator=$1 seeds=$2 nodes status seed why
+    local simulator=$1 seeds=$2 nodes status seed why jobs=() found=1
     shift 2
+    [ "$simulator" = sim ] && jobs=(--jobs 1)
     for nodes in 3 5; do
-        "$build/bin/$simulator" --nodes "$nodes" --seeds "$seeds" "$@" >"$log" 2>&1
-        status=$?
-        [ $status -eq 0 ] && continue
-        seed=$(grep -aoE 'seed[= ][0-9]+' "$log" | grep -oE '[0-9]+' | head -1)
-        why=$(grep -aE 'FAILED|check failed' "$log" | head -1)
-        echo "$simulator --nodes $nodes${1:+ $*} at seed ${seed:-?} (exit $status): ${why##*"$tree/"}"
-        return 0
+        (timeout 900 "$bin/$simulator" --nodes "$nodes" --seeds "$seeds" "${jobs[@]}" "$@" >"$log.$nodes" 2>&1
+            echo $? >"$log.$nodes.status") &
     done
-    return 1
+    wait
+    for nodes in 3 5; do
+        status=$(cat "$log.$nodes.status")
+        [ "$status" -eq 0 ] && continue
+        seed=$(grep -aoE 'seed[= ][0-9]+' "$log.$nodes" | grep -oE '[0-9]+' | head -1)
+        why=$(grep -aE 'FAILED|check failed' "$log.$nodes" | head -1)
+        echo "$simulator --nodes $nodes${1:+ $*} at seed ${seed:-?} (exit $status): ${why##*"$tree/"}"
+        found=0
+        break
+    done
+    return $found
+}
+
+# caught NAME HOW WHAT: prints; whether to stop here
+caught=
+caught() {
+    echo "$1: caught by $2: $3"
+    caught=1
+    [ -z "$thorough" ]
+}
+
+meet_command() { # NAME COMMAND
+    local status programs
+    programs=$(grep -oE 'build/release/bin/[a-z_]+' <<<"$2" | sed 's|.*/||' | sort -u)
+    # shellcheck disable=SC2086
+    build_targets ${programs:-all} || { echo "$1: does not build" && return; }
+    (cd "$tree" && timeout 900 bash -c "$2") >"$log" 2>&1
+    status=$?
+    case $status in
+    0 | 126 | 127) tail -5 "$log" >&2 && echo "$1: $2 exits with $status" ;;
+    *) caught "$1" "$2 (exit $status)" "$(grep -av '^ *$' "$log" | tail -1)" ;;
+    esac
+}
+
+meet_everything() { # NAME FILE
+    local name=$1 found
+    if grep -q '^+++ b/broker/raft/' "$2"; then
+        build_targets scenario || { echo "$name: does not build" && return; }
+        if found=$(scenarios "${name%%-*}"); then
+            scenarios "${name%%-*}" --outcomes-only >/dev/null && found="$found (and by its outcome)"
+            caught "$name" "a scenario" "$found" && return
+        fi
+        build_targets raft_sim || { echo "$name: does not build" && return; }
+        if found=$(hunt raft_sim "$raft_seeds"); then caught "$name" "seeds" "$found" && return; fi
+    fi
+    build_targets sim || { echo "$name: does not build" && return; }
+    if found=$(hunt sim "$node_seeds"); then caught "$name" "seeds" "$found" && return; fi
 }
 
 check_mutant() { # FILE
-    local patch=$1 name command caught=1
+    local patch=$1 name command
     name=$(basename "$patch" .patch)
-    copy_sources || die "cannot copy the sources"
-    patch -d "$tree" -p1 --forward --batch <"$patch" >"$log" 2>&1 || {
+    caught=
+    if patch -d "$tree" -p1 --forward --batch --no-backup-if-mismatch -r - <"$patch" >"$log" 2>&1; then
+        command=$(sed -n '/^diff /q; s/^#* *caught-by: *//p' "$patch" | head -1)
+        if [ -n "$command" ]; then meet_command "$name" "$command"; else meet_everything "$name" "$patch"; fi
+        [ -n "$caught" ] || echo "$name: NOT caught"
+    else
         cat "$log" >&2
         echo "$name: does not apply"
-        return 1
-    }
-    find "$tree" -name '*.orig' -newer "$patch" -delete
-    command=$(sed -n '/^diff /q; s/^#* *caught-by: *//p' "$patch" | head -1)
-    if [ -n "$command" ]; then
-        build_targets || { echo "$name: does not build" && return 1; }
-        (cd "$tree" && bash -c "$command") >"$log" 2>&1
-        status=$?
-        if [ $status -eq 0 ] || [ $status -eq 126 ] || [ $status -eq 127 ]; then
-            tail -5 "$log" >&2
-            echo "$name: NOT caught by: $command (exit $status)"
-            return 1
-        fi
-        echo "$name: caught by: $command (exit $status): $(grep -av '^ *$' "$log" | tail -1)"
-        return 0
     fi
-    build_targets "${simulators[@]}" || { echo "$name: does not build" && return 1; }
-    for simulator in "${simulators[@]}"; do
-        seeds=$raft_seeds
-        [ "$simulator" = sim ] && seeds=$node_seeds
-        if found=$(hunt "$simulator" "$seeds"); then
-            echo "$name: caught by $found"
-            caught=0
-        else
-            echo "$name: not seen by $simulator in $seeds seeds of 3 and 5 nodes"
-        fi
-        # Besides: do histories get so bad that what came out of them is wrong, even if nobody looked inside?
-        if [ "$simulator" = raft_sim ] && found=$(hunt raft_sim "$seeds" --outcomes-only); then
-            echo "    and by outcomes alone: $found"
-        fi
-    done
-    [ $caught -eq 0 ] || echo "$name: NOT caught"
-    return $caught
+    unpatch "$patch"
+    [ -n "$caught" ]
 }
 
 patches=()
@@ -130,10 +171,9 @@ fi
 
 copy_sources || die "cannot copy the sources"
 (cd "$tree" && cmake --preset release) >"$log" 2>&1 || { tail -20 "$log" >&2 && die "cannot configure"; }
-simulators=(raft_sim)
-has_target sim && simulators+=(sim)
-build_targets "${simulators[@]}" || die "the simulators do not build without a patch"
-for simulator in "${simulators[@]}"; do
+build_targets scenario raft_sim sim || die "the tests do not build without a patch"
+if found=$(scenarios none); then die "not clean without a patch: $found"; fi
+for simulator in raft_sim sim; do
     if found=$(hunt "$simulator" 20); then die "not clean without a patch: $found"; fi
 done
 
