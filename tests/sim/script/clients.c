@@ -1,6 +1,6 @@
 #include "script.h"
 
-static void told(struct script *script, struct sim_host *host, const char *what, enum lf_status status) {
+void script_told(struct script *script, struct sim_host *host, const char *what, enum lf_status status) {
     script_host(host)->told = status;
     if (status != LF_OK)
         script_say(script, false, "node=%llu answers %s: %s", script_u(host->id), what, lf_status_name(status));
@@ -19,7 +19,7 @@ void script_propose(struct script *script) {
         wanted[i].bytes = (uint32_t)bytes;
     }
     struct raft_event event = {.type = RAFT_EVENT_PROPOSE, .propose = {.entries = wanted, .count = (uint32_t)count}};
-    told(script, host, "the proposal", sim_host_step(host, &event, entries));
+    script_told(script, host, "the proposal", sim_host_step(host, &event, entries));
 }
 
 /** Every read is answered at most once, by the process that asked, and with an index not below any commit that existed
@@ -64,7 +64,7 @@ void script_read(struct script *script) {
     enum lf_status status = sim_host_step(host, &event, NULL);
     if (status != LF_OK)
         read->state = SCRIPT_READ_FAILED;
-    told(script, host, "the read", status);
+    script_told(script, host, "the read", status);
 }
 
 void script_transfer(struct script *script) {
@@ -72,5 +72,5 @@ void script_transfer(struct script *script) {
     struct raft_event event = {.type = RAFT_EVENT_TRANSFER};
     if (script_take(script, "to"))
         event.transfer.to = script_number(script, "a node");
-    told(script, host, "the transfer", sim_host_step(host, &event, NULL));
+    script_told(script, host, "the transfer", sim_host_step(host, &event, NULL));
 }

@@ -10,7 +10,7 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"nodes", script_nodes, false, "nodes COUNT"},
+    {"nodes", script_nodes, false, "nodes COUNT [voters NODE...] [learners NODE...]"},
     {"limit", script_limit, false, "limit NAME VALUE    (a field of raft_limits; before the first start)"},
     {"clock", script_clock, false,
      "clock NODE MS       (what its clock shows at the beginning; before its first start)"},
@@ -36,6 +36,8 @@ static const struct command commands[] = {
     {"propose", script_propose, false, "propose NODE [COUNT] [bytes B]"},
     {"read", script_read, false, "read NODE"},
     {"transfer", script_transfer, false, "transfer NODE [to NODE]"},
+    {"change", script_change, false, "change NODE voters NODE... [learners NODE...] [epoch E]"},
+    {"prefer", script_prefer, false, "prefer NODE NODE    (who should lead; 0: nobody special)"},
     {"settle", script_settle, true, "settle [within N]   (delivers and completes until nothing is left to do)"},
     {"campaign", script_campaign, false, "campaign NODE       (time goes on to its election timeout, and it ticks)"},
     {"elect", script_elect, true,

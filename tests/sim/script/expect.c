@@ -114,6 +114,8 @@ static void expect_fact(struct script *script, struct sim_host *host) {
         expect_number(script, "its uncommitted bytes", raft_uncommitted_bytes(host->raft));
     else if (strcmp(fact, "log") == 0)
         expect_log(script, &host->log, "its log");
+    else if (strcmp(fact, "members") == 0)
+        script_expect_members(script, host);
     else if (strcmp(fact, "peer") == 0)
         expect_peer(script, host);
     else if (strcmp(fact, "told") == 0) {
@@ -123,7 +125,7 @@ static void expect_fact(struct script *script, struct sim_host *host) {
     } else
         script_bad(script,
                    "no fact '%s': there are a role (follower, pre-candidate, candidate, leader, down), term, vote, "
-                   "commit, last, durable, follows, uncommitted, log, peer, told and disk",
+                   "commit, last, durable, follows, uncommitted, log, members, peer, told and disk",
                    fact);
 }
 

@@ -163,6 +163,16 @@ void script_propose(struct script *script);
 void script_read(struct script *script);
 void script_transfer(struct script *script);
 
+/** What a core answered to the command under way. */
+void script_told(struct script *script, struct sim_host *host, const char *what, enum lf_status status);
+
+/* members.c */
+void script_change(struct script *script);
+void script_prefer(struct script *script);
+/** `voters 1 2 outgoing 3 learners 4 epoch 5`, as much of it as there is. Returns whether there was any. */
+bool script_members(struct script *script, struct raft_configuration *configuration);
+void script_expect_members(struct script *script, const struct sim_host *host);
+
 /* run.c */
 void script_settle(struct script *script);
 void script_campaign(struct script *script);

@@ -25,6 +25,9 @@ void script_nodes(struct script *script) {
         host->clock_rate_ppm = 1000000;
     }
     sim_configurations_found(world);
+    struct raft_configuration founding = {.epoch = 1};
+    if (script_members(script, &founding))
+        *world->configurations[0] = founding;
 }
 
 struct limit {
