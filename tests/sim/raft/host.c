@@ -119,8 +119,8 @@ static struct sim_entry own_entry(struct sim_host *host, const struct raft_effec
     entry.configuration = sim_configuration_add(world, effects->own_configuration);
     world->totals.configurations++;
     world->totals.joint += joint;
-    const struct raft_configuration *before = raft_configuration(host->before);
-    world->totals.left += !world->options.outcomes_only && !joint && before->outgoing_count > 0;
+    if (!joint && host->before) /* there is no state before when only outcomes count */
+        world->totals.left += raft_configuration(host->before)->outgoing_count > 0;
     return entry;
 }
 
