@@ -227,6 +227,19 @@ int bench_leader(lf_client *client, const char *topic, uint32_t partition) {
     bench_die("no leader of %s/%u within 10 s", topic, partition);
 }
 
+static bool all_led(lf_client *client, const char *topic, uint32_t partitions) {
+    struct lf_topic described;
+    struct lf_partition *list = NULL;
+    uint32_t led = 0;
+    if (lf_topic_describe(client, topic, &described, &list, NULL) != LF_OK)
+        return false;
+    for (uint32_t i = 0; i < described.partitions; i++)
+        led += list[i].leader_node != 0;
+    free(described.name);
+    free(list);
+    return led >= partitions;
+}
+
 void bench_topic(lf_client *client, const char *name, uint32_t partitions, uint32_t replicas) {
     struct lf_error error = {0};
     int64_t deadline = bench_now_us() + 30 * 1000000;
@@ -236,8 +249,24 @@ void bench_topic(lf_client *client, const char *name, uint32_t partitions, uint3
             bench_die("topic create: %s", error.text);
         else
             bench_wait_us(bench_now_us() + 50000);
-    for (uint32_t i = 0; i < partitions; i++)
-        bench_leader(client, name, i);
+    while (!all_led(client, name, partitions))
+        if (bench_now_us() > deadline)
+            bench_die("%s: partitions without a leader after 30 s", name);
+        else
+            bench_wait_us(bench_now_us() + 20000);
+}
+
+double bench_resident_mb(const struct bench_cluster *cluster, int node) {
+    char path[64], line[256];
+    double kb = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)cluster->nodes[node].pid);
+    FILE *file = fopen(path, "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kb = atof(line + 6);
+    if (file)
+        fclose(file);
+    return kb / 1024;
 }
 
 static double scan_logs(const struct bench_cluster *cluster, const char *text, bool value, long *count) {

@@ -39,6 +39,8 @@ void bench_cluster_wait(const struct bench_cluster *cluster);
 void bench_topic(lf_client *client, const char *name, uint32_t partitions, uint32_t replicas);
 /** Index (from 0) of the node that leads the partition; waits up to 10 s. */
 int bench_leader(lf_client *client, const char *topic, uint32_t partition);
+/** Bytes of a running broker that are in memory (VmRSS), in MB. */
+double bench_resident_mb(const struct bench_cluster *cluster, int node);
 /** Longest value of `key=NUMBER` in the log of any broker, and how many lines hold `text`. */
 double bench_log_max(const struct bench_cluster *cluster, const char *key);
 long bench_log_count(const struct bench_cluster *cluster, const char *text);

@@ -9,6 +9,7 @@
  *  3. The broker that leads most (or node N, from 1) is killed with SIGKILL: until every group it led has another
  *     leader, and until each of them acknowledged a message.
  *  4. It is started again: until it knows the controller and a leader for every group it holds.
+ *  5. All three are killed and started again: until each of them does.
  *
  *  Limits (for 1000 partitions): 10 % of a core, 300 MB, created in 60 s, moved in 3 s. Exit 1 when one is missed. */
 #include <pthread.h>
@@ -90,19 +91,6 @@ static double cpu_s(pid_t pid) {
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-static double resident_mb(pid_t pid) {
-    char path[64], line[256];
-    double kb = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kb = atof(line + 6);
-    if (file)
-        fclose(file);
-    return kb / 1024;
-}
-
 static bool at_rest(const struct bench_cluster *cluster, long seconds) {
     double before[NODES], begin_s = (double)bench_now_us() / 1e6;
     bool ok = true;
@@ -112,7 +100,7 @@ static bool at_rest(const struct bench_cluster *cluster, long seconds) {
     double took_s = (double)bench_now_us() / 1e6 - begin_s;
     for (int i = 0; i < NODES; i++) {
         double percent = 100 * (cpu_s(cluster->nodes[i].pid) - before[i]) / took_s;
-        double mb = resident_mb(cluster->nodes[i].pid);
+        double mb = bench_resident_mb(cluster, i);
         printf("broker %d at rest     %.1f %% of a core over %.0f s, %.0f MB resident\n", i + 1, percent, took_s, mb);
         ok &= percent < core_limit && mb < resident_limit_mb;
     }
@@ -195,14 +183,16 @@ static struct kill kill_leader(struct bench_cluster *cluster, const char *topic,
     return kill;
 }
 
-static double restart(struct bench_cluster *cluster, int node) {
+static double start_again(struct bench_cluster *cluster, int first, int count) {
     int64_t begin = bench_now_us();
-    bench_cluster_restart(cluster, node);
-    while (!bench_cluster_serves(cluster, node, 1000))
-        if (bench_now_us() > begin + WAIT_S * 1000000ll)
-            bench_die("broker %d does not serve within %d s of its start", node + 1, WAIT_S);
-        else
-            bench_wait_us(bench_now_us() + 10000);
+    for (int i = first; i < first + count; i++)
+        bench_cluster_restart(cluster, i);
+    for (int i = first; i < first + count; i++)
+        while (!bench_cluster_serves(cluster, i, 1000))
+            if (bench_now_us() > begin + WAIT_S * 1000000ll)
+                bench_die("broker %d does not serve within %d s of its start", i + 1, WAIT_S);
+            else
+                bench_wait_us(bench_now_us() + 10000);
     return (double)(bench_now_us() - begin) / 1e6;
 }
 
@@ -226,7 +216,10 @@ int main(int argc, char **argv) {
     struct kill kill = kill_leader(&cluster, topic, partitions, node);
     printf("killed               broker %d, which led %u groups: other leaders in %.2f s, all writing in %.2f s\n",
            kill.node + 1, kill.led, kill.moved_s, kill.writing_s);
-    printf("started again        serves its groups after %.2f s\n", restart(&cluster, kill.node));
+    printf("started again        serves its groups after %.2f s\n", start_again(&cluster, kill.node, 1));
+    for (int i = 0; i < NODES; i++)
+        bench_cluster_kill(&cluster, i);
+    printf("all started again    every group has a leader after %.2f s\n", start_again(&cluster, 0, NODES));
     bench_cluster_stop(&cluster);
     ok &= kill.writing_s < moved_limit_s;
     return !ok;
