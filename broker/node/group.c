@@ -259,7 +259,7 @@ void group_on_load_read(struct node *node, struct group *group, struct log_store
         }
         struct lf_buf *entry = completion->entries[i];
         completion->entries[i] = NULL;
-        lf_check(tail_push(&group->tail, entry));
+        tail_cache_push(node, group, entry);
     }
     read_on(node, group);
 }
@@ -309,7 +309,7 @@ void group_free(struct node *node, struct group *group) {
     log_store_loaded_destroy(&group->loaded);
     raft_destroy(&group->raft);
     partition_destroy(&group->partition);
-    tail_deinit(&group->tail);
+    tail_cache_drop(node, group);
     free(group->trace_link);
     free(group);
 }

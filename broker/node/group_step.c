@@ -39,10 +39,7 @@ static bool push(struct node *node, struct group *group, struct lf_buf *entry) {
     group->appended_bytes += entry->size;
     node->metrics.bytes_appended += entry->size;
     node->metrics.entries_appended++;
-    lf_check(tail_push(&group->tail, entry));
-    uint64_t share = node->limits.tail_cache_bytes_max / (node->groups.count ? node->groups.count : 1);
-    tail_evict(&group->tail, group_readable(group) + 1,
-               share > NODE_TAIL_GROUP_BYTES_MIN ? share : NODE_TAIL_GROUP_BYTES_MIN);
+    tail_cache_push(node, group, entry);
     return true;
 }
 
@@ -162,7 +159,7 @@ static void carry_out(struct node *node, struct group *group, struct peer_messag
     struct raft_effects *effects = &node->raft_effects;
     if (effects->truncated_from != 0) {
         lf_check(effects->truncated_from > group->applied);
-        tail_truncate(&group->tail, effects->truncated_from);
+        tail_cache_truncate(node, group, effects->truncated_from);
         if (group->partition && partition_log_end_index(group->partition) >= effects->truncated_from)
             partition_truncate(group->partition, effects->truncated_from);
     }

@@ -384,9 +384,10 @@ struct node_counts node_counts(const struct node *node) {
 void node_check_invariants(const struct node *node) {
     size_t cursor = 0;
     const struct group *group;
-    uint64_t uncommitted = 0;
+    uint64_t uncommitted = 0, tails = 0;
     while ((group = lf_map_next(&node->groups, &cursor))) {
         uncommitted += group->uncommitted_bytes;
+        tails += group->tail.bytes;
         if (group->state != GROUP_RUNNING)
             continue;
         raft_check_invariants(group->raft, NULL);
@@ -399,4 +400,5 @@ void node_check_invariants(const struct node *node) {
         }
     }
     lf_check(uncommitted == node->uncommitted_bytes);
+    lf_check(tails == node->tail_bytes);
 }

@@ -30,8 +30,8 @@
 #define NODE_PEER_ALIVE_MS 1000
 /** Log time stays this close to the cluster's median clock. */
 #define NODE_CLOCK_SLACK_MS 10000
-/** Latest and smallest share of the tail cache per group. */
-#define NODE_TAIL_GROUP_BYTES_MIN (1024u * 1024)
+/** Groups whose tails are looked at for entries to drop, per entry that comes in while the cache is full. */
+#define NODE_TAIL_VISITS_MAX 4
 #define NODE_HANDOVER_RETRY_MS 100
 /** Configuration entries in one append at most. */
 #define NODE_SCRATCH_CONFIGURATIONS 16
@@ -62,6 +62,14 @@ uint64_t tail_find_offset(const struct tail *tail, uint64_t last_index, int64_t 
 /** The first kept batch from index `from` to last_index whose largest timestamp, capped as the store caps it, reaches
  *  the time; NULL: none. Borrowed. */
 struct lf_buf *tail_find_time(const struct tail *tail, uint64_t from, uint64_t last_index, int64_t timestamp_ms);
+
+struct node;
+struct group;
+/* tail_cache.c: the tails of all groups together stay within tail_cache_bytes_max */
+/** Takes the reference. Drops older entries, here and elsewhere, when the cache is full. */
+void tail_cache_push(struct node *node, struct group *group, struct lf_buf *entry);
+void tail_cache_truncate(struct node *node, struct group *group, uint64_t index);
+void tail_cache_drop(struct node *node, struct group *group); /**< all of the group's, for good */
 
 /* ---- parked answers ------------------------------------------------------------------------------------------------
  */
@@ -227,6 +235,8 @@ struct node {
     size_t parked_count;
     uint64_t next_request, next_key;
     uint64_t uncommitted_bytes;
+    uint64_t tail_bytes;       /**< of all groups' tails */
+    size_t tail_cursor;        /**< in `groups`: whose tail is looked at next when the cache is full */
     uint64_t last_index_hint;
     uint64_t session_check_ms;
     uint64_t founding_proposed_term;

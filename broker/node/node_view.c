@@ -105,9 +105,6 @@ static void put(struct node_queue_view *queues, size_t *count, const char *name,
 
 static void copy_queues(const struct node *node, struct node_view *view) {
     const struct node_limits *limits = &node->limits;
-    uint64_t tails = 0;
-    for (size_t i = 0; i < view->group_count; i++)
-        tails += view->groups[i].tail_bytes;
     view->item_count = view->byte_count = 0;
     put(view->items, &view->item_count, "groups", node->groups.count, limits->groups_max);
     put(view->items, &view->item_count, "sessions", node->sessions.count, limits->sessions_max);
@@ -115,7 +112,7 @@ static void copy_queues(const struct node *node, struct node_view *view) {
     put(view->items, &view->item_count, "parked_answers", node->parked_count, limits->parked_answers_max);
     put(view->items, &view->item_count, "node_reads", node->reads.count, limits->reads_max);
     put(view->bytes, &view->byte_count, "uncommitted", node->uncommitted_bytes, limits->uncommitted_bytes_max);
-    put(view->bytes, &view->byte_count, "tail_cache", tails, limits->tail_cache_bytes_max);
+    put(view->bytes, &view->byte_count, "tail_cache", node->tail_bytes, limits->tail_cache_bytes_max);
 }
 
 enum lf_status node_view_fill(const struct node *node, struct node_view *view) {

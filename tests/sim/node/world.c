@@ -20,7 +20,7 @@ static void draw_limits(struct sim_world *world) {
     limits->session_timeout_ms = (uint32_t)sim_between(world, 2000, 8000);
     limits->request_timeout_ms = (uint32_t)sim_between(world, 1000, 5000);
     limits->handover_timeout_ms = 2000;
-    limits->tail_cache_bytes_max = 1024 * 1024; /* that is, the least: the same for each group */
+    limits->tail_cache_bytes_max = 1024 * 1024; /* over all groups: the store is read, too */
     if (sim_chance(world, 300))
         limits->raft.inflight_messages_max = (uint32_t)sim_between(world, 2, 5);
     if (sim_chance(world, 300))

@@ -38,6 +38,7 @@ void world_start(struct world *world, size_t at) {
                                    .incarnation = ++world->incarnation,
                                    .seed = world->incarnation * 7919 + at,
                                    .new_cluster_id = {0xc1, (uint8_t)at},
+                                   .limits = world->limits,
                                    .now_ms = world->now_ms,
                                    .wall_ms = 1700000000000 + (int64_t)world->now_ms};
     lf_checkf(node_new(&options, &world->nodes[at], &error) == LF_OK, "%s", error.text);
@@ -54,7 +55,12 @@ void world_crash(struct world *world, size_t at, enum mem_disk_crash how) {
 }
 
 void world_init(struct world *world, size_t count) {
-    *world = (struct world){.count = count, .now_ms = 1000};
+    const struct node_limits defaults = {0};
+    world_init_limited(world, count, &defaults);
+}
+
+void world_init_limited(struct world *world, size_t count, const struct node_limits *limits) {
+    *world = (struct world){.count = count, .limits = *limits, .now_ms = 1000};
     for (size_t i = 0; i < count; i++) {
         world->disks[i] = mem_disk_new(i + 1);
         world_start(world, i);

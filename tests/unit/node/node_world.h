@@ -20,6 +20,7 @@ struct world_reply {
 
 struct world {
     size_t count;
+    struct node_limits limits;
     uint64_t now_ms;
     bool cut[WORLD_NODES_MAX]; /**< no message from or to it */
     struct node *nodes[WORLD_NODES_MAX];
@@ -34,6 +35,8 @@ struct world {
 };
 
 void world_init(struct world *world, size_t count);
+/** The same with limits of its own (zeroes: defaults). */
+void world_init_limited(struct world *world, size_t count, const struct node_limits *limits);
 void world_deinit(struct world *world);
 /** Nodes are numbered from 0; their ids from 1. */
 void world_start(struct world *world, size_t node);
