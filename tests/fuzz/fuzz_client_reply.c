@@ -5,14 +5,17 @@
  *    request), frames (1 byte, modulo 4), then each as 16-bit size and bytes; the first should be a ClientReply. Bit 7
  *    of the step repairs the other frames as batches.
  *  - 2: time passes: 16 ms times 1 byte.   - 3: a connection is gone (1 byte).   - 4: a message is published.
- *  - 5: the application took bytes (2 bytes).   - 6: flush.   - 7: the newest connection's hello is answered well.
+ *  - 5: the application took bytes (2 bytes).   - 6: flush; with n in bits 3 to 5: the n-th call about the cluster is
+ * made.
+ *  - 7: the newest connection's hello is answered well.
  *
- *  Whatever is said: each message gets exactly one outcome, batches are handed on in order without holes, and after the
- *  end nothing is pending. */
+ *  Whatever is said: each message and each call gets exactly one outcome, batches are handed on in order without holes,
+ *  and after the end nothing is pending. */
 #include "client.pb-c.h"
 #include "fuzz_input.h"
 #include "lf_check.h"
 #include "lf_core.h"
+#include "lf_health.h"
 
 #include <stdlib.h>
 
@@ -32,7 +35,8 @@ struct said {
     uint64_t accepted, outcomes;
     int64_t expected; /* next offset of the subscription; -1: nothing was delivered yet */
     uint64_t undelivered;
-    bool answered, over;
+    uint64_t calls, answers;
+    bool over;
 };
 
 static void on_send(struct said *said, const struct lf_core_effect *effect) {
@@ -56,6 +60,23 @@ static void on_batch(struct said *said, const struct lf_core_effect *effect) {
     said->undelivered += effect->batch_size;
 }
 
+/* What a broker says of the cluster's health is put together with a silent neighbour's. */
+static void on_answer(struct said *said, const struct lf_core_effect *effect) {
+    const Lf__ClientReply *answer = effect->reply;
+    said->answers++;
+    lf_check(effect->call <= said->calls);
+    if (effect->status != LF_OK || !answer || answer->body_case != LF__CLIENT_REPLY__BODY_CLUSTER_CHECK)
+        return;
+    Lf__ClusterStatusReply status = LF__CLUSTER_STATUS_REPLY__INIT;
+    struct lf_health_answer answers[] = {
+        {.node = 1, .reply = answer->cluster_check}, {.node = 2}, {.node = 3, .reply = answer->cluster_check}};
+    struct lf_health *health;
+    lf_check(lf_health_merge(&status, answers, 3, 2, &health) == LF_OK);
+    lf_check(health->groups_judged <= health->groups);
+    lf_check(!health->healthy); /* node 2 is silent */
+    lf_health_free(health);
+}
+
 static void feed(struct said *said, struct lf_core_event *event) {
     event->now_ms = said->now_ms;
     event->wall_ms = 1700000000000;
@@ -74,7 +95,7 @@ static void feed(struct said *said, struct lf_core_event *event) {
         else if (effect->type == LF_CORE_SUBSCRIPTION_ENDED)
             said->over = true;
         else if (effect->type == LF_CORE_ANSWER)
-            said->answered = true;
+            on_answer(said, effect);
     }
     lf_core_effects_clear(&said->effects);
     lf_check(said->outcomes <= said->accepted);
@@ -205,6 +226,24 @@ static void step_multipart(struct said *said, struct fuzz_input *input, bool rep
     multipart(said, connection, frames, count);
 }
 
+static void call(struct said *said, unsigned which) {
+    static const uint64_t nodes[] = {3, 2};
+    const struct lf_core_call calls[] = {
+        {.type = LF_CALL_TOPIC_DESCRIBE, .topic = "t"},
+        {.type = LF_CALL_NODE_ADD, .node = 4, .host = "h", .client_port = 1, .peer_port = 2},
+        {.type = LF_CALL_NODE_REMOVE, .node = 3},
+        {.type = LF_CALL_NODE_DRAIN, .node = 3},
+        {.type = LF_CALL_PARTITION_MOVE, .topic = "t", .nodes = nodes, .node_count = 2},
+        {.type = LF_CALL_LEADER_TRANSFER, .topic = "t"},
+        {.type = LF_CALL_CLUSTER_CHECK, .node = 2, .without_node = 1},
+        {.type = LF_CALL_CLUSTER_STATUS},
+    };
+    struct lf_core_event event = {.type = LF_CORE_CALL};
+    event.call = calls[which];
+    event.call.id = ++said->calls;
+    feed(said, &event);
+}
+
 static void step(struct said *said, struct fuzz_input *input) {
     uint8_t what = fuzz_u8(input);
     struct lf_core_event event = {.type = LF_CORE_TICK};
@@ -232,6 +271,10 @@ static void step(struct said *said, struct fuzz_input *input) {
         feed(said, &event);
         return;
     case 6:
+        if ((what >> 3) & 7) {
+            call(said, (what >> 3) & 7);
+            return;
+        }
         event.type = LF_CORE_FLUSH;
         feed(said, &event);
         return;
@@ -258,9 +301,7 @@ static void begin(struct said *said) {
     event.subscribe.id = 1;
     event.subscribe.options = &subscribe;
     feed(said, &event);
-    struct lf_core_event call = {.type = LF_CORE_CALL};
-    call.call = (struct lf_core_call){.type = LF_CALL_TOPIC_DESCRIBE, .id = 2, .topic = "t"};
-    feed(said, &call);
+    call(said, 0);
     session_well(said);
 }
 
@@ -273,7 +314,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct lf_core_event close = {.type = LF_CORE_CLOSE};
     feed(&said, &close);
     lf_check(said.outcomes == said.accepted);
-    lf_check(said.answered && said.over);
+    lf_check(said.answers == said.calls && said.over);
     lf_core_destroy(&said.core);
     lf_core_effects_deinit(&said.effects);
     return 0;

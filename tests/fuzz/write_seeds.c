@@ -216,6 +216,81 @@ static void clients(void) {
     write_seed("fuzz_client_request", "publish-subscribe-gone", &all);
 }
 
+/* A call about the cluster is made (n as in fuzz_client_reply) and answered on the one connection. */
+static void write_reply(const char *name, uint8_t call, Lf__ClientReply *reply) {
+    struct seed seed = {.size = 0};
+    uint8_t packed[4096];
+    reply->protocol_version = 1;
+    lf_check(lf__client_reply__get_packed_size(reply) <= sizeof packed);
+    put_u8(&seed, (uint8_t)(6 | call << 3));
+    put_u8(&seed, 0); /* a multipart: connection, the newest request, frames */
+    put_u8(&seed, 0);
+    put_u8(&seed, 1);
+    put_u8(&seed, 1);
+    put_sized(&seed, lf_bytes(packed, lf__client_reply__pack(reply, packed)));
+    write_seed("fuzz_client_reply", name, &seed);
+}
+
+static void cluster_changes(void) {
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    Lf__AddNodeReply added = LF__ADD_NODE_REPLY__INIT;
+    Lf__RemoveNodeReply removed = LF__REMOVE_NODE_REPLY__INIT;
+    Lf__DrainNodeReply drained = LF__DRAIN_NODE_REPLY__INIT;
+    Lf__MovePartitionReply moved = LF__MOVE_PARTITION_REPLY__INIT;
+    Lf__TransferLeaderReply transferred = LF__TRANSFER_LEADER_REPLY__INIT;
+    added.replica_id = moved.epoch = transferred.leader_node = 3;
+    reply.body_case = LF__CLIENT_REPLY__BODY_ADD_NODE;
+    reply.add_node = &added;
+    write_reply("add_node", 1, &reply);
+    reply.body_case = LF__CLIENT_REPLY__BODY_REMOVE_NODE;
+    reply.remove_node = &removed;
+    write_reply("remove_node", 2, &reply);
+    reply.body_case = LF__CLIENT_REPLY__BODY_DRAIN_NODE;
+    reply.drain_node = &drained;
+    write_reply("drain_node", 3, &reply);
+    reply.body_case = LF__CLIENT_REPLY__BODY_MOVE_PARTITION;
+    reply.move_partition = &moved;
+    write_reply("move_partition", 4, &reply);
+    reply.body_case = LF__CLIENT_REPLY__BODY_TRANSFER_LEADER;
+    reply.transfer_leader = &transferred;
+    write_reply("transfer_leader", 5, &reply);
+}
+
+static void cluster_views(void) {
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    uint64_t about = 2;
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    topic.name = (char *)(uintptr_t) "t";
+    Lf__GroupProblem leaderless = LF__GROUP_PROBLEM__INIT, moving = LF__GROUP_PROBLEM__INIT;
+    Lf__GroupProblem *problems[] = {&leaderless, &moving};
+    moving.topic = &topic;
+    moving.group = 5;
+    moving.kind = LF__GROUP_PROBLEM_KIND__PROBLEM_MOVING;
+    moving.nodes = leaderless.nodes = &about;
+    moving.n_nodes = leaderless.n_nodes = 1;
+    moving.text = leaderless.text = (char *)(uintptr_t) "a sentence";
+    Lf__ClusterCheckReply check = LF__CLUSTER_CHECK_REPLY__INIT;
+    check.problems = problems;
+    check.n_problems = 2;
+    reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_CHECK;
+    reply.cluster_check = &check;
+    write_reply("cluster_check", 6, &reply);
+    Lf__Broker broker = LF__BROKER__INIT;
+    broker.node_id = 7;
+    broker.host = (char *)(uintptr_t) "d";
+    broker.client_port = 4;
+    Lf__NodeStatus node = LF__NODE_STATUS__INIT, *nodes[] = {&node};
+    node.broker = &broker;
+    node.state = LF__NODE_STATE__NODE_DRAINING;
+    node.moves_left = 2;
+    Lf__ClusterStatusReply status = LF__CLUSTER_STATUS_REPLY__INIT;
+    status.nodes = nodes;
+    status.n_nodes = 1;
+    reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;
+    reply.cluster_status = &status;
+    write_reply("cluster_status", 7, &reply);
+}
+
 /* ---- peers ---- */
 
 static void put_envelope(struct seed *seed, uint8_t how, enum raft_message_type type) {
@@ -404,6 +479,8 @@ int main(int argc, char **argv) {
     corpus = argv[1];
     mkdir(corpus, 0755);
     clients();
+    cluster_changes();
+    cluster_views();
     peers();
     group_zero();
     membership();
