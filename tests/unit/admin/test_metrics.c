@@ -163,6 +163,28 @@ static void no_series_comes_twice(void **state) {
     free(all);
 }
 
+static void every_metric_is_in_the_operators_page(void **state) {
+    (void)state;
+    char *all = strdup(page(20, 5)), *rest = all, *line, *docs = calloc(1, 1 << 20);
+    FILE *file = fopen(OPERATIONS_PAGE, "r");
+    assert_non_null(file);
+    assert_true(all && docs && fread(docs, 1, (1 << 20) - 1, file) > 0);
+    fclose(file);
+    while ((line = strsep(&rest, "\n")) && *line) {
+        char name[256], reason[64];
+        if (sscanf(line, "# HELP %200s", name + 1) == 1) {
+            name[0] = '`';
+            strcat(name, "`");
+            if (!strstr(docs, name))
+                fail_msg("docs/operations.md does not explain %s", name);
+        }
+        if (sscanf(line, "logflume_dropped_total{reason=\"%60[a-z_]", reason) == 1 && !strstr(docs, reason))
+            fail_msg("docs/operations.md does not name the reason %s", reason);
+    }
+    free(all);
+    free(docs);
+}
+
 static void a_rate_is_of_the_time_between_two_pages(void **state) {
     (void)state;
     snapshot = snapshot_of(1);
@@ -191,6 +213,7 @@ int main(void) {
         TEST(without_series_all_groups_are_one_sum),
         TEST(every_sample_follows_its_head_and_no_head_comes_twice),
         TEST(no_series_comes_twice),
+        TEST(every_metric_is_in_the_operators_page),
         TEST(a_rate_is_of_the_time_between_two_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
