@@ -12,7 +12,8 @@ void sim_faults_stop(struct sim_world *world) {
     world->weather.write_us_max = 1000;
     world->weather.propose_gap_us = 10000;
     sim_trace(world, "faults stop");
-    sim_at(world, world->now, SIM_CHANGE, 0, 0, NULL); /* everybody becomes a member again */
+    if (world->weather.change_gap_us > 0)
+        sim_at(world, world->now, SIM_CHANGE, 0, 0, NULL); /* everybody becomes a member again */
     for (uint32_t i = 0; i < world->options.nodes; i++) {
         struct sim_host *host = &world->hosts[i];
         host->disk.failing = false;

@@ -220,7 +220,7 @@ struct sim_weather {
     uint32_t fault_gap_us;
     uint32_t propose_gap_us;
     uint32_t read_gap_us;
-    uint32_t change_gap_us;
+    uint32_t change_gap_us; /**< 0: members never change */
 };
 
 struct sim_world {
