@@ -24,6 +24,7 @@ void world_start(struct world *world, size_t at) {
     struct log_store_identity identity = {.node_id = at + 1};
     addresses(world, nodes);
     identity.store_uuid[0] = (uint8_t)(at + 1);
+    identity.store_uuid[1] = world->wiped[at];
     node_founding_hash("unit", nodes, world->count, identity.founding_hash);
     struct lf_error error = {0};
     lf_checkf(mem_store_open(world->disks[at], &identity, world->now_ms, &world->stores[at], &error) == LF_OK, "%s",
@@ -52,6 +53,13 @@ void world_crash(struct world *world, size_t at, enum mem_disk_crash how) {
     if (world->stores[at])
         mem_store_crash(&world->stores[at], how);
     node_effects_clear(&world->effects[at]);
+}
+
+void world_wipe(struct world *world, size_t at) {
+    lf_check(!world->nodes[at]);
+    mem_disk_destroy(&world->disks[at]);
+    world->disks[at] = mem_disk_new(at + 1);
+    world->wiped[at]++;
 }
 
 void world_init(struct world *world, size_t count) {

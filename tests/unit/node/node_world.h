@@ -26,6 +26,7 @@ struct world {
     struct node *nodes[WORLD_NODES_MAX];
     struct mem_disk *disks[WORLD_NODES_MAX];
     struct log_store *stores[WORLD_NODES_MAX];
+    uint8_t wiped[WORLD_NODES_MAX]; /**< how often; a new disk has a new store UUID */
     struct node_effects effects[WORLD_NODES_MAX];
     uint64_t incarnation;
     struct world_reply *replies;
@@ -41,6 +42,8 @@ void world_deinit(struct world *world);
 /** Nodes are numbered from 0; their ids from 1. */
 void world_start(struct world *world, size_t node);
 void world_crash(struct world *world, size_t node, enum mem_disk_crash how);
+/** Its disk is replaced by an empty one; it must be down. */
+void world_wipe(struct world *world, size_t node);
 /** Virtual time passes. */
 void world_run(struct world *world, uint64_t ms);
 /** Runs until condition(world, context) or `ms` are over; says which. */
