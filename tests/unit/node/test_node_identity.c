@@ -50,10 +50,13 @@ static void a_wiped_disk_under_the_old_name_counts_for_nothing(void **state) {
     world_start(&world, other);
     world_crash(&world, leader, MEM_DISK_KILL);
     world.cut[behind] = false;
+    const struct raft *raft = node_group_raft(world.nodes[behind], 0);
+    uint64_t term = raft_term(raft);
     for (int i = 0; i < 50; i++) {
         world_run(&world, 100);
         assert_int_equal(world_leader(&world, 0), -1);
         assert_int_equal(world_leader(&world, group), -1);
+        assert_int_equal(raft_term(raft), term); /* no vote, not even a word that it might get one */
     }
     /* With one who knows there is a majority again, of the two stores that are the pinned ones. */
     world_start(&world, leader);
