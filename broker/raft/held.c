@@ -16,6 +16,14 @@ static void release_vote(struct raft *raft) {
     reply->vote_reply.granted = true;
     reply->vote_reply.campaign_term = raft->term;
     raft->owed_vote = 0;
+    raft_reset_election_timer(raft); /* the candidate hears of it only now */
+}
+
+/** The voters' disks may be as slow as ours: with many groups on each, a leader's death makes all write votes at once.
+ */
+static uint64_t own_vote_took_ms(const struct raft *raft) {
+    uint64_t took_ms = raft->now_ms - raft->campaign_ms;
+    return took_ms < raft->limits.disk_stall_ms ? took_ms : raft->limits.disk_stall_ms;
 }
 
 /** Own vote durable before anybody hears of the campaign (A2), own log end durable before it is shown as a reason to be
@@ -26,6 +34,7 @@ static void release_vote_requests(struct raft *raft) {
         return;
     raft->vote_requested = true;
     raft_reset_election_timer(raft); /* a slow disk is not the voters' silence */
+    raft->election_deadline_ms += own_vote_took_ms(raft);
     raft_send_vote_requests(raft, RAFT_VOTE_REQUEST);
     if (raft_count_vote(raft, raft->self))
         raft_become_leader(raft);

@@ -110,6 +110,7 @@ struct raft {
     uint32_t granted;
     bool vote_requested; /**< own vote and log end are durable, the requests have left */
     bool campaign_by_transfer;
+    uint64_t campaign_ms; /**< when the candidacy began, and with it the write of the own vote */
 
     /* Leader. */
     struct raft_peer peers[RAFT_MEMBERS_MAX];

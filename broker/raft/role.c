@@ -82,6 +82,7 @@ void raft_become_candidate(struct raft *raft, bool by_transfer) {
     raft->granted = 0;
     raft->vote_requested = false;
     raft->campaign_by_transfer = by_transfer;
+    raft->campaign_ms = raft->now_ms;
     raft_reset_election_timer(raft);
     RAFT_TRACE(raft, "campaign%s (log end %llu^%llu)", by_transfer ? " as asked by the leader" : "",
                raft_u(raft->log.last_index), raft_u(raft_log_last_term(&raft->log)));

@@ -68,12 +68,18 @@ static void tick_leader(struct raft *raft) {
     }
 }
 
+/** The disk still owes what an election under way waits for, the own vote or the one for another candidate: a campaign
+ *  would bring nothing forward, and cost what was written so far. */
+static bool campaign_waits_for_disk(const struct raft *raft) {
+    return raft->owed_vote != 0 || (raft->role == RAFT_CANDIDATE && !raft->vote_requested);
+}
+
 static void tick_other(struct raft *raft) {
     raft_reads_expire(raft);
     if (raft->now_ms < raft->election_deadline_ms || !raft_may_campaign(raft))
         return;
-    if (raft->role == RAFT_CANDIDATE && !raft->vote_requested) {
-        raft_reset_election_timer(raft); /* nobody was asked yet: our disk is slow, the voters are not */
+    if (campaign_waits_for_disk(raft)) {
+        raft_reset_election_timer(raft);
         return;
     }
     raft_start_campaign(raft);

@@ -90,9 +90,7 @@ static uint64_t timeout_ms(const struct loop *loop, bool more) {
 }
 
 /** Not while the store is far behind: clients then wait in their connections. */
-static bool takes_clients(const struct loop *loop) {
-    return loop->queue.waiting_bytes <= STORE_QUEUE_WAITING_BYTES_MAX;
-}
+static bool takes_clients(const struct loop *loop) { return !store_queue_lags(&loop->queue); }
 
 /** Sleeps until something is there. Returns how long the loop was absent. */
 static uint64_t wait_for_work(struct loop *loop, zmq_pollitem_t items[ITEM_COUNT], bool more) {

@@ -24,6 +24,13 @@ bool store_queue_is_empty(const struct store_queue *queue) {
     return !queue->first_write && queue->read_count == 0 && queue->load_count == 0;
 }
 
+bool store_queue_lags(const struct store_queue *queue) {
+    struct log_store_stats stats;
+    log_store_stats(queue->store, &stats);
+    return queue->waiting_bytes > STORE_QUEUE_WAITING_BYTES_MAX ||
+           stats.oldest_write_us > 1000ull * STORE_QUEUE_LAG_MS_MAX;
+}
+
 /** Room for `more` at the end of first..first+count of a growing array, moved to its beginning. */
 static void *make_room(void *items, size_t size, size_t *first, size_t count, size_t *capacity, size_t more) {
     if (*first > 0)

@@ -1,7 +1,8 @@
 /** What the node wants from its store, handed over in order, each kind by itself; what the store has no room for waits.
  *
  *  Bounded by the node's own limits (uncommitted bytes, reads under way); the loop takes no client messages while
- *  more than STORE_QUEUE_WAITING_BYTES_MAX waits.
+ *  more than STORE_QUEUE_WAITING_BYTES_MAX waits, or while the oldest write is older than STORE_QUEUE_LAG_MS_MAX: what
+ *  waits at the disk is in everybody's way, votes too, and a leader whose disk lags by disk_stall_ms steps down.
  */
 #ifndef STORE_QUEUE_H
 #define STORE_QUEUE_H
@@ -9,6 +10,7 @@
 #include "node.h"
 
 #define STORE_QUEUE_WAITING_BYTES_MAX (64u * 1024 * 1024)
+#define STORE_QUEUE_LAG_MS_MAX 250u
 
 struct store_queue {
     struct log_store *store;                          /**< borrowed */
@@ -29,5 +31,7 @@ enum lf_status store_queue_add(struct store_queue *queue, struct node_effects *e
 /** Hand over more, after completions. */
 enum lf_status store_queue_retry(struct store_queue *queue, struct lf_error *error);
 bool store_queue_is_empty(const struct store_queue *queue);
+/** Too much waits, here or in the store, or for too long. */
+bool store_queue_lags(const struct store_queue *queue);
 
 #endif

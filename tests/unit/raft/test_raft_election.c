@@ -479,6 +479,40 @@ static void h5_a_candidate_with_a_slow_disk_does_not_raise_its_term_again(void *
     core_stop(&core);
 }
 
+static void h5_a_candidate_gives_voters_as_long_as_its_own_disk_took(void **state) {
+    (void)state;
+    struct core core;
+    core_start(&core, 1, 3, 0, 0, NULL, NULL);
+    core_tick_until_role(&core, RAFT_PRE_CANDIDATE);
+    struct raft_message grant = pre_vote_reply(&core, 2, 0, 1, true);
+    core_message(&core, &grant);
+    uint64_t token = core.effects.persist.token;
+    core_tick(&core, 400);
+    core_wrote(&core, token);
+    assert_true(core.effects.deadline_ms >= core.now + 400 + 150);
+    assert_true(core.effects.deadline_ms <= core.now + 400 + 300);
+    core_stop(&core);
+}
+
+static void h5_a_voter_with_a_slow_disk_does_not_campaign_against_its_candidate(void **state) {
+    (void)state;
+    struct core core;
+    core_start(&core, 1, 3, 0, 0, NULL, NULL);
+    struct raft_message request = vote_request(&core, 2, 1, 0, 0);
+    core_message(&core, &request);
+    uint64_t token = core.effects.persist.token;
+    for (int i = 0; i < 500; i++) {
+        core_tick(&core, 10);
+        assert_int_equal(raft_role(core.raft), RAFT_FOLLOWER);
+        assert_int_equal(core_sent_count(&core, RAFT_PRE_VOTE_REQUEST), 0);
+    }
+    core_wrote(&core, token);
+    assert_true(core_sent(&core, RAFT_VOTE_REPLY, 2)->vote_reply.granted);
+    assert_true(core.effects.deadline_ms >= core.now + 150); /* the candidate hears of it now */
+    core_tick_until_role(&core, RAFT_PRE_CANDIDATE);         /* and when nothing comes of it, it is our turn */
+    core_stop(&core);
+}
+
 static void h5_timeouts_stay_within_their_bounds_and_differ(void **state) {
     (void)state;
     uint64_t least = UINT64_MAX, most = 0;
@@ -575,6 +609,8 @@ int main(void) {
         cmocka_unit_test(h5_a_vote_not_granted_does_not_reset_the_timer),
         cmocka_unit_test(h5_a_pre_vote_request_is_no_sign_of_a_leader),
         cmocka_unit_test(h5_a_candidate_with_a_slow_disk_does_not_raise_its_term_again),
+        cmocka_unit_test(h5_a_candidate_gives_voters_as_long_as_its_own_disk_took),
+        cmocka_unit_test(h5_a_voter_with_a_slow_disk_does_not_campaign_against_its_candidate),
         cmocka_unit_test(h5_timeouts_stay_within_their_bounds_and_differ),
         cmocka_unit_test(a_damaged_replica_neither_votes_nor_campaigns_nor_acknowledges),
         cmocka_unit_test(decisions_are_traced_in_the_domains_words),

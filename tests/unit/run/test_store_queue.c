@@ -14,6 +14,7 @@ struct fake_store {
     enum lf_status refusal;
     uint64_t taken[64];
     size_t count;
+    uint64_t oldest_write_us;
 };
 
 static enum lf_status take(struct log_store *store, uint64_t id) {
@@ -40,7 +41,12 @@ static enum lf_status fake_load(struct log_store *store, uint64_t group, uint64_
     return take(store, 200 + group + request);
 }
 
-static const struct log_store_ops ops = {.submit = fake_submit, .read = fake_read, .load = fake_load};
+static void fake_stats(const struct log_store *store, struct log_store_stats *out) {
+    out->oldest_write_us = ((const struct fake_store *)store)->oldest_write_us;
+}
+
+static const struct log_store_ops ops = {
+    .submit = fake_submit, .read = fake_read, .load = fake_load, .stats = fake_stats};
 static struct fake_store fake;
 static struct store_queue queue;
 static struct log_store_write *writes[4];
@@ -128,6 +134,19 @@ static void what_waits_is_dropped_at_the_end(void **state) {
     assert_false(store_queue_is_empty(&queue));
 }
 
+static void a_write_that_waits_too_long_at_the_disk_is_a_lag(void **state) {
+    (void)state;
+    assert_false(store_queue_lags(&queue));
+    fake.oldest_write_us = 1000ull * STORE_QUEUE_LAG_MS_MAX;
+    assert_false(store_queue_lags(&queue));
+    fake.oldest_write_us++;
+    assert_true(store_queue_lags(&queue));
+    fake.oldest_write_us = 0;
+    queue.waiting_bytes = STORE_QUEUE_WAITING_BYTES_MAX + 1;
+    assert_true(store_queue_lags(&queue));
+    queue.waiting_bytes = 0;
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_queue, close_queue)
     const struct CMUnitTest tests[] = {
@@ -135,6 +154,7 @@ int main(void) {
         TEST(what_does_not_fit_waits_in_order),
         TEST(a_finished_store_is_told),
         TEST(what_waits_is_dropped_at_the_end),
+        TEST(a_write_that_waits_too_long_at_the_disk_is_a_lag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
