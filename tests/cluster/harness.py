@@ -53,7 +53,7 @@ class Node:
         self.config = os.path.join(cluster.directory, "%d.yaml" % number)
         self.log = os.path.join(cluster.directory, "%d.log" % number)
         self.process = None
-        self.bootstrapped = False
+        self.first_start = "--bootstrap"  # or --join; None: it has a store
 
     @property
     def address(self):
@@ -61,9 +61,9 @@ class Node:
 
     def start(self, environment=None, extra=()):
         arguments = [os.path.join(BIN, "logflumed"), "-c", self.config, *extra]
-        if not self.bootstrapped:
-            arguments.append("--bootstrap")
-            self.bootstrapped = True
+        if self.first_start:
+            arguments.append(self.first_start)
+            self.first_start = None
         env = dict(os.environ)
         env.update(self.cluster.environment)
         env.update(environment or {})
@@ -104,13 +104,34 @@ class Cluster:
         self.environment = environment or {}
         ports = free_ports(3 * count)
         self.nodes = [Node(self, i + 1, ports[3 * i:3 * i + 3]) for i in range(count)]
-        listed = "".join("    - {id: %d, host: 127.0.0.1, client_port: %d, peer_port: %d, admin_port: %d}\n"
-                         % (n.number, n.client_port, n.peer_port, n.admin_port) for n in self.nodes)
+        self.config = config
         for node in self.nodes:
-            with open(node.config, "w") as out:
-                out.write("node:\n  id: %d\n  data: %s\ncluster:\n  name: test\n  nodes:\n%s%s"
-                          % (node.number, node.data, listed, config))
+            self.write_config(node, self.nodes)
         self.keep = False
+
+    def write_config(self, node, listed):
+        lines = "".join("    - {id: %d, host: 127.0.0.1, client_port: %d, peer_port: %d, admin_port: %d}\n"
+                        % (n.number, n.client_port, n.peer_port, n.admin_port) for n in listed)
+        with open(node.config, "w") as out:
+            out.write("node:\n  id: %d\n  data: %s\ncluster:\n  name: test\n  nodes:\n%s%s"
+                      % (node.number, node.data, lines, self.config))
+
+    def join(self, seconds=30):
+        """One more node: added by the client, started with --join, waited for. Returns it."""
+        node = Node(self, len(self.nodes) + 1, free_ports(3))
+        node.first_start = "--join"
+        self.write_config(node, [*(n for n in self.nodes if n.alive()), node])
+        self.cli("cluster", "add", str(node.number), "--host", "127.0.0.1", "--client-port", str(node.client_port),
+                 "--peer-port", str(node.peer_port), check=True)
+        self.nodes.append(node)
+        node.start()
+        wait_until("node %d to join" % node.number, lambda: self.state(node.number) == "active", seconds)
+        return node
+
+    def state(self, number):
+        """What the cluster says of a node: active, joining, draining, drained; None: not there, or nobody answers."""
+        status = self.status()
+        return next((n["state"] for n in status["nodes"] if n["id"] == number), None) if status else None
 
     def __enter__(self):
         return self
