@@ -99,8 +99,8 @@ int cli_cluster(int argc, char **argv) {
         {"remove", cli_cluster_remove, 1, 1, "",
          "logflume cluster remove NODE\n"
          "\n"
-         "The node leaves for ever. Refused while anything is left on it: drain it first. A node that is lost can be\n"
-         "drained too: what it held is filled from the other replicas.\n"
+         "The node leaves; its data counts for nothing from then on. Refused while anything is left on it: drain it\n"
+         "first. A node that is lost can be drained too: what it held is filled from the other replicas.\n"
          "\n"
          "  logflume cluster drain 3 --wait && logflume cluster remove 3\n"},
         {"transfer", cli_cluster_transfer, 0, 1, "MT",

@@ -8,6 +8,7 @@
 #define PEER_PORT_DEFAULT 7701
 #define LOOK_MS 200
 #define STUCK_AFTER_MS 10000 /* nothing moves, and something is left */
+#define BEHIND_MS 3000       /* a broker may not have heard yet of what was just changed */
 
 /* NODE, or NODE@HOST[:CLIENT_PORT]. */
 static uint64_t take_node_at(struct cli_change *change, char *copy, size_t size) {
@@ -76,7 +77,10 @@ int cli_cluster_remove(struct cli_change *change) {
     enum lf_status status = lf_cluster_remove_node(change->client, node, &error);
     if (status != LF_OK) {
         int code = cli_failed(change->action, status, error.text);
-        if (lf_status_action(status) == LF_ACTION_GIVE_UP && status != LF_NOT_FOUND)
+        struct lf_node found;
+        int ignored;
+        if (lf_status_action(status) == LF_ACTION_GIVE_UP && status != LF_NOT_FOUND &&
+            look_at(change, node, &found, &ignored) && found.state != LF_NODE_DRAINED)
             fprintf(stderr,
                     "A node leaves when nothing is left on it: `logflume cluster drain %llu --wait`, then remove it.\n",
                     (unsigned long long)node);
@@ -84,8 +88,7 @@ int cli_cluster_remove(struct cli_change *change) {
     }
     if (!change->common.quiet)
         fprintf(stderr,
-                "node %llu is removed, for ever: stop it if it still runs, and delete its data. Its id is not used "
-                "again.\n",
+                "node %llu is removed: stop it if it still runs, and delete its data, which counts for nothing now.\n",
                 (unsigned long long)node);
     return CLI_OK;
 }
@@ -98,6 +101,7 @@ struct drain {
     uint64_t since_ms; /* of the last change */
     uint32_t held, moves;
     bool advised;
+    uint64_t not_draining_ms; /* since when brokers say so; 0: they do not */
 };
 
 static void advise(struct drain *drain, const struct lf_node *node) {
@@ -116,6 +120,15 @@ static void advise(struct drain *drain, const struct lf_node *node) {
             STUCK_AFTER_MS / 1000);
 }
 
+static bool stopped_draining(struct drain *drain, const struct lf_node *node) {
+    uint64_t now = cli_now_ms();
+    if (node->state == LF_NODE_DRAINING)
+        drain->not_draining_ms = 0;
+    else if (drain->not_draining_ms == 0)
+        drain->not_draining_ms = now;
+    return drain->not_draining_ms != 0 && now - drain->not_draining_ms >= BEHIND_MS;
+}
+
 static int wait_until_drained(struct cli_change *change, struct drain *drain) {
     uint64_t end = change->wait_ms ? cli_now_ms() + change->wait_ms : UINT64_MAX;
     drain->since_ms = cli_now_ms();
@@ -126,10 +139,11 @@ static int wait_until_drained(struct cli_change *change, struct drain *drain) {
             return code;
         if (node.state == LF_NODE_DRAINED)
             return CLI_OK;
-        if (node.state == LF_NODE_ACTIVE)
+        if (stopped_draining(drain, &node))
             return cli_failed(change->action, LF_CANCELLED, "its draining was stopped");
-        cli_progress_say(&drain->progress, "node %llu: %u groups left, %u of them moving",
-                         (unsigned long long)drain->node, node.groups_held, node.moves_left);
+        if (drain->not_draining_ms == 0)
+            cli_progress_say(&drain->progress, "node %llu: %u groups left, %u of them moving",
+                             (unsigned long long)drain->node, node.groups_held, node.moves_left);
         advise(drain, &node);
         if (cli_now_ms() >= end) {
             fprintf(stderr, "logflume: node %llu is not drained yet; it goes on. Do not stop it yet.\n",
