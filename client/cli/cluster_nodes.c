@@ -122,7 +122,7 @@ static void advise(struct drain *drain, const struct lf_node *node) {
 
 static bool stopped_draining(struct drain *drain, const struct lf_node *node) {
     uint64_t now = cli_now_ms();
-    if (node->state == LF_NODE_DRAINING)
+    if (node->state != LF_NODE_ACTIVE)
         drain->not_draining_ms = 0;
     else if (drain->not_draining_ms == 0)
         drain->not_draining_ms = now;
