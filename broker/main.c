@@ -11,7 +11,10 @@ _Static_assert((int)LOG_LOGFMT == (int)CONFIG_LOG_LOGFMT && (int)LOG_JSON == (in
 static int run(const struct command_line *line, const struct config *config) {
     struct log log = {
         .fd = STDERR_FILENO, .level = (enum log_level)config->log_level, .format = (enum log_format)config->log_format};
-    enum data_start start = line->dev ? DATA_DEV : line->bootstrap ? DATA_BOOTSTRAP : DATA_OPEN;
+    enum data_start start = line->dev         ? DATA_DEV
+                            : line->bootstrap ? DATA_BOOTSTRAP
+                            : line->join      ? DATA_JOIN
+                                              : DATA_OPEN;
     enum broker_exit code = broker_run(config, start, LOGFLUME_VERSION, &log);
     log_close(&log);
     return (int)code;

@@ -28,7 +28,7 @@ struct admin_net_figures {
         uint64_t node;
         uint64_t sent[PEER_LANE_COUNT], dropped[PEER_LANE_COUNT];
         bool ready[PEER_LANE_COUNT]; /**< connected, and its queue has room */
-    } lanes[NODE_NODES_MAX];
+    } lanes[NODE_PEERS_MAX];
     size_t lane_count;
     uint64_t queue_messages_max; /**< bound of each lane's queue */
 };

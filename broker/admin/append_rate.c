@@ -4,7 +4,7 @@ static struct append_rate_peer *find(struct append_rate *rate, uint64_t node) {
     for (size_t i = 0; i < rate->count; i++)
         if (rate->peers[i].node == node)
             return &rate->peers[i];
-    if (rate->count == NODE_NODES_MAX)
+    if (rate->count == NODE_PEERS_MAX)
         return NULL;
     rate->peers[rate->count] = (struct append_rate_peer){.node = node};
     return &rate->peers[rate->count++];

@@ -11,7 +11,7 @@ struct append_rate {
     uint64_t since_ms;
     struct append_rate_peer {
         uint64_t node, bytes, per_second;
-    } peers[NODE_NODES_MAX];
+    } peers[NODE_PEERS_MAX];
     size_t count;
 };
 

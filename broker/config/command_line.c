@@ -40,6 +40,8 @@ static bool take_switch(const char *name, struct command_line *line) {
         }
     if (strcmp(name, "bootstrap") == 0)
         return line->bootstrap = true;
+    if (strcmp(name, "join") == 0)
+        return line->join = true;
     if (strcmp(name, "dev") == 0)
         return line->dev = true;
     return false;
@@ -130,6 +132,10 @@ static enum lf_status check_together(const struct flags *flags, const struct com
         return usage(error, "--dev needs no configuration: leave out -c %.200s, or leave out --dev", flags->file);
     if (line->dev && line->bootstrap)
         return usage(error, "--dev founds its own cluster: leave out --bootstrap");
+    if (line->dev && line->join)
+        return usage(error, "--dev is a cluster of its own: leave out --join");
+    if (line->bootstrap && line->join)
+        return usage(error, "--bootstrap founds a cluster, --join joins one: leave one of them out");
     if (!line->dev && !flags->file)
         return usage(error, "no configuration: start with -c FILE, or with --dev for a single node");
     for (size_t i = 0; i < 3; i++)
@@ -158,12 +164,15 @@ enum lf_status command_line_parse(int argc, const char *const *argv, const char 
 static const char usage_text[] =
     "logflumed: a broker of a Logflume cluster\n"
     "\n"
-    "  logflumed -c FILE [--data DIR] [--bootstrap] [--KEY=VALUE ...]\n"
+    "  logflumed -c FILE [--data DIR] [--bootstrap | --join] [--KEY=VALUE ...]\n"
     "  logflumed --dev [--data DIR] [--client-port N] [--peer-port N] [--admin-port N] [--KEY=VALUE ...]\n"
     "\n"
     "  -c FILE, --config FILE  the configuration, in YAML\n"
     "  --data DIR              the data directory (the key node.data)\n"
     "  --bootstrap             found a new cluster: once per founding node, on an empty data directory\n"
+    "  --join                  join a cluster that `logflume cluster add` told of this node, on an empty data "
+    "directory;\n"
+    "                          may be repeated\n"
     "  --dev                   a single node in ./logflume-dev, without a configuration; may be repeated\n"
     "  --check-config          judge the configuration and end\n"
     "  --version, --help       print the version, or this\n"

@@ -9,6 +9,7 @@ enum command { COMMAND_RUN, COMMAND_CHECK_CONFIG, COMMAND_VERSION, COMMAND_HELP,
 struct command_line {
     enum command command;
     bool bootstrap; /**< found a new cluster in an empty data directory */
+    bool join;      /**< join a cluster, if the data directory is empty */
     bool dev;       /**< a single node, no configuration file */
 };
 

@@ -60,7 +60,9 @@ const struct config_row config_rows[] = {
      .max = NODE_NODES_MAX,
      .unit = "",
      .required = true,
-     .help = "The founding nodes, this one included: a list of maps with the keys below; the same on every node."},
+     .help = "The founding nodes, the same list on every one of them; for a node that joins: itself and some members. "
+             "A list "
+             "of maps with the keys below. Once a node knows its cluster, the cluster's own list of nodes counts."},
 
     /* Raft. */
     NUMBER("raft.election_timeout_ms_min", limits.raft.election_timeout_ms_min, 10, 600000, "ms", 150,

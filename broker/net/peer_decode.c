@@ -6,6 +6,7 @@
 
 #include "lf_entry.h"
 #include "peer_beats.h"
+#include "peer_greetings.h"
 
 #include <stdlib.h>
 
@@ -204,8 +205,11 @@ static enum lf_status decode_head(struct cursor *cursor, const Lf__PeerEnvelope 
         return refuse(cursor, "a number is out of bounds");
     if (wire->lane < PEER_LANE_CONTROL || wire->lane > PEER_LANE_BULK)
         return refuse(cursor, "unknown lane");
-    if (wire->to_incarnation == 0 && (wire->n_messages > 0 || wire->heartbeat_requests || wire->heartbeat_replies))
+    bool messages = wire->n_messages > 0 || wire->heartbeat_requests || wire->heartbeat_replies;
+    if (wire->to_incarnation == 0 && (messages || wire->n_reports > 0))
         return refuse(cursor, "more than a greeting to an unknown incarnation");
+    if (wire->greeting && messages)
+        return refuse(cursor, "a greeting beside messages");
     envelope->protocol_version = wire->protocol_version;
     envelope->from_node = wire->from_node;
     envelope->to_node = wire->to_node;
@@ -247,6 +251,10 @@ static enum lf_status decode_header(struct cursor *cursor, const Lf__PeerEnvelop
         status = peer_beats_take(wire->heartbeat_requests, RAFT_HEARTBEAT_REQUEST, envelope, cursor->error);
     if (status == LF_OK && wire->heartbeat_replies)
         status = peer_beats_take(wire->heartbeat_replies, RAFT_HEARTBEAT_REPLY, envelope, cursor->error);
+    if (status == LF_OK && wire->greeting)
+        status = peer_greeting_take(wire->greeting, envelope, cursor->error);
+    if (status == LF_OK)
+        status = peer_reports_take(wire, envelope, cursor->error);
     if (status == LF_OK && cursor->left > 0)
         return refuse(cursor, "frames that no message names");
     return status;

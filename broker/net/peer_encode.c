@@ -3,6 +3,7 @@
 
 #include "lf_check.h"
 #include "peer_beats.h"
+#include "peer_greetings.h"
 
 #include <stdlib.h>
 
@@ -115,12 +116,17 @@ struct header_parts {
     Lf__PeerMessage **messages;
     size_t message_count;
     struct beat_columns requests, replies;
+    struct greeting_form greeting;
+    struct report_forms reports;
 };
 
 static bool form_parts(struct header_parts *parts, const struct peer_envelope *envelope) {
     if (!beat_columns_form(&parts->requests, envelope, RAFT_HEARTBEAT_REQUEST) ||
-        !beat_columns_form(&parts->replies, envelope, RAFT_HEARTBEAT_REPLY))
+        !beat_columns_form(&parts->replies, envelope, RAFT_HEARTBEAT_REPLY) ||
+        !report_forms_form(&parts->reports, envelope))
         return false;
+    if (envelope->greeting)
+        greeting_form_form(&parts->greeting, envelope->greeting);
     size_t others = envelope->message_count - parts->requests.count - parts->replies.count;
     parts->forms = malloc((others + 1) * sizeof *parts->forms);
     parts->messages = malloc((others + 1) * sizeof(Lf__PeerMessage *));
@@ -139,6 +145,7 @@ static bool form_parts(struct header_parts *parts, const struct peer_envelope *e
 static void parts_deinit(struct header_parts *parts) {
     beat_columns_deinit(&parts->requests);
     beat_columns_deinit(&parts->replies);
+    report_forms_deinit(&parts->reports);
     free(parts->messages);
     free(parts->forms);
 }
@@ -159,6 +166,9 @@ static struct lf_buf *pack_header(const struct peer_envelope *envelope, struct h
     wire.n_messages = parts->message_count;
     wire.heartbeat_requests = parts->requests.count > 0 ? &parts->requests.wire : NULL;
     wire.heartbeat_replies = parts->replies.count > 0 ? &parts->replies.wire : NULL;
+    wire.greeting = envelope->greeting ? &parts->greeting.wire : NULL;
+    wire.reports = parts->reports.pointers;
+    wire.n_reports = parts->reports.count;
     size_t size = lf__peer_envelope__get_packed_size(&wire);
     lf_check(size <= PEER_CODEC_HEADER_BYTES_MAX);
     struct lf_buf *header = lf_buf_new(size);
@@ -183,6 +193,7 @@ enum lf_status peer_codec_encode(const struct peer_envelope *envelope, struct pe
     lf_check(frames->count == 0);
     lf_check(envelope->message_count <= PEER_ENVELOPE_MESSAGES_MAX);
     lf_check(envelope->entry_count <= PEER_ENVELOPE_ENTRIES_MAX);
+    lf_check(!envelope->greeting || envelope->message_count == 0);
     frames->frames = malloc((1 + envelope->entry_count) * sizeof(struct lf_buf *));
     struct lf_buf *header = frames->frames ? encode_header(envelope) : NULL;
     if (!header) {

@@ -84,6 +84,41 @@ static enum lf_status open_lane(struct transport_peer *peer, size_t lane, const 
     return lf_error_set(error, LF_IO, "cannot connect to %s: %s", text, zmq_strerror(zmq_errno()));
 }
 
+static void close_lanes(struct transport_peer *peer) {
+    for (size_t lane = 0; lane < PEER_LANE_COUNT; lane++)
+        zsock_destroy(&peer->lanes[lane]);
+    peer->node_id = 0;
+}
+
+static struct transport_peer *find_peer(struct transport *transport, uint64_t node_id) {
+    for (size_t i = 0; i < NODE_PEERS_MAX; i++)
+        if (transport->peers[i].node_id == node_id)
+            return &transport->peers[i];
+    return NULL;
+}
+
+enum lf_status transport_connect_peer(struct transport *transport, const struct node_address *address,
+                                      struct lf_error *error) {
+    transport_forget_peer(transport, address->node_id);
+    struct transport_peer *peer = find_peer(transport, 0);
+    if (!peer)
+        return lf_error_set(error, LF_FULL, "no place for peer %llu: there are %d",
+                            (unsigned long long)address->node_id, NODE_PEERS_MAX);
+    *peer = (struct transport_peer){.node_id = address->node_id};
+    enum lf_status status = LF_OK;
+    for (size_t lane = 0; status == LF_OK && lane < PEER_LANE_COUNT; lane++)
+        status = open_lane(peer, lane, address, transport->queue_messages_max, error);
+    if (status != LF_OK)
+        close_lanes(peer);
+    return status;
+}
+
+void transport_forget_peer(struct transport *transport, uint64_t node_id) {
+    struct transport_peer *peer = node_id ? find_peer(transport, node_id) : NULL;
+    if (peer)
+        close_lanes(peer);
+}
+
 static enum lf_status open_all(struct transport *transport, const struct transport_options *options,
                                struct lf_error *error) {
     enum lf_status status = LF_OK;
@@ -95,10 +130,7 @@ static enum lf_status open_all(struct transport *transport, const struct transpo
                 status = open_receiver(transport, options, address->peer_port, error);
             continue;
         }
-        struct transport_peer *peer = &transport->peers[transport->peer_count++];
-        peer->node_id = address->node_id;
-        for (size_t lane = 0; status == LF_OK && lane < PEER_LANE_COUNT; lane++)
-            status = open_lane(peer, lane, address, options->queue_messages_max, error);
+        status = transport_connect_peer(transport, address, error);
     }
     return status;
 }
@@ -110,9 +142,10 @@ enum lf_status transport_new(const struct transport_options *options, struct tra
     if (!transport)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for the transport");
     session_table_init(&transport->sessions, 2 * (size_t)options->sessions_max);
+    transport->queue_messages_max = options->queue_messages_max;
     unreliable_init(&transport->unreliable, &options->unreliable);
     transport->scratch = calloc(PEER_CODEC_FRAMES_MAX, sizeof(struct lf_buf *));
-    transport->delayed = options->unreliable.on ? delay_queue_new(NODE_NODES_MAX * PEER_LANE_COUNT) : NULL;
+    transport->delayed = options->unreliable.on ? delay_queue_new(NODE_PEERS_MAX * PEER_LANE_COUNT) : NULL;
     enum lf_status status = transport->scratch && (transport->delayed || !options->unreliable.on)
                                 ? open_all(transport, options, error)
                                 : lf_error_set(error, LF_NO_MEMORY, "no memory for the transport");
@@ -128,9 +161,8 @@ void transport_destroy(struct transport **where, int linger_ms) {
     *where = NULL;
     if (!transport)
         return;
-    for (size_t i = 0; i < transport->peer_count; i++)
-        for (size_t lane = 0; lane < PEER_LANE_COUNT; lane++)
-            zsock_destroy(&transport->peers[i].lanes[lane]);
+    for (size_t i = 0; i < NODE_PEERS_MAX; i++)
+        close_lanes(&transport->peers[i]);
     zsock_destroy(&transport->receiver);
     if (transport->clients)
         zsock_set_linger(transport->clients, linger_ms);
@@ -150,14 +182,18 @@ struct transport_counts transport_counts(const struct transport *transport) {
     return transport->counts;
 }
 
-size_t transport_lanes(struct transport *transport, struct transport_lanes out[NODE_NODES_MAX]) {
-    for (size_t i = 0; i < transport->peer_count; i++) {
+size_t transport_lanes(struct transport *transport, struct transport_lanes out[NODE_PEERS_MAX]) {
+    size_t count = 0;
+    for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
         const struct transport_peer *peer = &transport->peers[i];
-        out[i].node_id = peer->node_id;
-        memcpy(out[i].sent, peer->sent, sizeof out[i].sent);
-        memcpy(out[i].dropped, peer->dropped, sizeof out[i].dropped);
+        if (peer->node_id == 0)
+            continue;
+        struct transport_lanes *lanes = &out[count++];
+        lanes->node_id = peer->node_id;
+        memcpy(lanes->sent, peer->sent, sizeof lanes->sent);
+        memcpy(lanes->dropped, peer->dropped, sizeof lanes->dropped);
         for (size_t lane = 0; lane < PEER_LANE_COUNT; lane++)
-            out[i].ready[lane] = (zsock_events(peer->lanes[lane]) & ZMQ_POLLOUT) != 0;
+            lanes->ready[lane] = (zsock_events(peer->lanes[lane]) & ZMQ_POLLOUT) != 0;
     }
-    return transport->peer_count;
+    return count;
 }

@@ -50,6 +50,13 @@ enum lf_status transport_new(const struct transport_options *options, struct tra
  *  its context. NULL inside is fine; leaves NULL. */
 void transport_destroy(struct transport **transport, int linger_ms);
 
+/** A peer to be sent to from now on, or one that moved to another address. LF_IO, LF_NO_MEMORY, LF_FULL in words: then
+ *  what is sent to it is dropped. */
+enum lf_status transport_connect_peer(struct transport *transport, const struct node_address *address,
+                                      struct lf_error *error);
+/** Nothing more is sent to it. */
+void transport_forget_peer(struct transport *transport, uint64_t node_id);
+
 /** The client socket, then the peer socket, for zmq_poll. */
 #define TRANSPORT_POLL_ITEMS 2
 void transport_poll_items(struct transport *transport, zmq_pollitem_t items[TRANSPORT_POLL_ITEMS]);
@@ -79,7 +86,7 @@ void transport_advance(struct transport *transport, uint64_t now_ms);
 uint64_t transport_deadline(const struct transport *transport);
 
 struct transport_counts transport_counts(const struct transport *transport);
-/** Up to NODE_NODES_MAX; returns how many. Asks each socket: not for hot paths. */
-size_t transport_lanes(struct transport *transport, struct transport_lanes out[NODE_NODES_MAX]);
+/** Up to NODE_PEERS_MAX; returns how many. Asks each socket: not for hot paths. */
+size_t transport_lanes(struct transport *transport, struct transport_lanes out[NODE_PEERS_MAX]);
 
 #endif

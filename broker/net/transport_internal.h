@@ -9,7 +9,7 @@
 #include <czmq.h>
 
 struct transport_peer {
-    uint64_t node_id;
+    uint64_t node_id; /**< 0: the place is free */
     zsock_t *lanes[PEER_LANE_COUNT];
     uint64_t sent[PEER_LANE_COUNT], dropped[PEER_LANE_COUNT];
 };
@@ -17,8 +17,8 @@ struct transport_peer {
 struct transport {
     zsock_t *clients;
     zsock_t *receiver;
-    struct transport_peer peers[NODE_NODES_MAX];
-    size_t peer_count;
+    struct transport_peer peers[NODE_PEERS_MAX]; /**< a peer keeps its place: messages held back name it */
+    uint32_t queue_messages_max;
     struct session_table sessions;
     struct unreliable unreliable;
     struct delay_queue *delayed; /**< NULL: the switch is off */

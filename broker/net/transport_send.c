@@ -52,7 +52,13 @@ void transport_close_session(struct transport *transport, uint64_t session) {
 
 /** A connection that ends in the middle refuses one frame and swallows those after it, so all are handed over. */
 static void send_now(struct transport *transport, size_t lane, struct peer_frames *frames) {
-    void *handle = zsock_resolve(transport->peers[lane / PEER_LANE_COUNT].lanes[lane % PEER_LANE_COUNT]);
+    zsock_t *socket = transport->peers[lane / PEER_LANE_COUNT].lanes[lane % PEER_LANE_COUNT];
+    if (!socket) { /* held back until its peer was forgotten */
+        transport->counts.peer_dropped++;
+        peer_frames_deinit(frames);
+        return;
+    }
+    void *handle = zsock_resolve(socket);
     bool sent = true;
     for (size_t i = 0; i < frames->count; i++) {
         zmq_msg_t message;
@@ -95,7 +101,7 @@ static void misbehave(struct transport *transport, size_t lane, struct peer_fram
 void transport_send_peer(struct transport *transport, uint64_t node_id, enum peer_lane lane, struct peer_frames *frames,
                          uint64_t now_ms) {
     lf_check(frames->count > 0);
-    for (size_t i = 0; i < transport->peer_count; i++) {
+    for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
         if (transport->peers[i].node_id != node_id)
             continue;
         size_t at = i * PEER_LANE_COUNT + (size_t)lane - PEER_LANE_CONTROL;

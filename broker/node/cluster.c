@@ -1,53 +1,75 @@
-/** Group 0 and what follows from it: founding, pinned stores, and which groups this node holds. */
+/** Group 0 itself: founding, pinned stores, and what its entries mean for the node as a whole. */
 #include "node_internal.h"
 
 #include <stdlib.h>
 
-/** Members of group 0: as group 0 itself says, else (not founded yet) by place in the founding list ordered by id. */
-static size_t metadata_members(const struct node *node, struct group_member *members) {
-    const struct metadata_node *nodes;
-    size_t count = metadata_nodes(node->metadata, &nodes);
-    for (size_t i = 0; i < count && i < RAFT_VOTERS_MAX; i++)
-        members[i] = (struct group_member){.replica = nodes[i].replica_id, .node = nodes[i].node_id};
-    if (count > 0)
-        return count < RAFT_VOTERS_MAX ? count : RAFT_VOTERS_MAX;
-    for (size_t i = 0; i < node->founding_count; i++) /* kept ordered by id */
-        members[i] = (struct group_member){.replica = i + 1, .node = node->founding[i].node_id};
-    return node->founding_count;
+/** As founded: by place in the founding list, which is ordered by id; the first few vote. */
+static struct raft_configuration founding_members(const struct node *node) {
+    struct raft_configuration initial = {.epoch = 1};
+    for (size_t i = 0; i < node->founding_count; i++)
+        if (i < NODE_METADATA_VOTERS_MAX)
+            initial.voters[initial.voter_count++] = i + 1;
+        else
+            initial.learners[initial.learner_count++] = i + 1;
+    return initial;
 }
 
-static uint64_t own_replica(const struct node *node, const struct group_member *members, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (members[i].node == node->id)
-            return members[i].replica;
+static uint64_t founding_replica(const struct node *node) {
+    for (size_t i = 0; i < node->founding_count; i++)
+        if (node->founding[i].node_id == node->id)
+            return i + 1;
     return 0;
 }
 
+bool cluster_leads(const struct node *node) {
+    const struct group *group = node_group(node, NODE_GROUP_METADATA);
+    return group && group_leads(group) && raft_leads_fully(group->raft) && metadata_founded(node->metadata);
+}
+
+uint64_t cluster_applied(const struct node *node) {
+    const struct group *group = node_group(node, NODE_GROUP_METADATA);
+    return group && group->state == GROUP_RUNNING ? group->applied : 0;
+}
+
 void cluster_start(struct node *node) {
-    struct group_member members[RAFT_VOTERS_MAX];
-    size_t count = metadata_members(node, members);
-    uint64_t self = own_replica(node, members, count);
-    lf_check(self != 0);
+    struct raft_configuration initial = founding_members(node);
     if (lf_map_get(&node->stored_groups, NODE_MAP_KEY(NODE_GROUP_METADATA))) {
-        group_load(node, NODE_GROUP_METADATA, self, members, count, 1);
+        group_load(node, NODE_GROUP_METADATA, 0, &initial); /* whose replica it is, the store says */
         return;
     }
     if (!node->founder) {
-        node_fail(node, LF_DAMAGED, "the store holds no metadata group and was not made to found a cluster");
+        node->joining = true; /* the store was made to join: join.c */
         return;
     }
-    group_create(node, NODE_GROUP_METADATA, self, members, count, 1);
+    group_create(node, NODE_GROUP_METADATA, founding_replica(node), &initial);
     node->metadata_ready = true;
 }
 
+/** Group 0 gave this node another replica than the one that runs here, or none. */
+static void check_own_record(struct node *node) {
+    const struct metadata_node *self = metadata_node(node->metadata, node->id);
+    const struct group *group = node_group(node, NODE_GROUP_METADATA);
+    if (!self || !group || self->replica_id < group->self)
+        return; /* history from before this store */
+    if (self->removed || self->replica_id > group->self) {
+        if (node->removed_ms == 0)
+            node_tracef(node, "this node was removed from the cluster: it stays until it is not needed any more");
+        node->removed_ms = node->removed_ms ? node->removed_ms : node->now_ms;
+    } else if (self->pinned && memcmp(self->store_uuid, node->identity.store_uuid, LOG_STORE_ID_BYTES) != 0) {
+        node_fail(node, LF_WRONG_STORE,
+                  "the cluster knows node %llu by another store: start it on its old data directory",
+                  (unsigned long long)node->id);
+    }
+}
+
 void cluster_on_metadata_loaded(struct node *node, struct group *group) {
-    struct group_member members[RAFT_VOTERS_MAX];
-    size_t count = metadata_members(node, members);
-    memcpy(group->members, members, count * sizeof *members);
-    group->member_count = count;
+    node->peers_stale = true;
     if (metadata_founded(node->metadata)) {
         memcpy(node->cluster_id, metadata_cluster_id(node->metadata), LOG_STORE_ID_BYTES);
         node->cluster_known = true;
+        check_own_record(node);
+    } else if (!node->founder) { /* it had joined, and heard nothing of the cluster before it ended */
+        node->joining = group->awaits_members = true;
     }
 }
 
@@ -57,6 +79,13 @@ static enum lf_status propose(struct node *node, struct group *group, struct lf_
         group_propose(node, group, LF_ENTRY_METADATA, LF_ENTRY_MUST_UNDERSTAND, lf_buf_bytes(command), 0, index);
     lf_buf_unref(&command);
     return status;
+}
+
+enum lf_status cluster_propose(struct node *node, struct lf_buf *command) {
+    struct group *group = node_group(node, NODE_GROUP_METADATA);
+    uint64_t index;
+    lf_check(cluster_leads(node));
+    return propose(node, group, command, &index);
 }
 
 void cluster_found_if_leader(struct node *node) {
@@ -90,7 +119,8 @@ void cluster_pin_stores(struct node *node) {
     for (size_t i = 0; i < node->peer_count; i++) {
         struct peer *peer = &node->peers[i];
         const struct metadata_node *known = metadata_node(node->metadata, peer->address.node_id);
-        if (!known || known->pinned || !peer->store_seen || peer->pin_proposed_term == raft_term(group->raft))
+        if (!known || known->removed || known->pinned || !peer->store_seen ||
+            peer->pin_proposed_term == raft_term(group->raft))
             continue;
         uint64_t index;
         if (propose(node, group, metadata_command_pin(peer->address.node_id, peer->store_uuid), &index) == LF_OK)
@@ -98,48 +128,12 @@ void cluster_pin_stores(struct node *node) {
     }
 }
 
-/** What group 0 says of one topic, made true on this node. */
-static void reconcile_topic(struct node *node, const struct metadata_topic *topic) {
-    for (uint32_t i = 0; i < topic->partition_count; i++) {
-        const struct metadata_partition *partition = &topic->partitions[i];
-        struct group_member members[RAFT_VOTERS_MAX];
-        size_t count = partition->current.replica_count;
-        lf_check(count <= RAFT_VOTERS_MAX);
-        for (size_t k = 0; k < count; k++)
-            members[k] = (struct group_member){.replica = partition->current.replicas[k].replica_id,
-                                               .node = partition->current.replicas[k].node_id};
-        uint64_t self = own_replica(node, members, count);
-        struct group *group = node_group(node, partition->group);
-        bool stored = lf_map_get(&node->stored_groups, NODE_MAP_KEY(partition->group)) != NULL;
-        if (topic->deleted) { /* an explicit record: only this destroys */
-            if (group) {
-                group_destroy(node, group);
-            } else if (stored) {
-                group_destroy_stored(node, partition->group);
-                lf_map_remove(&node->stored_groups, NODE_MAP_KEY(partition->group));
-            }
-        } else if (self != 0 && !group) {
-            if (stored)
-                group_load(node, partition->group, self, members, count, partition->current.epoch);
-            else if (node->groups.count < node->limits.groups_max)
-                group_create(node, partition->group, self, members, count, partition->current.epoch);
-            else
-                node_tracef(node, "group=%llu not held: groups_max=%u reached", (unsigned long long)partition->group,
-                            node->limits.groups_max);
-            group = node_group(node, partition->group);
-            if (group) {
-                group->topic_id = topic->topic_id;
-                group->partition_number = partition->partition;
-            }
-        }
-    }
-}
-
-void cluster_reconcile(struct node *node) {
-    size_t cursor = 0;
-    const struct metadata_topic *topic;
-    while ((topic = metadata_next_topic(node->metadata, &cursor)))
-        reconcile_topic(node, topic);
+void cluster_write_id(struct node *node, const struct group *group) {
+    struct log_store_write *write = node_new_write(node, group, 0);
+    write->has_cluster_id = true;
+    memcpy(write->cluster_id, node->cluster_id, LOG_STORE_ID_BYTES);
+    write->sync = true;
+    node_add_write(node, write);
 }
 
 /** The cluster has its id: pin it in the store, and know the nodes by group 0 from now on. */
@@ -151,31 +145,28 @@ static void founded(struct node *node, struct group *group) {
     }
     memcpy(node->cluster_id, id, LOG_STORE_ID_BYTES);
     node->cluster_known = true;
-    struct log_store_write *write = node_new_write(node, group, 0);
-    write->has_cluster_id = true;
-    memcpy(write->cluster_id, id, LOG_STORE_ID_BYTES);
-    write->sync = true;
-    node_add_write(node, write);
+    group_flush_applied(node, group); /* so that a node that joined never has to ask again who its members are */
+    cluster_write_id(node, group);
     node_tracef(node, "cluster founded: %s", metadata_cluster_name(node->metadata));
-}
-
-static void check_own_pin(struct node *node) {
-    const struct metadata_node *self = metadata_node(node->metadata, node->id);
-    if (self && self->pinned && memcmp(self->store_uuid, node->identity.store_uuid, LOG_STORE_ID_BYTES) != 0)
-        node_fail(node, LF_WRONG_STORE,
-                  "the cluster knows node %llu by another store: start it on its old data directory",
-                  (unsigned long long)node->id);
 }
 
 void cluster_on_applied(struct node *node, struct group *group, uint8_t entry_type,
                         const struct metadata_applied *applied) {
+    node->peers_stale |= entry_type == LF_ENTRY_CONFIGURATION;
+    join_drop_welcome(node);
     if (entry_type != LF_ENTRY_METADATA)
         return;
     if (applied->founded)
         founded(node, group);
+    if (applied->nodes) {
+        node->peers_stale = true;
+        check_own_record(node);
+        reconcile_nodes(node);
+    }
     if (applied->created)
         reconcile_topic(node, applied->created);
     if (applied->deleted)
         reconcile_topic(node, applied->deleted);
-    check_own_pin(node);
+    if (applied->partition)
+        reconcile_partition(node, applied->partition);
 }

@@ -55,6 +55,18 @@ void node_add_envelope(struct node *node, struct peer_envelope *envelope) {
     effects->envelopes[effects->envelope_count++] = envelope;
 }
 
+void node_add_connect(struct node *node, const struct node_address *address) {
+    struct node_effects *effects = node->effects;
+    GROW(effects->connects, effects->connect_count, effects->connect_capacity);
+    effects->connects[effects->connect_count++] = *address;
+}
+
+void node_add_forgotten(struct node *node, uint64_t node_id) {
+    struct node_effects *effects = node->effects;
+    GROW(effects->forgotten, effects->forgotten_count, effects->forgotten_capacity);
+    effects->forgotten[effects->forgotten_count++] = node_id;
+}
+
 void node_add_send(struct node *node, uint64_t session, const struct node_frame *frames, size_t count) {
     struct node_effects *effects = node->effects;
     GROW(effects->sends, effects->send_count, effects->send_capacity);
@@ -109,6 +121,7 @@ void node_effects_clear(struct node_effects *effects) {
         free(effects->sends[i].frames);
     }
     effects->write_count = effects->read_count = effects->load_count = 0;
+    effects->connect_count = effects->forgotten_count = 0;
     effects->envelope_count = effects->send_count = effects->closed_count = 0;
     effects->stopped = false;
     effects->fatal = LF_OK;
@@ -120,6 +133,8 @@ void node_effects_deinit(struct node_effects *effects) {
     free(effects->writes);
     free(effects->reads);
     free(effects->loads);
+    free(effects->connects);
+    free(effects->forgotten);
     free(effects->envelopes);
     free(effects->sends);
     free(effects->closed_sessions);

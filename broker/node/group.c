@@ -13,16 +13,9 @@ struct group *node_group(const struct node *node, uint64_t id) {
     return lf_map_get(&node->groups, NODE_MAP_KEY(id));
 }
 
-uint64_t group_member_node(const struct group *group, uint64_t replica) {
-    for (size_t i = 0; i < group->member_count; i++)
-        if (group->members[i].replica == replica)
-            return group->members[i].node;
-    return 0;
-}
-
-uint64_t group_leader_node(const struct group *group) {
+uint64_t group_leader_node(const struct node *node, const struct group *group) {
     uint64_t leader = group->raft ? raft_leader(group->raft) : 0;
-    return leader ? group_member_node(group, leader) : 0;
+    return leader ? group_member_node(node, group, leader) : 0;
 }
 
 bool group_leads(const struct group *group) {
@@ -70,16 +63,15 @@ struct lf_bytes group_configuration_encode(const struct raft_configuration *conf
     return lf_bytes(bytes, lf__configuration_entry__pack(&entry, bytes));
 }
 
-static struct group *group_new(struct node *node, uint64_t id, uint64_t self, const struct group_member *members,
-                               size_t count, uint64_t epoch) {
-    lf_check(!node_group(node, id) && count >= 1 && count <= RAFT_VOTERS_MAX);
+static struct group *group_new(struct node *node, uint64_t id, uint64_t self,
+                               const struct raft_configuration *initial) {
+    lf_check(!node_group(node, id));
     struct group *group = node_alloc(1, sizeof *group);
     group->id = id;
     group->self = self;
-    group->epoch = epoch;
     group->state = GROUP_LOADING;
-    memcpy(group->members, members, count * sizeof *members);
-    group->member_count = count;
+    group->initial = *initial;
+    group->assigned = id != NODE_GROUP_METADATA ? metadata_partition_by_group(node->metadata, id) : NULL;
     group->deadline_ms = UINT64_MAX;
     tail_init(&group->tail, 1);
     if (id != NODE_GROUP_METADATA) {
@@ -112,42 +104,46 @@ struct trace_link {
     uint64_t group;
 };
 
-/** Fills in the membership in force at the applied index and those of entries after it; returns how many. */
-static size_t collect_configurations(const struct group *group, const struct metadata *metadata,
-                                     struct raft_configuration_at *out, size_t max) {
-    size_t count = 1;
-    out[0] = (struct raft_configuration_at){.configuration = {.epoch = group->epoch}};
-    for (size_t i = 0; i < group->member_count; i++)
-        out[0].configuration.voters[out[0].configuration.voter_count++] = group->members[i].replica;
-    uint64_t index;
-    struct lf_bytes payload;
-    bool found = group->partition ? partition_configuration(group->partition, &index, &payload)
-                                  : metadata_configuration(metadata, &index, &payload);
-    if (found && group_configuration_decode(payload, &out[count].configuration) == LF_OK)
-        out[count++].index = index;
-    for (uint64_t at = group->tail.first_index; at < group->tail.first_index + group->tail.count; at++) {
-        struct lf_entry_header header;
-        struct lf_bytes bytes;
-        if (lf_entry_decode(lf_buf_bytes(tail_get(&group->tail, at)), &header, &bytes) == LF_OK &&
-            header.type == LF_ENTRY_CONFIGURATION && count < max &&
-            group_configuration_decode(bytes, &out[count].configuration) == LF_OK)
-            out[count++].index = at;
-    }
-    return count;
+/** False: the entry holds no membership. */
+static bool configuration_at(const struct group *group, uint64_t index, struct raft_configuration *configuration) {
+    struct lf_entry_header header;
+    struct lf_bytes bytes;
+    return lf_entry_decode(lf_buf_bytes(tail_get(&group->tail, index)), &header, &bytes) == LF_OK &&
+           header.type == LF_ENTRY_CONFIGURATION && group_configuration_decode(bytes, configuration) == LF_OK;
 }
 
-#define CONFIGURATIONS_MAX 64
+/** The membership it begins with, the one in force at the applied index and those of entries after it. Returns (caller
+ *  frees) them with *count. */
+static struct raft_configuration_at *collect_configurations(const struct group *group, const struct metadata *metadata,
+                                                            size_t *count) {
+    uint64_t index, first = group->tail.first_index;
+    struct lf_bytes payload;
+    struct raft_configuration scratch;
+    size_t room = 2;
+    for (uint64_t at = first; at < first + group->tail.count; at++)
+        room += configuration_at(group, at, &scratch);
+    struct raft_configuration_at *out = node_alloc(room, sizeof *out);
+    out[0].configuration = group->initial;
+    *count = 1;
+    bool found = group->partition ? partition_configuration(group->partition, &index, &payload)
+                                  : metadata_configuration(metadata, &index, &payload);
+    if (found && group_configuration_decode(payload, &out[*count].configuration) == LF_OK)
+        out[(*count)++].index = index;
+    for (uint64_t at = first; at < first + group->tail.count; at++)
+        if (configuration_at(group, at, &out[*count].configuration))
+            out[(*count)++].index = at;
+    return out;
+}
 
 /** 3. of loading: from here on the group takes part. */
 static void start(struct node *node, struct group *group) {
     const struct log_store_loaded *loaded = group->loaded;
-    struct raft_configuration_at configurations[CONFIGURATIONS_MAX];
     struct raft_start start = {.self = group->self,
                                .seed = node->seed ^ (group->id * 0x9E3779B97F4A7C15u) ^ group->self,
-                               .now_ms = node->now_ms,
-                               .configurations = configurations,
-                               .configuration_count =
-                                   collect_configurations(group, node->metadata, configurations, CONFIGURATIONS_MAX)};
+                               .now_ms = node->now_ms};
+    struct raft_configuration_at *configurations =
+        collect_configurations(group, node->metadata, &start.configuration_count);
+    start.configurations = configurations;
     struct raft_run *runs = NULL;
     if (loaded) {
         start.term = loaded->term;
@@ -163,6 +159,7 @@ static void start(struct node *node, struct group *group) {
     struct lf_error error = {0};
     enum lf_status status = raft_new(&start, &node->limits.raft, &group->raft, &error);
     free(runs);
+    free(configurations);
     if (status != LF_OK) {
         group_stop(node, group, &error);
         return;
@@ -187,9 +184,8 @@ static void trace_group(void *context, const char *line) {
     node_tracef(link->node, "group=%llu %s", (unsigned long long)link->group, line);
 }
 
-struct group *group_create(struct node *node, uint64_t id, uint64_t self, const struct group_member *members,
-                           size_t count, uint64_t epoch) {
-    struct group *group = group_new(node, id, self, members, count, epoch);
+struct group *group_create(struct node *node, uint64_t id, uint64_t self, const struct raft_configuration *initial) {
+    struct group *group = group_new(node, id, self, initial);
     struct log_store_write *write = node_new_write(node, group, 0);
     write->create = true;
     write->replica_id = self;
@@ -200,20 +196,28 @@ struct group *group_create(struct node *node, uint64_t id, uint64_t self, const 
     return group;
 }
 
-void group_load(struct node *node, uint64_t id, uint64_t self, const struct group_member *members, size_t count,
-                uint64_t epoch) {
-    struct group *group = group_new(node, id, self, members, count, epoch);
+void group_load(struct node *node, uint64_t id, uint64_t self, const struct raft_configuration *initial) {
+    struct group *group = group_new(node, id, self, initial);
     group->load_request = ++node->next_request;
     node_add_load(node, id, group->load_request);
 }
 
 static void finish_loading(struct node *node, struct group *group) {
+    if (group->awaits_members)
+        return;
     start(node, group);
     log_store_loaded_destroy(&group->loaded);
     if (group->id == NODE_GROUP_METADATA) {
         node->metadata_ready = true;
         cluster_reconcile(node);
     }
+}
+
+void group_start_loaded(struct node *node, struct group *group) {
+    lf_check(group->awaits_members && group->state == GROUP_LOADING);
+    group->awaits_members = false;
+    if (group->tail.first_index + group->tail.count > group->loaded->last_index)
+        finish_loading(node, group); /* else it is still being read */
 }
 
 /** 2. of loading. */
@@ -272,6 +276,11 @@ void group_on_load(struct node *node, struct log_store_completion *completion) {
     struct lf_error error = completion->error;
     if (completion->status == LF_OK && (!completion->loaded || !completion->loaded->exists))
         completion->status = lf_error_set(&error, LF_DAMAGED, "the store does not hold it");
+    if (completion->status == LF_OK && group->assigned &&
+        !reconcile_loaded(node, group, completion->loaded->replica_id))
+        return;
+    if (completion->status == LF_OK && group->self == 0)
+        group->self = completion->loaded->replica_id;
     if (completion->status == LF_OK && completion->loaded->replica_id != group->self)
         completion->status =
             lf_error_set(&error, LF_DAMAGED, "the store holds replica %llu, the cluster's metadata says %llu",
@@ -314,26 +323,29 @@ void group_free(struct node *node, struct group *group) {
     free(group);
 }
 
-/** The tombstone goes first, and writes take effect in order: else a restart would find the topic alive in an older
- *  state of group 0 and its replica gone, and make the replica anew, empty, under the same id. */
+/** The record that says so goes first, and writes take effect in order: else a restart would find the topic alive in an
+ * older state of group 0 and its replica gone, and make the replica anew, empty, under the same id. */
 void group_destroy_stored(struct node *node, uint64_t id) {
     struct group *metadata = node_group(node, NODE_GROUP_METADATA);
     if (metadata)
         group_flush_applied(node, metadata);
     struct group gone = {.id = id};
-    struct log_store_write *write = node_new_write(node, &gone, 0);
+    struct log_store_write *write = node_new_write(node, &gone, NODE_DESTROY_TOKEN);
+    lf_check(lf_map_put(&node->destroying, NODE_MAP_KEY(id), node));
     write->destroy = true;
     write->sync = true;
     node_add_write(node, write);
 }
 
-void group_destroy(struct node *node, struct group *group) {
-    parked_fail(node, group, LF_TOPIC_DELETED);
-    lookups_fail_group(node, group->id, LF_TOPIC_DELETED);
-    subscriptions_end_group(node, group, LF_TOPIC_DELETED, lf_status_text(LF_TOPIC_DELETED));
+void group_destroy(struct node *node, struct group *group, enum lf_status why) {
+    group->state = GROUP_STOPPED;
+    parked_fail(node, group, why);
+    lookups_fail_group(node, group->id, why);
+    subscriptions_end_group(node, group, why, lf_status_text(why));
     log_store_write_destroy(&group->applied_write);
     group_destroy_stored(node, group->id);
-    node_tracef(node, "group=%llu replica=%llu destroyed: its topic was deleted", (unsigned long long)group->id,
-                (unsigned long long)group->self);
+    node_tracef(node, "group=%llu replica=%llu destroyed: %s", (unsigned long long)group->id,
+                (unsigned long long)group->self,
+                why == LF_TOPIC_DELETED ? "its topic was deleted" : "the partition moved away");
     group_free(node, group);
 }

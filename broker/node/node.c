@@ -171,6 +171,8 @@ void node_destroy(struct node **where) {
     }
     lf_map_deinit(&node->groups);
     lf_map_deinit(&node->stored_groups);
+    lf_map_deinit(&node->destroying);
+    lf_map_deinit(&node->chores);
     lf_map_deinit(&node->sessions);
     lf_map_deinit(&node->subscriptions);
     lf_map_deinit(&node->reads);
@@ -178,6 +180,7 @@ void node_destroy(struct node **where) {
     for (size_t i = 0; i < node->peer_count; i++)
         for (int lane = 0; lane < PEER_LANE_COUNT; lane++)
             peer_envelope_destroy(&node->peers[i].out[lane]);
+    free(node->welcome);
     metadata_destroy(&node->metadata);
     raft_effects_deinit(&node->raft_effects);
     free(node->scratch_entries);
@@ -202,7 +205,9 @@ static void on_store(struct node *node, struct log_store_completion *completion)
         if (completion->status != LF_OK)
             node_fail(node, completion->status, "a write of group %llu failed: %.180s",
                       (unsigned long long)completion->group, completion->error.text);
-        if (group && completion->id != 0) {
+        if (completion->id == NODE_DESTROY_TOKEN)
+            lf_map_remove(&node->destroying, NODE_MAP_KEY(completion->group));
+        else if (group && completion->id != 0) {
             struct raft_event event = {.type = RAFT_EVENT_WROTE,
                                        .now_ms = node->now_ms,
                                        .wrote = {.token = completion->id, .status = completion->status}};
@@ -236,6 +241,12 @@ static void on_store(struct node *node, struct log_store_completion *completion)
     free(pending);
 }
 
+/** Nobody could take its leadership. */
+static bool group_is_alone(const struct group *group) {
+    const struct raft_configuration *now = raft_configuration(group->raft);
+    return now->voter_count == 1 && now->outgoing_count == 0 && now->voters[0] == group->self;
+}
+
 /** Give leadership away; stopped when nothing is led, or nobody is there to take it, or the time is over. */
 static void hand_over(struct node *node) {
     bool led = false;
@@ -243,8 +254,8 @@ static void hand_over(struct node *node) {
     struct group *group;
     bool again = node->now_ms >= node->handover_retry_ms;
     while ((group = lf_map_next(&node->groups, &cursor))) {
-        if (!group_leads(group) || group->member_count == 1) {
-            led |= group->member_count == 1 && group->parked.head != NULL; /* let it finish what it took */
+        if (!group_leads(group) || group_is_alone(group)) {
+            led |= group_leads(group) && group->parked.head != NULL; /* let it finish what it took */
             continue;
         }
         led = true;
@@ -280,11 +291,14 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
             subscriptions_pump_group(node, group);
     }
     peers_greet(node);
+    join_tick(node);
     sessions_tick(node);
     lookups_tick(node);
     if (node->metadata_ready) {
         cluster_found_if_leader(node);
         cluster_pin_stores(node);
+        membership_tick(node);
+        chores_tick(node);
     }
     if (node->stopping && !node->stopped)
         hand_over(node);
@@ -321,6 +335,8 @@ void node_step(struct node *node, const struct node_event *event, struct node_ef
             break;
         }
     }
+    if (node->peers_stale)
+        peers_refresh(node);
     peers_flush(node);
     effects->fatal = node->fatal;
     effects->stopped = node->stopped;

@@ -15,8 +15,10 @@
 
 #define NODE_PROTOCOL_VERSION_MIN 1
 #define NODE_PROTOCOL_VERSION_MAX 1
-#define NODE_NODES_MAX 7
-#define NODE_HOST_BYTES_MAX 256
+#define NODE_NODES_MAX 16
+/** Peers that a node sends to: members, those that leave, and a few strangers who are told why they are strangers. */
+#define NODE_PEERS_MAX 32
+#define NODE_HOST_BYTES_MAX PEER_HOST_BYTES_MAX
 
 struct node_address {
     uint64_t node_id;
@@ -56,7 +58,7 @@ void node_limits_default(struct node_limits *limits);
 struct node_options {
     uint64_t node_id;
     const char *cluster_name;
-    const struct node_address *nodes; /**< the configured (founding) nodes, this one included */
+    const struct node_address *nodes; /**< the configured nodes, this one included: its peers until group 0 is known */
     size_t node_count;
     struct log_store_identity identity; /**< as the store says */
     const uint64_t *groups;             /**< present in the store */
@@ -119,6 +121,12 @@ struct node_effects {
         uint64_t group, request;
     } * loads;
     size_t load_count, load_capacity;
+    /** Peers to send to from now on (or at another address), and peers not to send to any more; first `forgotten`. The
+     *  configured ones are known from the start. */
+    struct node_address *connects;
+    size_t connect_count, connect_capacity;
+    uint64_t *forgotten;
+    size_t forgotten_count, forgotten_capacity;
     struct peer_envelope **envelopes; /**< to envelope->to_node on envelope->lane; dropping one is allowed */
     size_t envelope_count, envelope_capacity;
     struct node_client_send *sends;
@@ -163,7 +171,7 @@ uint32_t node_group_applied_checksum(const struct node *node, uint64_t group);
 
 struct node_counts {
     uint64_t peer_dropped_cluster, peer_dropped_incarnation, peer_dropped_store, peer_dropped_group,
-        peer_dropped_malformed;
+        peer_dropped_malformed, peer_dropped_stranger;
     uint64_t elections_won, leader_losses;
     uint64_t publishes, duplicates, refused;
     uint64_t groups_led, groups_running, sessions, subscriptions;

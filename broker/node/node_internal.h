@@ -28,6 +28,12 @@
 #define NODE_LOOKUP_RETRY_MS 100
 #define NODE_GREETING_MS 50
 #define NODE_PEER_ALIVE_MS 1000
+/** Envelopes of unknown members make a node ask its peers who is who, this often at most. */
+#define NODE_ASK_MEMBERS_MS 1000
+/** Voters of group 0; the other nodes are its learners. */
+#define NODE_METADATA_VOTERS_MAX 5
+/** Tokens of destructions: the core's never reach it. */
+#define NODE_DESTROY_TOKEN (1ull << 63)
 /** Log time stays this close to the cluster's median clock. */
 #define NODE_CLOCK_SLACK_MS 10000
 /** Groups whose tails are looked at for entries to drop, per entry that comes in while the cache is full. */
@@ -114,10 +120,6 @@ struct parked_list {
 /* ---- groups --------------------------------------------------------------------------------------------------------
  */
 
-struct group_member {
-    uint64_t replica, node;
-};
-
 enum group_state { GROUP_LOADING = 1, GROUP_RUNNING, GROUP_STOPPED };
 
 /** An append to a lagging peer whose entries are being read from the store. */
@@ -134,9 +136,9 @@ struct group {
     uint64_t id;
     uint64_t self; /**< replica id */
     enum group_state state;
-    struct group_member members[RAFT_VOTERS_MAX];
-    size_t member_count;
-    uint64_t epoch;
+    struct raft_configuration initial;         /**< before its log says anything */
+    const struct metadata_partition *assigned; /**< what group 0 says of it; NULL for group 0 itself */
+    bool awaits_members;                       /**< group 0, loaded, on a node that has not heard who its members are */
     uint64_t topic_id;
     uint32_t partition_number;
     struct raft *raft;
@@ -152,6 +154,8 @@ struct group {
     struct cold_send *cold;
     size_t cold_count;
     struct subscription *subscriptions;
+    uint64_t preferred; /**< replica id that should lead, as the core was told; 0: nobody special */
+    uint64_t filled_ms; /**< since when all learners have caught up; 0: they have not */
     bool was_leader;
     bool configuration_proposed;
     bool apply_blocked; /**< met an entry of a newer version */
@@ -198,6 +202,9 @@ struct peer {
     int64_t clock_offset_ms; /**< its wall clock minus ours when last heard */
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
     bool store_seen;
+    bool guest;                /**< not of this cluster, as far as we know: is told so, and not heard */
+    enum peer_refusal refused; /**< the last word to it */
+    uint64_t answered_ms;      /**< its greeting, with more than a greeting */
     uint64_t pin_proposed_term;
     uint64_t appended_entries, appended_bytes, envelopes[PEER_LANE_COUNT]; /**< for figures */
     struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
@@ -219,13 +226,22 @@ struct node {
     struct log_store_identity identity;
     bool founder;
     struct node_limits limits;
-    struct node_address founding[NODE_NODES_MAX];
+    struct node_address founding[NODE_NODES_MAX]; /**< the configured nodes, by rising id */
     size_t founding_count;
-    struct peer peers[NODE_NODES_MAX];
+    struct peer peers[NODE_PEERS_MAX];
     size_t peer_count;
+    bool peers_stale;              /**< who they are may have changed in this step */
+    struct peer_greeting *welcome; /**< a membership newer than what is applied here; NULL: none */
+    bool joining;                  /**< no founder, and group 0 does not run here yet */
+    uint64_t join_words_ms;        /**< when to say next what it waits for */
+    uint64_t removed_ms;           /**< since when this node knows that it was removed; 0: it was not */
+    uint64_t asked_members_ms;     /**< when strangers last made us ask who is who */
     struct metadata *metadata;
-    bool metadata_ready;         /**< group 0 is loaded */
-    struct lf_map groups;        /**< NODE_MAP_KEY(id) -> struct group */
+    bool metadata_ready;      /**< group 0 is loaded */
+    struct lf_map groups;     /**< NODE_MAP_KEY(id) -> struct group */
+    struct lf_map destroying; /**< ids the store is destroying -> (void *)1 */
+    struct lf_map chores;     /**< ids -> const struct metadata_partition: what takes time to come true (chores.c) */
+    uint64_t chores_ms, reports_ms, membership_ms;
     struct lf_map stored_groups; /**< ids found in the store and not claimed yet -> (void *)1 */
     struct lf_map sessions;
     struct lf_map subscriptions; /**< key -> struct subscription */
@@ -235,8 +251,8 @@ struct node {
     size_t parked_count;
     uint64_t next_request, next_key;
     uint64_t uncommitted_bytes;
-    uint64_t tail_bytes;       /**< of all groups' tails */
-    size_t tail_cursor;        /**< in `groups`: whose tail is looked at next when the cache is full */
+    uint64_t tail_bytes; /**< of all groups' tails */
+    size_t tail_cursor;  /**< in `groups`: whose tail is looked at next when the cache is full */
     uint64_t last_index_hint;
     uint64_t session_check_ms;
     uint64_t founding_proposed_term;
@@ -263,6 +279,8 @@ void node_add_write(struct node *node, struct log_store_write *write);
 void node_add_read(struct node *node, const struct log_store_read *read);
 void node_add_load(struct node *node, uint64_t group, uint64_t request);
 void node_add_envelope(struct node *node, struct peer_envelope *envelope);
+void node_add_connect(struct node *node, const struct node_address *address);
+void node_add_forgotten(struct node *node, uint64_t node_id);
 /** Takes frames' references and copies the array. */
 void node_add_send(struct node *node, uint64_t session, const struct node_frame *frames, size_t count);
 void node_add_closed(struct node *node, uint64_t session);
@@ -273,21 +291,21 @@ void *node_alloc(size_t count, size_t size); /**< zeroed; stops without memory *
 
 /* group.c: life of a group */
 struct group *node_group(const struct node *node, uint64_t id);
-struct group *group_create(struct node *node, uint64_t id, uint64_t self, const struct group_member *members,
-                           size_t count, uint64_t epoch);
-void group_load(struct node *node, uint64_t id, uint64_t self, const struct group_member *members, size_t count,
-                uint64_t epoch);
+struct group *group_create(struct node *node, uint64_t id, uint64_t self, const struct raft_configuration *initial);
+/** self 0: as the store says. `initial` may still be filled in until it starts. */
+void group_load(struct node *node, uint64_t id, uint64_t self, const struct raft_configuration *initial);
+/** A loaded group 0 that awaited its members (now in group->initial) starts. */
+void group_start_loaded(struct node *node, struct group *group);
 void group_on_load(struct node *node, struct log_store_completion *completion);
 void group_on_load_read(struct node *node, struct group *group, struct log_store_completion *completion);
-/** The topic was deleted: everything of the group goes, in the store too. */
-void group_destroy(struct node *node, struct group *group);
+/** Everything of the group goes, in the store too; `why` is what those are told who wait for it. */
+void group_destroy(struct node *node, struct group *group, enum lf_status why);
 /** The same for one that does not run here: in the store. */
 void group_destroy_stored(struct node *node, uint64_t id);
 void group_free(struct node *node, struct group *group);
 /** Something of ours is wrong: the group takes part in nothing any more, visibly; the process goes on. */
 void group_stop(struct node *node, struct group *group, const struct lf_error *error);
-uint64_t group_member_node(const struct group *group, uint64_t replica); /**< 0: not a member */
-uint64_t group_leader_node(const struct group *group);                   /**< 0: none known */
+uint64_t group_leader_node(const struct node *node, const struct group *group); /**< 0: none known */
 bool group_leads(const struct group *group);
 /** Up to here the store holds what was applied. An entry is applied once a majority holds it durably, and that may be
  *  before our own write of it is done: until then the store may show what stood there before a truncation. */
@@ -328,17 +346,60 @@ void peers_on_envelope(struct node *node, struct peer_envelope *envelope);
 /** Takes message->entries. Dropped when the peer is not known well enough. */
 void peers_send(struct node *node, const struct group *group, struct peer_message *message);
 void peers_greet(struct node *node);
+/** Says who we are, now. With `answer`: instead of an ordinary greeting (taken); to_incarnation: whom it is for. */
+void peers_send_greeting(struct node *node, struct peer *peer, struct peer_greeting *answer, uint64_t to_incarnation);
+/** Who is to be sent to follows from group 0, the configuration and the greetings: makes it so. */
+void peers_refresh(struct node *node);
+/** A place for a stranger, to be told why it is one. NULL: too many. */
+struct peer *peers_add_guest(struct node *node, const struct peer_member *address);
 void peers_flush(struct node *node);
 int64_t peers_median_clock(const struct node *node);
 
+/* join.c: greetings: strangers, nodes that join, nodes that are behind */
+/** True: nothing else is to be made of the envelope. */
+bool join_on_greeting(struct node *node, const struct peer_envelope *envelope);
+void join_tick(struct node *node);
+/** May its envelopes count, by what group 0 says of its store? */
+bool join_store_counts(const struct node *node, const struct peer_envelope *envelope);
+/** The membership that a greeting brought is applied by now: forget it. */
+void join_drop_welcome(struct node *node);
+/** Which node is behind a replica of the group; 0: not known. */
+uint64_t group_member_node(const struct node *node, const struct group *group, uint64_t replica);
+/** Is this replica in the configuration of group 0 that runs here? */
+bool join_in_group_zero(const struct node *node, uint64_t replica);
+
 /* cluster.c: group 0 and what follows from it */
+/** Pin the cluster's id in the store. */
+void cluster_write_id(struct node *node, const struct group *group);
+bool cluster_leads(const struct node *node);       /**< this node is the controller, and can commit */
+uint64_t cluster_applied(const struct node *node); /**< of group 0; 0: does not run here */
 void cluster_start(struct node *node);
 void cluster_found_if_leader(struct node *node);
 void cluster_pin_stores(struct node *node);
 void cluster_on_metadata_loaded(struct node *node, struct group *group);
 void cluster_on_applied(struct node *node, struct group *group, uint8_t entry_type,
                         const struct metadata_applied *applied);
+/** Propose a command as the controller (takes it; cluster_leads must hold). */
+enum lf_status cluster_propose(struct node *node, struct lf_buf *command);
+
+/* reconcile.c: which replicas this node holds */
 void cluster_reconcile(struct node *node);
+void reconcile_topic(struct node *node, const struct metadata_topic *topic);
+void reconcile_partition(struct node *node, const struct metadata_partition *partition);
+/** The store said which replica it holds. False: the group is gone. */
+bool reconcile_loaded(struct node *node, struct group *group, uint64_t replica);
+/** Nodes were added, removed or drained. */
+void reconcile_nodes(struct node *node);
+
+/* chores.c, moves.c, reports.c, membership.c */
+void chores_look_at(struct node *node, const struct metadata_partition *partition);
+void chores_tick(struct node *node);
+void moves_lead(struct node *node, struct group *group, const struct metadata_partition *partition, bool reports);
+bool group_caught_up(const struct group *group, uint64_t replica); /**< asked of the leader */
+void reports_send(struct node *node, const struct peer_report *report);
+void reports_on_envelope(struct node *node, const struct peer_envelope *envelope);
+void peers_send_report(struct node *node, uint64_t to_node, const struct peer_report *report);
+void membership_tick(struct node *node);
 
 /* sessions.c */
 struct session *node_session(const struct node *node, uint64_t id);
@@ -366,9 +427,11 @@ void publish_refuse(struct node *node, uint64_t session, uint64_t request_id, ui
                     const struct partition_verdict *verdict);
 void publish_fail(struct node *node, const struct parked *parked, enum lf_status status, const struct group *group);
 
-/* topics.c: create, delete, init producer (commands), list, describe, metadata, status (views) */
-void topics_on_command(struct node *node, struct session *session, const Lf__ClientRequest *request);
-void topics_answer_command(struct node *node, const struct parked *parked, const struct metadata_applied *applied);
+/* commands.c: what changes group 0: topics, producers, nodes, moves */
+void commands_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
+void commands_answer(struct node *node, const struct parked *parked, const struct metadata_applied *applied);
+
+/* topics.c: list, describe, metadata, status (views) */
 void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRequest **request);
 void topics_answer_lookup(struct node *node, const struct parked *parked);
 void topics_on_status(struct node *node, struct session *session, const Lf__ClientRequest *request);
@@ -376,7 +439,8 @@ void topics_on_status(struct node *node, struct session *session, const Lf__Clie
 enum lf_status topics_find(const struct node *node, const Lf__TopicRef *ref, const struct metadata_topic **topic);
 enum lf_status topics_find_partition(const struct node *node, const Lf__TopicRef *ref, uint32_t partition,
                                      const struct metadata_partition **found);
-const struct node_address *topics_node_address(const struct node *node, uint64_t node_id);
+/** Fills in where clients reach a node (borrows); false: not known. */
+bool topics_broker(const struct node *node, uint64_t node_id, Lf__Broker *broker);
 
 /* subscriptions.c */
 void subscriptions_on_subscribe(struct node *node, struct session *session, Lf__ClientRequest **request);

@@ -21,7 +21,8 @@ static void *add(void *items_at, size_t *count, size_t *capacity, size_t size) {
 }
 #define ADD(view, list, count, capacity) add(&(view)->list, &(view)->count, &(view)->capacity, sizeof *(view)->list)
 
-static bool add_replicas(struct node_view *view, const struct group *group, struct node_group_view *out) {
+static bool add_replicas(const struct node *node, struct node_view *view, const struct group *group,
+                         struct node_group_view *out) {
     struct raft_peer_view peers[NODE_VIEW_GROUP_PEERS_MAX];
     size_t count = raft_peers(group->raft, peers, NODE_VIEW_GROUP_PEERS_MAX);
     out->first_replica = view->replica_count;
@@ -29,7 +30,7 @@ static bool add_replicas(struct node_view *view, const struct group *group, stru
         struct node_replica_view *replica = ADD(view, replicas, replica_count, replica_capacity);
         if (!replica)
             return false;
-        *replica = (struct node_replica_view){.node = group_member_node(group, peers[i].replica),
+        *replica = (struct node_replica_view){.node = group_member_node(node, group, peers[i].replica),
                                               .replica = peers[i].replica,
                                               .match = peers[i].match,
                                               .next = peers[i].next,
@@ -42,8 +43,8 @@ static bool add_replicas(struct node_view *view, const struct group *group, stru
     return true;
 }
 
-static void copy_raft(const struct group *group, struct node_group_view *out) {
-    out->leader_node = group_leader_node(group);
+static void copy_raft(const struct node *node, const struct group *group, struct node_group_view *out) {
+    out->leader_node = group_leader_node(node, group);
     out->role = raft_role(group->raft);
     out->term = raft_term(group->raft);
     out->last_index = raft_last_index(group->raft);
@@ -79,8 +80,8 @@ static bool add_group(const struct node *node, const struct group *group, struct
     }
     if (!group->raft)
         return true;
-    copy_raft(group, out);
-    return add_replicas(view, group, out);
+    copy_raft(node, group, out);
+    return add_replicas(node, view, group, out);
 }
 
 static bool add_peer(const struct node *node, const struct peer *peer, struct node_view *view) {

@@ -58,7 +58,7 @@ static void answer(struct node *node, struct parked *parked, const struct partit
         return;
     case PARKED_COMMAND:
         lf_check(metadata != NULL);
-        topics_answer_command(node, parked, metadata);
+        commands_answer(node, parked, metadata);
         return;
     case PARKED_LOOKUP:
         lookups_answer(node, parked);
@@ -83,7 +83,7 @@ void parked_fail(struct node *node, struct group *group, enum lf_status status) 
     for (struct parked *parked = group->parked.head; parked; parked = next) {
         next = parked->next;
         /* A lookup whose round is done only waits for apply, which any replica does. */
-        if (parked->kind == PARKED_LOOKUP && status == LF_NOT_LEADER)
+        if (parked->kind == PARKED_LOOKUP && status == LF_NOT_LEADER && group->state == GROUP_RUNNING)
             continue;
         parked_remove(&group->parked, parked);
         switch (parked->kind) {

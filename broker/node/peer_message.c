@@ -27,6 +27,8 @@ void peer_envelope_destroy(struct peer_envelope **where) {
     for (size_t i = 0; i < envelope->message_count; i++)
         message_drop_entries(&envelope->messages[i]);
     free(envelope->messages);
+    free(envelope->greeting);
+    free(envelope->reports);
     free(envelope);
 }
 
@@ -52,5 +54,16 @@ enum lf_status peer_envelope_add(struct peer_envelope *envelope, const struct pe
         return LF_NO_MEMORY;
     envelope->messages[envelope->message_count++] = *message;
     envelope->entry_count += entries;
+    return LF_OK;
+}
+
+enum lf_status peer_envelope_add_report(struct peer_envelope *envelope, const struct peer_report *report) {
+    if (envelope->report_count == PEER_REPORTS_MAX)
+        return LF_FULL;
+    struct peer_report *reports = realloc(envelope->reports, (envelope->report_count + 1) * sizeof *reports);
+    if (!reports)
+        return LF_NO_MEMORY;
+    envelope->reports = reports;
+    envelope->reports[envelope->report_count++] = *report;
     return LF_OK;
 }

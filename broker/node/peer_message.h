@@ -19,6 +19,48 @@ struct peer_message {
     struct lf_buf **entries;  /**< count references owned by the message */
 };
 
+#define PEER_HOST_BYTES_MAX 256
+#define PEER_NAME_BYTES_MAX 129
+/** Most nodes a greeting names, and most reports in an envelope. */
+#define PEER_MEMBERS_MAX 32
+#define PEER_REPORTS_MAX 1024
+
+struct peer_member {
+    uint64_t node_id, replica_id;
+    char host[PEER_HOST_BYTES_MAX];
+    uint32_t client_port, peer_port;
+};
+
+enum peer_refusal {
+    PEER_REFUSAL_NONE,
+    PEER_REFUSAL_NOT_ADDED,   /**< group 0 does not know the node */
+    PEER_REFUSAL_REMOVED,     /**< it was removed */
+    PEER_REFUSAL_OTHER_STORE, /**< it is known by another store */
+    PEER_REFUSAL_OTHER_NAME,  /**< cluster.name differs */
+};
+
+/** Who the sender is and what it knows. */
+struct peer_greeting {
+    char cluster_name[PEER_NAME_BYTES_MAX];
+    struct peer_member self;
+    uint64_t metadata_index; /**< of group 0, applied */
+    bool joining;            /**< has no replica of group 0 yet */
+    enum peer_refusal refusal;
+    bool from_controller;             /**< the sender leads group 0 */
+    uint64_t replica_id;              /**< the receiver's in group 0; 0: not known, or its store is not pinned yet */
+    uint64_t voters[RAFT_VOTERS_MAX]; /**< of group 0 */
+    uint32_t voter_count;
+    uint32_t member_count; /**< 0: no membership in this one */
+    struct peer_member members[PEER_MEMBERS_MAX];
+};
+
+/** To the leader of group 0. */
+struct peer_report {
+    uint64_t group;
+    bool destroyed; /**< `value` is a retired replica that is gone; else the epoch the group has reached */
+    uint64_t value;
+};
+
 /** Everything one node has to say to another on one lane at one moment. No messages: a greeting. */
 struct peer_envelope {
     uint32_t protocol_version;
@@ -34,13 +76,18 @@ struct peer_envelope {
     struct peer_message *messages;
     size_t message_count;
     size_t message_capacity;
-    size_t entry_count; /**< of all messages; kept by peer_envelope_add */
+    size_t entry_count;             /**< of all messages; kept by peer_envelope_add */
+    struct peer_greeting *greeting; /**< owned; NULL: none. Never beside messages */
+    struct peer_report *reports;    /**< owned */
+    size_t report_count;
 };
 
 /** Returns (caller destroys) an empty envelope or NULL. */
 struct peer_envelope *peer_envelope_new(void);
 /** Drops entries and frees; leaves NULL; NULL inside is fine. */
 void peer_envelope_destroy(struct peer_envelope **envelope);
+/** LF_NO_MEMORY, LF_FULL. */
+enum lf_status peer_envelope_add_report(struct peer_envelope *envelope, const struct peer_report *report);
 /** Appends one message; takes the references in message->entries and the array (malloc'd) itself. LF_NO_MEMORY (then
  *  the caller keeps them), LF_FULL. */
 enum lf_status peer_envelope_add(struct peer_envelope *envelope, const struct peer_message *message);

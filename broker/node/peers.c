@@ -1,8 +1,10 @@
 /** The other nodes: who they are, whether an envelope may be believed, and what goes out to them.
  *
- *  An envelope counts only when it is from a configured node of this cluster, from that node's pinned store, written by
- *  its present process to our present process. Processes learn each other's incarnation by greetings (envelopes without
- *  messages), so that nothing written before a restart is ever taken after it. */
+ *  Peers are the configured nodes until group 0 is known, then those that group 0 names; besides them nodes that a
+ * newer membership named (a node that was away finds its cluster by them), and strangers who are only told that they
+ * are such. An envelope counts only when it is from a peer of this cluster that is no stranger, from its pinned store,
+ * written by its present process to our present process. Processes learn each other's incarnation by greetings
+ * (envelopes without messages), so that nothing written before a restart is ever taken after it. */
 #include "node_internal.h"
 
 #include <stdlib.h>
@@ -30,16 +32,40 @@ static struct peer_envelope *new_envelope(struct node *node, const struct peer *
     return envelope;
 }
 
+static void fill_greeting(const struct node *node, struct peer_greeting *greeting) {
+    memcpy(greeting->cluster_name, node->cluster_name, strlen(node->cluster_name) + 1);
+    for (size_t i = 0; i < node->founding_count; i++) {
+        const struct node_address *address = &node->founding[i];
+        if (address->node_id != node->id)
+            continue;
+        greeting->self.client_port = address->client_port;
+        greeting->self.peer_port = address->peer_port;
+        memcpy(greeting->self.host, address->host, sizeof greeting->self.host);
+    }
+    greeting->self.node_id = node->id;
+    greeting->metadata_index = cluster_applied(node);
+    greeting->joining = node->joining;
+}
+
+void peers_send_greeting(struct node *node, struct peer *peer, struct peer_greeting *answer, uint64_t to_incarnation) {
+    struct peer_envelope *envelope = new_envelope(node, peer, PEER_LANE_CONTROL);
+    envelope->greeting = answer ? answer : node_alloc(1, sizeof *answer);
+    if (answer)
+        envelope->to_incarnation = to_incarnation;
+    fill_greeting(node, envelope->greeting);
+    node_add_envelope(node, envelope);
+}
+
 static void greet(struct node *node, struct peer *peer) {
     peer->greeted_ms = node->now_ms;
-    node_add_envelope(node, new_envelope(node, peer, PEER_LANE_CONTROL));
+    peers_send_greeting(node, peer, NULL, 0);
 }
 
 void peers_greet(struct node *node) {
     for (size_t i = 0; i < node->peer_count; i++) {
         struct peer *peer = &node->peers[i];
         bool silent = node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS;
-        if (peer->incarnation != 0 && !silent)
+        if (peer->guest || (peer->incarnation != 0 && !silent))
             continue;
         if (node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
             greet(node, peer);
@@ -60,11 +86,6 @@ static bool same_cluster(const struct node *node, const struct peer_envelope *en
            memcmp(node->identity.founding_hash, envelope->founding_hash, LOG_STORE_ID_BYTES) == 0;
 }
 
-static bool pinned_store(const struct node *node, const struct peer_envelope *envelope) {
-    const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
-    return !known || !known->pinned || memcmp(known->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES) == 0;
-}
-
 /** LF_OK: its messages count. Learns the sender's incarnation on the way. */
 static bool believe(struct node *node, struct peer *peer, const struct peer_envelope *envelope) {
     if (envelope->protocol_version < NODE_PROTOCOL_VERSION_MIN ||
@@ -72,12 +93,8 @@ static bool believe(struct node *node, struct peer *peer, const struct peer_enve
         node->counts.peer_dropped_cluster++;
         return false;
     }
-    if (!pinned_store(node, envelope)) {
-        if (node->counts.peer_dropped_store++ == 0)
-            node_tracef(node,
-                        "peer=%llu speaks from another store than the pinned one: nothing it says counts; give it "
-                        "its old data directory back",
-                        (unsigned long long)peer->address.node_id);
+    if (!join_store_counts(node, envelope)) { /* its greetings are answered in words */
+        node->counts.peer_dropped_store++;
         return false;
     }
     if (envelope->from_incarnation == 0 || envelope->from_incarnation < peer->incarnation) {
@@ -96,15 +113,33 @@ static bool believe(struct node *node, struct peer *peer, const struct peer_enve
         if (node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
             greet(node, peer);
         /* A greeting to whom it does not know yet is a sign of life all the same. */
-        return envelope->to_incarnation == 0 && envelope->message_count == 0;
+        return envelope->to_incarnation == 0 && envelope->message_count == 0 && envelope->report_count == 0;
     }
     return true;
 }
 
+/** A stranger with our cluster's id may be a member that we have not heard of: peers may know more. */
+static void on_stranger(struct node *node, const struct peer_envelope *envelope) {
+    node->counts.peer_dropped_stranger++;
+    if (!node->cluster_known || memcmp(node->cluster_id, envelope->cluster_id, LOG_STORE_ID_BYTES) != 0 ||
+        node->now_ms - node->asked_members_ms < NODE_ASK_MEMBERS_MS)
+        return;
+    node->asked_members_ms = node->now_ms;
+    for (size_t i = 0; i < node->peer_count; i++)
+        if (!node->peers[i].guest)
+            greet(node, &node->peers[i]);
+}
+
 void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
-    struct peer *peer = node_peer(node, envelope->from_node);
-    if (!peer || envelope->to_node != node->id) {
+    if (envelope->to_node != node->id) {
         node->counts.peer_dropped_cluster++;
+        return;
+    }
+    if (envelope->greeting && join_on_greeting(node, envelope))
+        return;
+    struct peer *peer = node_peer(node, envelope->from_node);
+    if (!peer || peer->guest) {
+        on_stranger(node, envelope);
         return;
     }
     if (!believe(node, peer, envelope))
@@ -113,11 +148,12 @@ void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
     peer->clock_offset_ms = envelope->wall_clock_ms - node->wall_ms;
     memcpy(peer->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
     peer->store_seen = true;
+    reports_on_envelope(node, envelope);
     for (size_t i = 0; i < envelope->message_count; i++) {
         struct peer_message *message = &envelope->messages[i];
         struct group *group = node_group(node, message->group);
         if (!group || message->raft.to != group->self ||
-            group_member_node(group, message->raft.from) != envelope->from_node) {
+            group_member_node(node, group, message->raft.from) != envelope->from_node) {
             node->counts.peer_dropped_group++;
             continue;
         }
@@ -126,7 +162,7 @@ void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
 }
 
 void peers_send(struct node *node, const struct group *group, struct peer_message *message) {
-    struct peer *peer = node_peer(node, group_member_node(group, message->raft.to));
+    struct peer *peer = node_peer(node, group_member_node(node, group, message->raft.to));
     enum peer_lane lane = message->raft.type == RAFT_APPEND_REQUEST && message->raft.append_request.count > 0
                               ? PEER_LANE_DATA
                               : PEER_LANE_CONTROL;
@@ -152,6 +188,16 @@ void peers_send(struct node *node, const struct group *group, struct peer_messag
     free(message->entries);
 }
 
+void peers_send_report(struct node *node, uint64_t to_node, const struct peer_report *report) {
+    struct peer *peer = to_node ? node_peer(node, to_node) : NULL;
+    if (!peer || peer->guest || peer->incarnation == 0)
+        return;
+    struct peer_envelope **out = &peer->out[PEER_LANE_CONTROL - 1];
+    if (!*out)
+        *out = new_envelope(node, peer, PEER_LANE_CONTROL);
+    (void)peer_envelope_add_report(*out, report); /* full: it is said again */
+}
+
 void peers_flush(struct node *node) {
     for (size_t i = 0; i < node->peer_count; i++)
         for (int lane = 0; lane < PEER_LANE_COUNT; lane++) {
@@ -165,11 +211,11 @@ void peers_flush(struct node *node) {
 }
 
 int64_t peers_median_clock(const struct node *node) {
-    int64_t offsets[NODE_NODES_MAX + 1] = {0};
+    int64_t offsets[NODE_PEERS_MAX + 1] = {0};
     size_t count = 1; /* our own: 0 */
     for (size_t i = 0; i < node->peer_count; i++) {
         const struct peer *peer = &node->peers[i];
-        if (peer->heard_ms == 0 || node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS)
+        if (peer->guest || peer->heard_ms == 0 || node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS)
             continue;
         size_t at = count++;
         for (; at > 0 && offsets[at - 1] > peer->clock_offset_ms; at--)

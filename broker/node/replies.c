@@ -55,19 +55,15 @@ void reply_error(struct node *node, uint64_t session, uint64_t request_id, enum 
 }
 
 void reply_not_leader(struct node *node, uint64_t session, uint64_t request_id, const struct group *group) {
-    uint64_t leader = group_leader_node(group);
-    const struct node_address *address = leader ? topics_node_address(node, leader) : NULL;
-    if (!address || leader == node->id) {
+    uint64_t leader = group_leader_node(node, group);
+    Lf__Broker broker;
+    if (leader == 0 || leader == node->id || !topics_broker(node, leader, &broker)) {
         /* Leader of the group but not yet, or no longer, able to take anything; or nobody leads. */
         enum lf_status status = leader == node->id ? LF_NOT_READY : LF_NO_QUORUM;
         reply_error(node, session, request_id, status, "no leader can take requests for group %llu now",
                     (unsigned long long)group->id);
         return;
     }
-    Lf__Broker broker = LF__BROKER__INIT;
-    broker.node_id = leader;
-    broker.host = (char *)(uintptr_t)address->host; /* packed, never written */
-    broker.client_port = address->client_port;
     Lf__Leader hint = LF__LEADER__INIT;
     hint.broker = &broker;
     hint.leader_epoch = (int32_t)raft_term(group->raft);

@@ -78,7 +78,11 @@ static void dispatch(struct node *node, struct session *session, Lf__ClientReque
     case LF__CLIENT_REQUEST__BODY_CREATE_TOPIC:
     case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC:
     case LF__CLIENT_REQUEST__BODY_INIT_PRODUCER:
-        topics_on_command(node, session, request);
+    case LF__CLIENT_REQUEST__BODY_ADD_NODE:
+    case LF__CLIENT_REQUEST__BODY_REMOVE_NODE:
+    case LF__CLIENT_REQUEST__BODY_DRAIN_NODE:
+    case LF__CLIENT_REQUEST__BODY_MOVE_PARTITION:
+        commands_on_request(node, session, request);
         return;
     case LF__CLIENT_REQUEST__BODY_METADATA:
     case LF__CLIENT_REQUEST__BODY_LIST_TOPICS:

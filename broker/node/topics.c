@@ -1,14 +1,22 @@
-/** Topics and the cluster: commands go to the log of group 0, views come from its applied state here. What is *not*
- * found here is looked up again after a read round, since this node may simply be behind. */
+/** Topics and the cluster as seen here: views come from group 0's applied state. What is *not* found here is looked up
+ *  again after a read round, since this node may simply be behind. */
 #include "node_internal.h"
 
 #include <stdlib.h>
 
-const struct node_address *topics_node_address(const struct node *node, uint64_t node_id) {
-    for (size_t i = 0; i < node->founding_count; i++)
+bool topics_broker(const struct node *node, uint64_t node_id, Lf__Broker *broker) {
+    const struct metadata_node *known = metadata_node(node->metadata, node_id);
+    const struct node_address *configured = NULL;
+    for (size_t i = 0; i < node->founding_count && !known; i++)
         if (node->founding[i].node_id == node_id)
-            return &node->founding[i];
-    return NULL;
+            configured = &node->founding[i];
+    if (!known && !configured)
+        return false;
+    lf__broker__init(broker);
+    broker->node_id = node_id;
+    broker->host = (char *)(uintptr_t)(known ? known->host : configured->host); /* packed, never written */
+    broker->client_port = known ? known->client_port : configured->client_port;
+    return true;
 }
 
 enum lf_status topics_find(const struct node *node, const Lf__TopicRef *ref, const struct metadata_topic **topic) {
@@ -43,95 +51,6 @@ enum lf_status topics_find_partition(const struct node *node, const Lf__TopicRef
         return LF_PARTITION_UNKNOWN;
     *found = &topic->partitions[partition];
     return LF_OK;
-}
-
-/* ---- commands ---- */
-
-static struct lf_buf *build_command(struct node *node, const Lf__ClientRequest *request, struct lf_error *error) {
-    switch (request->body_case) {
-    case LF__CLIENT_REQUEST__BODY_CREATE_TOPIC: {
-        const Lf__CreateTopic *create = request->create_topic;
-        if (metadata_judge_create(node->metadata, lf_bytes_text(create->name), create->partitions, create->replicas,
-                                  error) != LF_OK)
-            return NULL;
-        return metadata_command_create_topic(create->name, create->partitions, create->replicas);
-    }
-    case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC: {
-        const struct metadata_topic *topic;
-        enum lf_status status = topics_find(node, request->delete_topic->topic, &topic);
-        if (status != LF_OK) {
-            lf_error_set(error, status, "%s", lf_status_text(status));
-            return NULL;
-        }
-        return metadata_command_delete_topic(topic->topic_id);
-    }
-    default:
-        return metadata_command_take_producers(1);
-    }
-}
-
-void topics_on_command(struct node *node, struct session *session, const Lf__ClientRequest *request) {
-    struct group *group = node_group(node, NODE_GROUP_METADATA);
-    if (!group || group->state != GROUP_RUNNING || !metadata_founded(node->metadata)) {
-        reply_error(node, session->id, request->request_id, LF_NOT_READY, "the cluster is not founded yet");
-        return;
-    }
-    if (!group_leads(group) || !raft_leads_fully(group->raft)) {
-        reply_not_leader(node, session->id, request->request_id, group);
-        return;
-    }
-    struct lf_error error = {0};
-    struct lf_buf *command = build_command(node, request, &error);
-    if (!command) {
-        reply_error(node, session->id, request->request_id, error.code ? error.code : LF_NO_MEMORY, "%s", error.text);
-        return;
-    }
-    struct parked *parked = parked_new(node, PARKED_COMMAND, group->id, session->id, request->request_id);
-    uint64_t index;
-    enum lf_status status = parked ? group_propose(node, group, LF_ENTRY_METADATA, LF_ENTRY_MUST_UNDERSTAND,
-                                                   lf_buf_bytes(command), 0, &index)
-                                   : LF_OVERLOADED;
-    lf_buf_unref(&command);
-    if (status != LF_OK) {
-        if (parked)
-            parked_free(node, parked);
-        reply_error(node, session->id, request->request_id, status == LF_NOT_LEADER ? LF_NOT_READY : LF_OVERLOADED,
-                    "%s", lf_status_text(status));
-        return;
-    }
-    parked->index = index;
-    parked->command = request->body_case;
-    parked_insert(&group->parked, parked);
-}
-
-void topics_answer_command(struct node *node, const struct parked *parked, const struct metadata_applied *applied) {
-    Lf__ClientReply reply;
-    reply_init(node, &reply, parked->request_id);
-    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
-    Lf__CreateTopicReply created = LF__CREATE_TOPIC_REPLY__INIT;
-    Lf__DeleteTopicReply deleted = LF__DELETE_TOPIC_REPLY__INIT;
-    Lf__InitProducerReply producer = LF__INIT_PRODUCER_REPLY__INIT;
-    if (applied->status != LF_OK) {
-        reply_error(node, parked->session, parked->request_id, applied->status, "%s",
-                    applied->text[0] ? applied->text : lf_status_text(applied->status));
-        return;
-    }
-    if (parked->command == LF__CLIENT_REQUEST__BODY_CREATE_TOPIC) {
-        ref.id = applied->created->topic_id;
-        ref.name = (char *)(uintptr_t)applied->created->name;
-        created.topic = &ref;
-        reply.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
-        reply.create_topic = &created;
-    } else if (parked->command == LF__CLIENT_REQUEST__BODY_DELETE_TOPIC) {
-        reply.body_case = LF__CLIENT_REPLY__BODY_DELETE_TOPIC;
-        reply.delete_topic = &deleted;
-    } else {
-        producer.producer_id = applied->first_producer_id;
-        producer.producer_epoch = 0;
-        reply.body_case = LF__CLIENT_REPLY__BODY_INIT_PRODUCER;
-        reply.init_producer = &producer;
-    }
-    reply_send(node, parked->session, &reply, NULL, 0);
 }
 
 /* ---- views ---- */
@@ -178,7 +97,7 @@ static Lf__PartitionMetadata *make_partition(const struct node *node, struct are
     const struct group *group = node_group(node, partition->group);
     out->leader_epoch = -1;
     if (group && group->state == GROUP_RUNNING) {
-        out->leader_node = group_leader_node(group);
+        out->leader_node = group_leader_node(node, group);
         out->leader_epoch = (int32_t)raft_term(group->raft);
     }
     return out;
@@ -195,27 +114,38 @@ static Lf__TopicMetadata *make_topic(const struct node *node, struct arena *aren
     return out;
 }
 
-static Lf__Broker *make_broker(struct arena *arena, const struct node_address *address) {
+/** All nodes of the cluster; until it is founded, those configured. Returns how many. */
+static size_t list_nodes(const struct node *node, uint64_t ids[NODE_PEERS_MAX]) {
+    const struct metadata_node *nodes;
+    size_t known = metadata_nodes(node->metadata, &nodes), count = 0;
+    for (size_t i = 0; i < known && count < NODE_PEERS_MAX; i++)
+        if (!nodes[i].removed)
+            ids[count++] = nodes[i].node_id;
+    for (size_t i = 0; known == 0 && i < node->founding_count; i++)
+        ids[count++] = node->founding[i].node_id;
+    return count;
+}
+
+static Lf__Broker *make_broker(const struct node *node, struct arena *arena, uint64_t node_id) {
     Lf__Broker *broker = take(arena, 1, sizeof *broker);
-    lf__broker__init(broker);
-    broker->node_id = address->node_id;
-    broker->host = (char *)(uintptr_t)address->host;
-    broker->client_port = address->client_port;
+    lf_check(topics_broker(node, node_id, broker));
     return broker;
 }
 
 static uint64_t controller(const struct node *node) {
     const struct group *group = node_group(node, NODE_GROUP_METADATA);
-    return group && group->state == GROUP_RUNNING ? group_leader_node(group) : 0;
+    return group && group->state == GROUP_RUNNING ? group_leader_node(node, group) : 0;
 }
 
 static void reply_metadata(struct node *node, uint64_t session, const Lf__ClientRequest *request) {
     const Lf__MetadataRequest *asked = request->metadata;
     struct arena arena = {0};
     Lf__MetadataReply body = LF__METADATA_REPLY__INIT;
-    body.brokers = take(&arena, node->founding_count, sizeof(*body.brokers));
-    for (size_t i = 0; i < node->founding_count; i++)
-        body.brokers[body.n_brokers++] = make_broker(&arena, &node->founding[i]);
+    uint64_t nodes[NODE_PEERS_MAX];
+    size_t node_count = list_nodes(node, nodes);
+    body.brokers = take(&arena, node_count, sizeof(*body.brokers));
+    for (size_t i = 0; i < node_count; i++)
+        body.brokers[body.n_brokers++] = make_broker(node, &arena, nodes[i]);
     body.controller_node = controller(node);
     body.cluster_name = node->cluster_name;
     size_t max = asked->all_topics ? metadata_topic_count(node->metadata) : asked->n_topics;
@@ -354,17 +284,17 @@ static uint32_t groups_assigned(const struct node *node, uint64_t node_id, const
     return count;
 }
 
-static Lf__NodeStatus *make_node_status(struct node *node, struct arena *arena, const struct node_address *address) {
+static Lf__NodeStatus *make_node_status(struct node *node, struct arena *arena, uint64_t node_id) {
     Lf__NodeStatus *out = take(arena, 1, sizeof *out);
     lf__node_status__init(out);
-    out->broker = make_broker(arena, address);
-    const struct metadata_node *known = metadata_node(node->metadata, address->node_id);
+    out->broker = make_broker(node, arena, node_id);
+    const struct metadata_node *known = metadata_node(node->metadata, node_id);
     if (known && known->pinned) {
         out->store_uuid.data = (uint8_t *)(uintptr_t)known->store_uuid;
         out->store_uuid.len = LOG_STORE_ID_BYTES;
     }
-    const struct peer *peer = node_peer(node, address->node_id);
-    bool self = address->node_id == node->id;
+    const struct peer *peer = node_peer(node, node_id);
+    bool self = node_id == node->id;
     out->incarnation = self ? node->incarnation : peer ? peer->incarnation : 0;
     out->reachable = self || (peer && peer->heard_ms != 0 && node->now_ms - peer->heard_ms <= NODE_PEER_ALIVE_MS);
     out->groups_held = 1; /* group 0 */
@@ -372,7 +302,7 @@ static Lf__NodeStatus *make_node_status(struct node *node, struct arena *arena, 
     const struct metadata_topic *topic;
     while ((topic = metadata_next_topic(node->metadata, &cursor)))
         if (!topic->deleted)
-            out->groups_held += groups_assigned(node, address->node_id, topic);
+            out->groups_held += groups_assigned(node, node_id, topic);
     if (self)
         out->groups_led = (uint32_t)node_counts(node).groups_led;
     return out;
@@ -390,16 +320,18 @@ void topics_on_status(struct node *node, struct session *session, const Lf__Clie
     body.controller_node = controller(node);
     const struct group *metadata = node_group(node, NODE_GROUP_METADATA);
     body.controller_term = metadata && metadata->raft ? raft_term(metadata->raft) : 0;
-    body.nodes = take(&arena, node->founding_count, sizeof(*body.nodes));
-    for (size_t i = 0; i < node->founding_count; i++)
-        body.nodes[body.n_nodes++] = make_node_status(node, &arena, &node->founding[i]);
+    uint64_t nodes[NODE_PEERS_MAX];
+    size_t node_count = list_nodes(node, nodes);
+    body.nodes = take(&arena, node_count, sizeof(*body.nodes));
+    for (size_t i = 0; i < node_count; i++)
+        body.nodes[body.n_nodes++] = make_node_status(node, &arena, nodes[i]);
     body.topics = (uint32_t)metadata_topic_count(node->metadata);
     body.partitions = (uint32_t)metadata_partition_count(node->metadata);
     size_t cursor = 0;
     const struct group *group;
     while ((group = lf_map_next(&node->groups, &cursor)))
         body.partitions_without_leader +=
-            group->partition && (group->state != GROUP_RUNNING || !group_leader_node(group));
+            group->partition && (group->state != GROUP_RUNNING || !group_leader_node(node, group));
     Lf__ClientReply reply;
     reply_init(node, &reply, request->request_id);
     reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;

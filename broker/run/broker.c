@@ -20,7 +20,7 @@ struct broker {
     const struct config *config;
     struct log *log;
     int signal_fd;
-    bool create;
+    bool create, join;
     struct transport *transport;
     struct log_store *store;
     struct node *node;
@@ -153,11 +153,14 @@ static void say_ready(const struct broker *broker) {
              "groups=%zu incarnation=%" PRIu64 " pid=%d%s",
              config->node_id, self->address.client_port, self->address.peer_port, self->admin_port,
              bind_address(config), config->node_data, broker->store->group_count, broker->incarnation, (int)getpid(),
-             broker->create ? " founding" : "");
+             !broker->create ? ""
+             : broker->join  ? " joining"
+                             : " founding");
 }
 
 /** Sockets first: a port in use is found out before a store is made. */
 static enum lf_status start_and_run(struct broker *broker, enum data_start start, struct lf_error *error) {
+    broker->join = start == DATA_JOIN;
     enum lf_status status = take_signals(broker, error);
     if (status == LF_OK)
         status = data_directory_judge(broker->config->node_data, start, &broker->create, error);
@@ -168,7 +171,8 @@ static enum lf_status start_and_run(struct broker *broker, enum data_start start
     if (status == LF_OK)
         status = open_admin(broker, error);
     if (status == LF_OK)
-        status = data_directory_open(broker->config, broker->create, &broker->store, &broker->incarnation, error);
+        status =
+            data_directory_open(broker->config, start, broker->create, &broker->store, &broker->incarnation, error);
     if (status == LF_OK)
         status = open_node(broker, error);
     if (status == LF_OK)

@@ -58,8 +58,8 @@ enum lf_status data_directory_judge(const char *data, enum data_start start, boo
         return lf_error_set(error, LF_INVALID, "%.150s holds a store already; start without --bootstrap", data);
     if (!present && start == DATA_OPEN)
         return lf_error_set(error, LF_INVALID,
-                            "%.120s holds no store; to found a new cluster add --bootstrap (once per founding node), "
-                            "else correct node.data",
+                            "%.100s holds no store. --bootstrap founds a new cluster, --join joins one; if this node's "
+                            "disk was lost: cluster remove, cluster add, then --join. Else correct node.data",
                             data);
     *create = !present;
     return LF_OK;
@@ -74,15 +74,16 @@ static enum lf_status make_directory(const char *data, struct lf_error *error) {
     return file_write_sync_directory(parent, error);
 }
 
-static enum lf_status open_store(const struct config *config, bool create, struct log_store **store,
-                                 struct lf_error *error) {
+static enum lf_status open_store(const struct config *config, enum data_start start, bool create,
+                                 struct log_store **store, struct lf_error *error) {
     char path[PATH_MAX];
     struct node_address addresses[NODE_NODES_MAX];
     struct log_store_identity identity = {.node_id = config->node_id};
     size_t count = config_addresses(config, addresses);
     if (create) {
         random_bytes(identity.store_uuid, sizeof identity.store_uuid);
-        node_founding_hash(config->cluster_name, addresses, count, identity.founding_hash);
+        if (start != DATA_JOIN) /* a store without it belongs to nobody who may found */
+            node_founding_hash(config->cluster_name, addresses, count, identity.founding_hash);
     }
     struct rocks_store_options options = {.directory = path,
                                           .create = create,
@@ -97,11 +98,11 @@ static enum lf_status open_store(const struct config *config, bool create, struc
     return status == LF_OK ? rocks_store_open(&options, &identity, store, error) : status;
 }
 
-enum lf_status data_directory_open(const struct config *config, bool create, struct log_store **store,
-                                   uint64_t *incarnation, struct lf_error *error) {
+enum lf_status data_directory_open(const struct config *config, enum data_start start, bool create,
+                                   struct log_store **store, uint64_t *incarnation, struct lf_error *error) {
     enum lf_status status = create ? make_directory(config->node_data, error) : LF_OK;
     if (status == LF_OK)
-        status = open_store(config, create, store, error);
+        status = open_store(config, start, create, store, error);
     if (status == LF_OK && create)
         status = file_write_sync_directory(config->node_data, error);
     if (status == LF_OK)

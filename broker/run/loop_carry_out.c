@@ -1,8 +1,21 @@
 /** Effects: to the store, to peers, to clients. */
 #include "loop_internal.h"
 
+/** Whom to send to: before anything is sent. */
+static void follow_peers(struct loop *loop) {
+    const struct node_effects *effects = &loop->effects;
+    struct lf_error error;
+    for (size_t i = 0; i < effects->forgotten_count; i++)
+        transport_forget_peer(loop->options.transport, effects->forgotten[i]);
+    for (size_t i = 0; i < effects->connect_count; i++)
+        if (transport_connect_peer(loop->options.transport, &effects->connects[i], &error) != LF_OK)
+            log_line(loop->options.log, LOG_WARN, "peer %llu cannot be reached: %s",
+                     (unsigned long long)effects->connects[i].node_id, error.text);
+}
+
 static void send_to_peers(struct loop *loop) {
     const struct node_effects *effects = &loop->effects;
+    follow_peers(loop);
     for (size_t i = 0; i < effects->envelope_count; i++) {
         const struct peer_envelope *envelope = effects->envelopes[i];
         struct peer_frames frames = {0};

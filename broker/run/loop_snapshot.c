@@ -22,7 +22,7 @@ static void copy_loop(const struct loop *loop, struct admin_loop_figures *out) {
 
 static void copy_net(struct loop *loop, struct admin_net_figures *out) {
     struct transport_counts net = transport_counts(loop->options.transport);
-    struct transport_lanes lanes[NODE_NODES_MAX];
+    struct transport_lanes lanes[NODE_PEERS_MAX];
     *out = (struct admin_net_figures){.client_in = net.client_in,
                                       .client_out = net.client_out,
                                       .client_gone = net.client_gone,

@@ -6,6 +6,7 @@
 #include "net.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define STOP_MS_MAX 7000
 
@@ -49,6 +50,9 @@ static void make_node(struct sim_host *host) {
                                    .now_ms = sim_host_clock_ms(host),
                                    .wall_ms = sim_host_wall_ms(host),
                                    .limits = world->limits};
+    memset(host->connected, 0, sizeof host->connected);
+    for (size_t i = 0; i < options.node_count; i++)
+        host->connected[options.nodes[i].node_id - 1] = true;
     for (size_t i = 0; i < LOG_STORE_ID_BYTES; i++)
         options.new_cluster_id[i] = (uint8_t)sim_random(world);
     struct lf_error error = {0};
@@ -172,6 +176,10 @@ static void carry_out(struct sim_host *host) {
         sim_disk_read(host, &effects->reads[i]);
     for (size_t i = 0; i < effects->load_count; i++)
         sim_disk_load(host, effects->loads[i].group, effects->loads[i].request);
+    for (size_t i = 0; i < effects->forgotten_count; i++)
+        host->connected[effects->forgotten[i] - 1] = false;
+    for (size_t i = 0; i < effects->connect_count; i++)
+        host->connected[effects->connects[i].node_id - 1] = true;
     for (size_t i = 0; i < effects->envelope_count; i++) {
         sim_check_envelope(host, effects->envelopes[i]);
         sim_net_send(host, effects->envelopes[i]);

@@ -39,6 +39,7 @@ struct sim_host {
     struct sim_event *backlog; /**< what arrived while paused */
     size_t backlog_count, backlog_capacity;
 
+    bool connected[SIM_NODES_MAX]; /**< peers it sends to: those configured, then as its effects say */
     bool stopping, disk_failing;
     bool given_up; /**< it noticed that its bytes changed, and waits for its operator */
     enum sim_trap trap;

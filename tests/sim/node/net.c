@@ -72,6 +72,8 @@ void sim_net_send(struct sim_host *from, const struct peer_envelope *envelope) {
         sim_fail(world, "node %u sends from %llu to %llu", from->id, (unsigned long long)envelope->from_node,
                  (unsigned long long)envelope->to_node);
     world->totals.sent++;
+    if (!from->connected[envelope->to_node - 1]) /* forgotten in the very step that sends */
+        return;
     if (sim_chance(world, world->weather.drop_permille)) {
         world->totals.dropped++;
         return;

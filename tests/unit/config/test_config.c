@@ -178,10 +178,10 @@ static void endless_files_are_refused(void **state) {
     assert_refused(text, "f.yaml:1: KEY: VALUE lines are right");
     memcpy(text, "cluster.nodes: ", 15);
     assert_refused(text, "f.yaml:1: cluster.nodes: each entry is a map, as {id: 1, host: 127.0.0.1}");
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < NODE_NODES_MAX + 1; i++)
         memcpy(text + 15 + 20 * i, i == 0 ? "\n- {id: 1, host: aa}" : "\n- {id: 2, host: ab}", 20);
-    text[15 + 160] = '\0';
-    assert_refused(text, "f.yaml:9: cluster.nodes: at most 7 nodes");
+    text[15 + 20 * (NODE_NODES_MAX + 1)] = '\0';
+    assert_refused(text, "f.yaml:18: cluster.nodes: at most 16 nodes");
     free(text);
 }
 

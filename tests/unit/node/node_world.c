@@ -12,27 +12,37 @@ static void trace(void *context, const char *line) {
         fprintf(stderr, "%6llu %s\n", (unsigned long long)world->now_ms, line);
 }
 
-static void addresses(const struct world *world, struct node_address *out) {
+/** The founders, and the node itself. Returns how many. */
+static size_t addresses(const struct world *world, size_t self, struct node_address *out) {
+    size_t count = 0;
     for (size_t i = 0; i < world->count; i++) {
-        out[i] = (struct node_address){.node_id = i + 1, .client_port = 7700, .peer_port = 7701};
-        snprintf(out[i].host, sizeof out[i].host, "node%zu", i + 1);
+        if (i >= world->founders && i != self)
+            continue;
+        out[count] = (struct node_address){.node_id = i + 1, .client_port = 7700, .peer_port = 7701};
+        snprintf(out[count].host, sizeof out[count].host, "node%zu", i + 1);
+        count++;
     }
+    return count;
 }
 
 void world_start(struct world *world, size_t at) {
     struct node_address nodes[WORLD_NODES_MAX];
     struct log_store_identity identity = {.node_id = at + 1};
-    addresses(world, nodes);
+    size_t count = addresses(world, at, nodes);
     identity.store_uuid[0] = (uint8_t)(at + 1);
     identity.store_uuid[1] = world->wiped[at];
-    node_founding_hash("unit", nodes, world->count, identity.founding_hash);
+    if (at < world->founders && (world->wiped[at] == 0 || world->found_again))
+        node_founding_hash("unit", nodes, count, identity.founding_hash);
+    memset(world->connected[at], 0, sizeof world->connected[at]);
+    for (size_t i = 0; i < count; i++)
+        world->connected[at][nodes[i].node_id - 1] = true;
     struct lf_error error = {0};
     lf_checkf(mem_store_open(world->disks[at], &identity, world->now_ms, &world->stores[at], &error) == LF_OK, "%s",
               error.text);
     struct node_options options = {.node_id = at + 1,
-                                   .cluster_name = "unit",
+                                   .cluster_name = world->cluster_names[at] ? world->cluster_names[at] : "unit",
                                    .nodes = nodes,
-                                   .node_count = world->count,
+                                   .node_count = count,
                                    .identity = world->stores[at]->identity,
                                    .groups = world->stores[at]->groups,
                                    .group_count = world->stores[at]->group_count,
@@ -58,8 +68,8 @@ void world_crash(struct world *world, size_t at, enum mem_disk_crash how) {
 void world_wipe(struct world *world, size_t at) {
     lf_check(!world->nodes[at]);
     mem_disk_destroy(&world->disks[at]);
-    world->disks[at] = mem_disk_new(at + 1);
     world->wiped[at]++;
+    world->disks[at] = mem_disk_new(100u * world->wiped[at] + at + 1);
 }
 
 void world_init(struct world *world, size_t count) {
@@ -68,11 +78,19 @@ void world_init(struct world *world, size_t count) {
 }
 
 void world_init_limited(struct world *world, size_t count, const struct node_limits *limits) {
-    *world = (struct world){.count = count, .limits = *limits, .now_ms = 1000};
+    *world = (struct world){.count = count, .founders = count, .limits = *limits, .now_ms = 1000, .random = 1};
     for (size_t i = 0; i < count; i++) {
         world->disks[i] = mem_disk_new(i + 1);
         world_start(world, i);
     }
+}
+
+size_t world_join(struct world *world) {
+    size_t at = world->count++;
+    lf_check(world->count <= WORLD_NODES_MAX);
+    world->disks[at] = mem_disk_new(at + 1);
+    world_start(world, at);
+    return at;
 }
 
 static void reply_free(struct world_reply *reply) {
@@ -98,7 +116,11 @@ static void feed(struct world *world, size_t at, struct node_event *event);
 
 static void deliver(struct world *world, size_t from, struct peer_envelope *envelope) {
     size_t to = (size_t)envelope->to_node - 1;
-    if (world->cut[from] || world->cut[to] || !world->nodes[to])
+    if (to >= world->count || world->cut[from] || world->cut[to] || !world->nodes[to] || world->fatal[to] != LF_OK ||
+        !world->connected[from][to])
+        return;
+    world->random = world->random * 1664525u + 1013904223u;
+    if ((world->random >> 8) % 1000 < world->lose_permille)
         return;
     struct peer_frames frames = {0};
     lf_check(peer_codec_encode(envelope, &frames) == LF_OK);
@@ -130,7 +152,17 @@ static void keep_reply(struct world *world, const struct node_client_send *send)
 static void carry_out(struct world *world, size_t at) {
     struct node_effects effects = world->effects[at];
     world->effects[at] = (struct node_effects){.deadline_ms = effects.deadline_ms, .stopped = effects.stopped};
-    world->fatal[at] = effects.fatal;
+    if (effects.fatal != LF_OK) { /* the process ends; nothing further is sent */
+        world->fatal[at] = effects.fatal;
+        memcpy(world->fatal_text[at], effects.fatal_text, sizeof effects.fatal_text);
+        node_effects_deinit(&effects);
+        return;
+    }
+    for (size_t i = 0; i < effects.forgotten_count; i++)
+        world->connected[at][effects.forgotten[i] - 1] = false;
+    for (size_t i = 0; i < effects.connect_count; i++)
+        if (effects.connects[i].node_id <= WORLD_NODES_MAX)
+            world->connected[at][effects.connects[i].node_id - 1] = true;
     for (size_t i = 0; i < effects.write_count; i++)
         lf_check(log_store_submit(world->stores[at], &effects.writes[i]) == LF_OK);
     for (size_t i = 0; i < effects.read_count; i++)
@@ -147,6 +179,8 @@ static void carry_out(struct world *world, size_t at) {
 static void feed(struct world *world, size_t at, struct node_event *event) {
     event->now_ms = world->now_ms;
     event->wall_ms = 1700000000000 + (int64_t)world->now_ms;
+    if (!world->nodes[at] || world->fatal[at] != LF_OK)
+        return;
     node_step(world->nodes[at], event, &world->effects[at]);
     node_check_invariants(world->nodes[at]);
     carry_out(world, at);
@@ -172,7 +206,7 @@ void world_run(struct world *world, uint64_t ms) {
     for (uint64_t end = world->now_ms + ms; world->now_ms < end;) {
         world->now_ms++;
         for (size_t i = 0; i < world->count; i++)
-            if (world->nodes[i])
+            if (world->nodes[i] && world->fatal[i] == LF_OK)
                 run_node(world, i);
     }
 }
@@ -186,7 +220,9 @@ bool world_until(struct world *world, bool (*condition)(struct world *, void *),
 
 int world_leader(const struct world *world, uint64_t group) {
     for (size_t i = 0; i < world->count; i++) {
-        const struct raft *raft = world->nodes[i] && !world->cut[i] ? node_group_raft(world->nodes[i], group) : NULL;
+        const struct raft *raft = world->nodes[i] && !world->cut[i] && world->fatal[i] == LF_OK
+                                      ? node_group_raft(world->nodes[i], group)
+                                      : NULL;
         if (raft && raft_leads_fully(raft))
             return (int)i;
     }
@@ -238,6 +274,80 @@ const struct world_reply *world_answer(struct world *world, uint64_t session, ui
     for (uint64_t end = world->now_ms + ms; world->now_ms < end && !find(world, session, request_id);)
         world_run(world, 1);
     return find(world, session, request_id);
+}
+
+const struct world_reply *world_command(struct world *world, Lf__ClientRequest *request, uint64_t ms) {
+    static uint64_t session = 1u << 24;
+    request->protocol_version = 1;
+    request->request_id = 2;
+    for (uint64_t end = world->now_ms + ms; world->now_ms < end; world_run(world, 20)) {
+        int controller = world_leader(world, 0);
+        if (controller < 0)
+            continue;
+        world_hello(world, (size_t)controller, ++session);
+        world_request(world, (size_t)controller, session, request, NULL);
+        const struct world_reply *reply = world_answer(world, session, 2, 1000);
+        if (reply && lf_status_action(reply->reply->status) != LF_ACTION_RETRY &&
+            lf_status_action(reply->reply->status) != LF_ACTION_REDIRECT &&
+            lf_status_action(reply->reply->status) != LF_ACTION_UNKNOWN)
+            return reply;
+    }
+    return NULL;
+}
+
+static enum lf_status command_status(struct world *world, Lf__ClientRequest *request) {
+    const struct world_reply *reply = world_command(world, request, 10000);
+    if (reply && reply->reply->status != LF_OK && world->verbose)
+        fprintf(stderr, "%6llu refused: %s\n", (unsigned long long)world->now_ms, reply->reply->error);
+    return reply ? (enum lf_status)reply->reply->status : LF_TIMED_OUT;
+}
+
+enum lf_status world_add(struct world *world, uint64_t node_id) {
+    char host[32];
+    snprintf(host, sizeof host, "node%llu", (unsigned long long)node_id);
+    Lf__AddNode add = LF__ADD_NODE__INIT;
+    add.node_id = node_id;
+    add.host = host;
+    add.client_port = 7700;
+    add.peer_port = 7701;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_ADD_NODE;
+    request.add_node = &add;
+    return command_status(world, &request);
+}
+
+enum lf_status world_remove(struct world *world, uint64_t node_id) {
+    Lf__RemoveNode remove = LF__REMOVE_NODE__INIT;
+    remove.node_id = node_id;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_REMOVE_NODE;
+    request.remove_node = &remove;
+    return command_status(world, &request);
+}
+
+enum lf_status world_drain(struct world *world, uint64_t node_id, bool stop) {
+    Lf__DrainNode drain = LF__DRAIN_NODE__INIT;
+    drain.node_id = node_id;
+    drain.stop = stop;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_DRAIN_NODE;
+    request.drain_node = &drain;
+    return command_status(world, &request);
+}
+
+enum lf_status world_move(struct world *world, const char *topic, uint32_t partition, const uint64_t *nodes) {
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = (char *)(uintptr_t)topic;
+    Lf__MovePartition move = LF__MOVE_PARTITION__INIT;
+    move.topic = &ref;
+    move.partition = partition;
+    while (nodes[move.n_nodes] != 0)
+        move.n_nodes++;
+    move.nodes = (uint64_t *)(uintptr_t)nodes;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_MOVE_PARTITION;
+    request.move_partition = &move;
+    return command_status(world, &request);
 }
 
 uint64_t world_topic(struct world *world, const char *name, uint32_t partitions, uint32_t replicas) {

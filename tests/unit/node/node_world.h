@@ -8,7 +8,7 @@
 #include "mem_store.h"
 #include "node.h"
 
-#define WORLD_NODES_MAX 5
+#define WORLD_NODES_MAX 9
 
 /** A client's message as it left a node: the decoded header and its frames. */
 struct world_reply {
@@ -19,7 +19,12 @@ struct world_reply {
 };
 
 struct world {
-    size_t count;
+    size_t count;     /**< nodes there are, those that joined included */
+    size_t founders;  /**< the first of them */
+    bool found_again; /**< a founder whose disk was replaced is started to found once more */
+    bool connected[WORLD_NODES_MAX][WORLD_NODES_MAX]; /**< from, to: as the node itself asked for */
+    uint32_t lose_permille;                           /**< of the envelopes */
+    uint32_t random;
     struct node_limits limits;
     uint64_t now_ms;
     bool cut[WORLD_NODES_MAX]; /**< no message from or to it */
@@ -32,6 +37,8 @@ struct world {
     struct world_reply *replies;
     size_t reply_count, reply_capacity;
     enum lf_status fatal[WORLD_NODES_MAX];
+    char fatal_text[WORLD_NODES_MAX][LF_ERROR_TEXT_BYTES];
+    const char *cluster_names[WORLD_NODES_MAX]; /**< NULL: "unit" */
     bool verbose;
 };
 
@@ -41,8 +48,10 @@ void world_init_limited(struct world *world, size_t count, const struct node_lim
 void world_deinit(struct world *world);
 /** Nodes are numbered from 0; their ids from 1. */
 void world_start(struct world *world, size_t node);
+/** One more node, on an empty disk, started to join; its configuration names the founders and itself. Returns which. */
+size_t world_join(struct world *world);
 void world_crash(struct world *world, size_t node, enum mem_disk_crash how);
-/** Its disk is replaced by an empty one; it must be down. */
+/** Its disk is replaced by an empty one; it must be down. Its next start is one to join, unless world->found_again. */
 void world_wipe(struct world *world, size_t node);
 /** Virtual time passes. */
 void world_run(struct world *world, uint64_t ms);
@@ -61,6 +70,15 @@ void world_request(struct world *world, size_t node, uint64_t session, const Lf_
 void world_hello(struct world *world, size_t node, uint64_t session);
 /** The answer to request_id on that session, waiting up to `ms`; NULL: none. Owned by the world. */
 const struct world_reply *world_answer(struct world *world, uint64_t session, uint64_t request_id, uint64_t ms);
+/** A request to the controller, in a session of its own, asked again until it is answered with something that a retry
+ *  does not help (or `ms` are over: NULL). Owned by the world. */
+const struct world_reply *world_command(struct world *world, Lf__ClientRequest *request, uint64_t ms);
+/** The commands of membership; each returns the status of the answer. */
+enum lf_status world_add(struct world *world, uint64_t node_id);
+enum lf_status world_remove(struct world *world, uint64_t node_id);
+enum lf_status world_drain(struct world *world, uint64_t node_id, bool stop);
+/** `nodes` ends with 0. */
+enum lf_status world_move(struct world *world, const char *topic, uint32_t partition, const uint64_t *nodes);
 /** Creates a topic by way of the controller; returns the group of its partition 0. Fails the test otherwise. */
 uint64_t world_topic(struct world *world, const char *name, uint32_t partitions, uint32_t replicas);
 /** A batch of `records` one-byte records. */

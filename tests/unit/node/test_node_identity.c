@@ -47,6 +47,7 @@ static void a_wiped_disk_under_the_old_name_counts_for_nothing(void **state) {
 
     world_crash(&world, other, MEM_DISK_POWER);
     world_wipe(&world, other);
+    world.found_again = true;
     world_start(&world, other);
     world_crash(&world, leader, MEM_DISK_KILL);
     world.cut[behind] = false;

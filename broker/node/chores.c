@@ -1,0 +1,106 @@
+/** What group 0 wants of this node's replicas and cannot be done while its entry is applied: looked at every beat until
+ *  nothing is left. Here are: who should lead, moves under way (moves.c), and saying that retired replicas are gone. */
+#include "node_internal.h"
+
+#include <stdlib.h>
+
+/** A beat, and how often what the controller does not show yet is reported again. */
+#define CHORES_MS 50
+#define REPORTS_MS 250
+
+static bool anything_retired_here(const struct node *node, const struct metadata_partition *partition) {
+    for (size_t i = 0; i < partition->former_count; i++)
+        if (partition->formers[i].retired && partition->formers[i].replica.node_id == node->id)
+            return true;
+    return false;
+}
+
+/** The first replica whose node is not being drained; 0: nobody special. */
+static uint64_t preferred(const struct node *node, const struct metadata_partition *partition) {
+    for (size_t i = 0; i < partition->wanted.replica_count; i++) {
+        const struct metadata_node *known = metadata_node(node->metadata, partition->wanted.replicas[i].node_id);
+        if (known && !known->removed && !known->draining)
+            return partition->wanted.replicas[i].replica_id;
+    }
+    return 0;
+}
+
+static bool prefers_another(const struct node *node, const struct metadata_partition *partition) {
+    const struct group *group = node_group(node, partition->group);
+    return group && group->state != GROUP_STOPPED && group->preferred != preferred(node, partition);
+}
+
+void chores_look_at(struct node *node, const struct metadata_partition *partition) {
+    bool moves = partition->wanted.epoch != partition->current.epoch && node_group(node, partition->group);
+    if (!moves && !anything_retired_here(node, partition) && !prefers_another(node, partition))
+        return;
+    lf_check(lf_map_put(&node->chores, NODE_MAP_KEY(partition->group), (void *)(uintptr_t)partition));
+    node_wake_by(node, node->chores_ms);
+}
+
+static void prefer(struct node *node, struct group *group, const struct metadata_partition *partition) {
+    uint64_t replica = preferred(node, partition);
+    if (group->preferred == replica)
+        return;
+    group->preferred = replica;
+    struct raft_event event = {.type = RAFT_EVENT_PREFER, .now_ms = node->now_ms, .prefer = {.replica = replica}};
+    group_step(node, group, &event);
+}
+
+/** True: the store holds it, or may, or is still destroying it. */
+static bool may_be_held(const struct node *node, uint64_t id, uint64_t replica) {
+    const struct group *group = node_group(node, id);
+    return lf_map_get(&node->stored_groups, NODE_MAP_KEY(id)) || lf_map_get(&node->destroying, NODE_MAP_KEY(id)) ||
+           (group && (group->self == 0 || group->self == replica));
+}
+
+static void report_destroyed(struct node *node, const struct metadata_partition *partition) {
+    for (size_t i = 0; i < partition->former_count; i++) {
+        const struct metadata_former *former = &partition->formers[i];
+        if (!former->retired || former->replica.node_id != node->id ||
+            may_be_held(node, partition->group, former->replica.replica_id))
+            continue;
+        struct peer_report report = {.group = partition->group, .destroyed = true, .value = former->replica.replica_id};
+        reports_send(node, &report);
+        return; /* one at a time: if we are the controller the list may be another one now */
+    }
+}
+
+/** True: there is more to do. */
+static bool do_chores(struct node *node, const struct metadata_partition *partition, bool reports) {
+    if (metadata_topic_by_id(node->metadata, partition->topic_id)->deleted)
+        return false;
+    struct group *group = node_group(node, partition->group);
+    if (group && group->state == GROUP_RUNNING)
+        prefer(node, group, partition);
+    bool moves = group && partition->wanted.epoch != partition->current.epoch;
+    if (moves && group->state == GROUP_RUNNING)
+        moves_lead(node, group, partition, reports);
+    bool retired = anything_retired_here(node, partition);
+    if (retired && reports)
+        report_destroyed(node, partition);
+    return moves || retired || prefers_another(node, partition);
+}
+
+void chores_tick(struct node *node) {
+    if (node->chores.count == 0 || node->now_ms < node->chores_ms) {
+        if (node->chores.count > 0)
+            node_wake_by(node, node->chores_ms);
+        return;
+    }
+    node->chores_ms = node->now_ms + CHORES_MS;
+    bool reports = node->now_ms >= node->reports_ms;
+    if (reports)
+        node->reports_ms = node->now_ms + REPORTS_MS;
+    size_t count = 0, cursor = 0;
+    const struct metadata_partition **due = node_alloc(node->chores.count, sizeof(*due));
+    const struct metadata_partition *partition;
+    while ((partition = lf_map_next(&node->chores, &cursor)))
+        due[count++] = partition; /* the map may change under what is done */
+    for (size_t i = 0; i < count; i++)
+        if (!do_chores(node, due[i], reports))
+            lf_map_remove(&node->chores, NODE_MAP_KEY(due[i]->group));
+    free(due);
+    if (node->chores.count > 0)
+        node_wake_by(node, node->chores_ms);
+}

@@ -1,0 +1,36 @@
+/** Reports to the controller: repeated by whoever has something to say until group 0 shows it, so losing one, or
+ * telling somebody who leads no more, costs nothing but time. The controller judges each by what is applied, and
+ * applying judges again. */
+#include "node_internal.h"
+
+#include <stdlib.h>
+
+static void on_report(struct node *node, uint64_t from_node, const struct peer_report *report) {
+    const struct metadata_partition *partition = metadata_partition_by_group(node->metadata, report->group);
+    if (!cluster_leads(node) || !partition || metadata_topic_by_id(node->metadata, partition->topic_id)->deleted)
+        return;
+    if (report->destroyed) {
+        if (metadata_is_retired(partition, report->value) &&
+            metadata_node_of_replica(partition, report->value) == from_node)
+            cluster_propose(node, metadata_command_forget(report->group, report->value));
+    } else if (partition->wanted.epoch == report->value && partition->current.epoch < report->value) {
+        node_tracef(node, "group=%llu epoch=%llu reached, says node=%llu", (unsigned long long)report->group,
+                    (unsigned long long)report->value, (unsigned long long)from_node);
+        cluster_propose(node, metadata_command_report(report->group, report->value));
+    }
+}
+
+void reports_on_envelope(struct node *node, const struct peer_envelope *envelope) {
+    for (size_t i = 0; i < envelope->report_count && node->fatal == LF_OK; i++)
+        on_report(node, envelope->from_node, &envelope->reports[i]);
+}
+
+void reports_send(struct node *node, const struct peer_report *report) {
+    const struct group *metadata = node_group(node, NODE_GROUP_METADATA);
+    if (!metadata || metadata->state != GROUP_RUNNING)
+        return;
+    if (cluster_leads(node))
+        on_report(node, node->id, report);
+    else
+        peers_send_report(node, group_leader_node(node, metadata), report);
+}
