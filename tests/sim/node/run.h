@@ -2,7 +2,7 @@
 #ifndef SIM_RUN_H
 #define SIM_RUN_H
 
-#include "coverage.h"
+#include "../coverage.h"
 #include "sim.h"
 
 #include <stdio.h>

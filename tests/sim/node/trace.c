@@ -1,5 +1,5 @@
 /** Decision lines of nodes, clients and the world: the last ones are kept, all are summed up. */
-#include "coverage.h"
+#include "../coverage.h"
 #include "sim.h"
 
 #include <stdarg.h>

@@ -3,16 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-    const char *words, *first, *more;
-    size_t first_bytes;
-    uint32_t nodes;
-} decisions[SIM_DECISION_COUNT] = {
-#define DECISION(name, words, first, more, nodes) {words, first, more, sizeof first - 1, nodes},
-    SIM_DECISIONS(DECISION)
-#undef DECISION
-};
-
 /** What the line says after who and where: words that are not key=value. */
 static const char *saying(const char *line) {
     for (;;) {
@@ -26,17 +16,20 @@ static const char *saying(const char *line) {
 
 void sim_coverage_line(struct sim_coverage *coverage, const char *line) {
     const char *said = saying(line);
-    for (size_t i = 0; i < SIM_DECISION_COUNT; i++)
-        if (strncmp(said, decisions[i].first, decisions[i].first_bytes) == 0 &&
-            (decisions[i].more[0] == '\0' || strstr(said, decisions[i].more))) {
-            coverage->seen[i]++;
-            return;
-        }
+    for (size_t i = 0; i < sim_decision_count; i++) {
+        const struct sim_decision *decision = &sim_decisions[i];
+        if (said[0] != decision->first[0] || strncmp(said, decision->first, strlen(decision->first)) != 0)
+            continue;
+        if (decision->more[0] != '\0' && !strstr(said, decision->more))
+            continue;
+        coverage->seen[i]++;
+        return;
+    }
 }
 
 void sim_coverage_add(struct sim_coverage *sum, const struct sim_coverage *more) {
     sum->worlds += more->worlds;
-    for (size_t i = 0; i < SIM_DECISION_COUNT; i++)
+    for (size_t i = 0; i < sim_decision_count; i++)
         sum->seen[i] += more->seen[i];
 }
 
@@ -44,13 +37,14 @@ bool sim_coverage_report(const struct sim_coverage *coverage, uint32_t nodes, bo
     bool good = true;
     if (print)
         printf("decisions, looked at in %llu seeds:\n", (unsigned long long)coverage->worlds);
-    for (size_t i = 0; i < SIM_DECISION_COUNT; i++) {
+    for (size_t i = 0; i < sim_decision_count; i++) {
+        const struct sim_decision *decision = &sim_decisions[i];
         unsigned long long seen = coverage->seen[i];
-        bool never = decisions[i].nodes == SIM_NEVER_SEEN;
+        bool never = decision->nodes == SIM_NEVER_SEEN;
         if (print)
-            printf("%14llu %s\n", seen, decisions[i].words);
-        if (never ? seen > 0 : strict && seen == 0 && decisions[i].nodes > 0 && nodes >= decisions[i].nodes) {
-            printf("%s: %s\n", never ? "WRONG" : "MISSING", decisions[i].words);
+            printf("%14llu %s\n", seen, decision->words);
+        if (never ? seen > 0 : strict && seen == 0 && decision->nodes > 0 && nodes >= decision->nodes) {
+            printf("%s: %s\n", never ? "WRONG" : "MISSING", decision->words);
             good = false;
         }
     }

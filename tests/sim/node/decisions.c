@@ -1,0 +1,16 @@
+/** What whole nodes and clients decide: the list that a run is compared with. */
+#include "../coverage.h"
+
+const struct sim_decision sim_decisions[] = {
+    SIM_CORE_DECISIONS,
+    {"replica loaded", "runs: term", "", 1},
+    {"replica destroyed with its topic", "destroyed: its topic was deleted", "", 1},
+    {"a group stopped: replicas disagree", "stopped:", "", SIM_NEVER_SEEN},
+    {"a client's reader goes on elsewhere", "again:", "", 1},
+    {"a client renumbers after an unknown outcome", "raise to", "", 0},
+    {"a client's connection ends", "gone", "", 1},
+};
+
+const size_t sim_decision_count = sizeof sim_decisions / sizeof *sim_decisions;
+
+_Static_assert(sizeof sim_decisions / sizeof *sim_decisions <= SIM_DECISIONS_MAX, "counters are enough");
