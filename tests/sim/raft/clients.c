@@ -1,3 +1,4 @@
+#include "record.h"
 #include "sim.h"
 
 #include <stdlib.h>
@@ -20,13 +21,14 @@ static void remember_proposal(struct sim_host *host, uint64_t index, uint64_t va
         .index = index, .term = raft_term(host->raft), .value = value, .started_us = host->world->now};
 }
 
-static void propose_at(struct sim_world *world, struct sim_host *host) {
-    struct sim_entry entries[8];
-    struct raft_entry wanted[8] = {0};
-    uint32_t count = (uint32_t)sim_between(world, 1, sim_chance(world, 200) ? 8 : 2);
+void sim_propose_at(struct sim_host *host, const uint32_t *bytes, uint32_t count) {
+    struct sim_world *world = host->world;
+    struct sim_entry entries[SIM_PROPOSED_MAX];
+    struct raft_entry wanted[SIM_PROPOSED_MAX] = {0};
+    sim_record_propose(host, bytes, count);
     for (uint32_t i = 0; i < count; i++) {
-        entries[i] = (struct sim_entry){.value = world->next_value++, .bytes = (uint32_t)sim_between(world, 70, 1500)};
-        wanted[i].bytes = entries[i].bytes;
+        entries[i] = (struct sim_entry){.value = world->next_value++, .bytes = bytes[i]};
+        wanted[i].bytes = bytes[i];
     }
     struct raft_event event = {.type = RAFT_EVENT_PROPOSE, .propose = {.entries = wanted, .count = count}};
     bool leads = raft_role(host->raft) == RAFT_LEADER;
@@ -45,12 +47,20 @@ static void propose_at(struct sim_world *world, struct sim_host *host) {
     sim_proposals_settle(host); /* a single voter may have committed already */
 }
 
+static void propose_some(struct sim_world *world, struct sim_host *host) {
+    uint32_t bytes[SIM_PROPOSED_MAX];
+    uint32_t count = (uint32_t)sim_between(world, 1, sim_chance(world, 200) ? SIM_PROPOSED_MAX : 2);
+    for (uint32_t i = 0; i < count; i++)
+        bytes[i] = (uint32_t)sim_between(world, 70, 1500);
+    sim_propose_at(host, bytes, count);
+}
+
 void sim_propose(struct sim_world *world) {
     if (world->now >= world->clients_end)
         return;
     struct sim_host *host = addressed(world);
     if (host)
-        propose_at(world, host);
+        propose_some(world, host);
     sim_at(world, world->now + sim_between(world, 100, 2 * world->weather.propose_gap_us), SIM_PROPOSE, 0, 0, NULL);
 }
 
@@ -79,6 +89,24 @@ void sim_proposals_settle(struct sim_host *host) {
     host->proposal_count = kept;
 }
 
+void sim_read_at(struct sim_host *host) {
+    struct sim_world *world = host->world;
+    sim_record(host, SIM_OP_READ, 0);
+    world->reads = sim_grown(world->reads, &world->read_capacity, world->read_count + 1, sizeof *world->reads);
+    uint64_t id = world->next_read++;
+    world->reads[world->read_count++] = (struct sim_read){.host = host->id,
+                                                          .incarnation = host->incarnation,
+                                                          .id = id,
+                                                          .floor = world->committed,
+                                                          .started_us = world->now};
+    struct raft_event event = {.type = RAFT_EVENT_READ, .read = {.id = id}};
+    if (sim_host_step(host, &event, NULL) == LF_OK)
+        return;
+    for (size_t i = 0; i < world->read_count; i++)
+        if (world->reads[i].id == id)
+            world->reads[i] = world->reads[--world->read_count];
+}
+
 void sim_read(struct sim_world *world) {
     if (world->now >= world->clients_end)
         return;
@@ -86,22 +114,8 @@ void sim_read(struct sim_world *world) {
     if (!host)
         host = &world->hosts[sim_random(world) % world->options.nodes];
     uint32_t burst = sim_chance(world, 100) ? 6 : 1;
-    for (uint32_t i = 0; i < burst && awake(host); i++) {
-        world->reads = sim_grown(world->reads, &world->read_capacity, world->read_count + 1, sizeof *world->reads);
-        struct sim_read *read = &world->reads[world->read_count++];
-        *read = (struct sim_read){.host = host->id,
-                                  .incarnation = host->incarnation,
-                                  .id = world->next_read++,
-                                  .floor = world->committed,
-                                  .started_us = world->now};
-        struct raft_event event = {.type = RAFT_EVENT_READ, .read = {.id = read->id}};
-        uint64_t id = read->id;
-        if (sim_host_step(host, &event, NULL) == LF_OK)
-            continue;
-        for (size_t k = 0; k < world->read_count; k++)
-            if (world->reads[k].id == id)
-                world->reads[k] = world->reads[--world->read_count];
-    }
+    for (uint32_t i = 0; i < burst && awake(host); i++)
+        sim_read_at(host);
     sim_at(world, world->now + sim_between(world, 100, 2 * world->weather.read_gap_us), SIM_READ, 0, 0, NULL);
 }
 
@@ -147,15 +161,18 @@ void sim_reads_abandoned(struct sim_host *host) {
     }
 }
 
+void sim_transfer_at(struct sim_host *host, uint64_t to) {
+    struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .transfer = {.to = to}};
+    sim_record(host, SIM_OP_TRANSFER, to);
+    if (sim_host_step(host, &event, NULL) == LF_OK)
+        host->world->totals.transfers++;
+}
+
 void sim_transfer(struct sim_world *world) {
     if (world->now >= world->clients_end)
         return;
     struct sim_host *host = sim_leader(world);
-    if (host && awake(host)) {
-        uint64_t to = sim_chance(world, 500) ? 0 : sim_between(world, 1, world->options.nodes);
-        struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .transfer = {.to = to}};
-        if (sim_host_step(host, &event, NULL) == LF_OK)
-            world->totals.transfers++;
-    }
+    if (host && awake(host))
+        sim_transfer_at(host, sim_chance(world, 500) ? 0 : sim_between(world, 1, world->options.nodes));
     sim_at(world, world->now + sim_between(world, 50000, 2500000), SIM_TRANSFER, 0, 0, NULL);
 }

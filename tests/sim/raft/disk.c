@@ -1,3 +1,4 @@
+#include "record.h"
 #include "sim.h"
 
 #include <stdlib.h>
@@ -42,25 +43,29 @@ static void forget_first(struct sim_disk *disk) {
     memmove(disk->writes, disk->writes + 1, --disk->write_count * sizeof *disk->writes);
 }
 
+void sim_disk_complete(struct sim_host *host, enum lf_status status, bool kept) {
+    struct sim_disk *disk = &host->disk;
+    struct raft_event event = {.type = RAFT_EVENT_WROTE, .wrote = {.token = disk->writes[0].token, .status = status}};
+    sim_record(host, status == LF_OK ? SIM_OP_WROTE : SIM_OP_WRITE_FAILED, kept);
+    if (status == LF_OK || kept)
+        apply(disk, &disk->writes[0]);
+    forget_first(disk);
+    if (host->raft)
+        sim_host_step(host, &event, NULL);
+}
+
 void sim_disk_on_wrote(struct sim_host *host, uint64_t generation) {
     struct sim_disk *disk = &host->disk;
     if (generation != disk->generation)
         return;
-    uint64_t token = disk->writes[0].token;
-    struct raft_event event = {.type = RAFT_EVENT_WROTE, .wrote = {.token = token, .status = LF_OK}};
-    if (disk->failing) {
-        event.wrote.status = LF_IO;
-        host->world->totals.disk_failures++;
-        /* What it left behind nobody knows: the write may be there in part, here: whole or not. */
-        if (sim_chance(host->world, 300))
-            apply(disk, &disk->writes[0]);
-        disk->failing = false;
-    } else {
-        apply(disk, &disk->writes[0]);
+    if (!disk->failing) {
+        sim_disk_complete(host, LF_OK, true);
+        return;
     }
-    forget_first(disk);
-    if (host->raft)
-        sim_host_step(host, &event, NULL);
+    host->world->totals.disk_failures++;
+    disk->failing = false;
+    /* What it left behind nobody knows: the write may be there in part, here: whole or not. */
+    sim_disk_complete(host, LF_IO, sim_chance(host->world, 300));
 }
 
 void sim_disk_abandon(struct sim_host *host, size_t kept) {

@@ -1,4 +1,5 @@
 /** The queue of what will happen: a heap by time, then by order of arrival. */
+#include "replay.h"
 #include "sim.h"
 
 static bool before(const struct sim_event *a, const struct sim_event *b) {
@@ -13,6 +14,11 @@ static void swap(struct sim_event *a, struct sim_event *b) {
 
 void sim_at(struct sim_world *world, uint64_t at, enum sim_event_kind kind, uint64_t host, uint64_t generation,
             struct sim_message *message) {
+    if (world->replay) { /* nothing happens by itself */
+        if (kind == SIM_DELIVER)
+            sim_replay_sent(world->replay, message);
+        return;
+    }
     world->events = sim_grown(world->events, &world->event_capacity, world->event_count + 1, sizeof *world->events);
     size_t i = world->event_count++;
     world->events[i] = (struct sim_event){.at = at,

@@ -1,3 +1,4 @@
+#include "record.h"
 #include "sim.h"
 
 #include <string.h>
@@ -10,10 +11,16 @@ static struct sim_host *victim(struct sim_world *world) {
 }
 
 static void plan_restart(struct sim_world *world, struct sim_host *host) {
-    host->vote_disabled = sim_chance(world, 50);
+    host->vote_disabled = sim_chance(world, 50) && sim_fault_on(world, SIM_FAULT_mute);
     world->totals.mute_restarts += host->vote_disabled;
     uint64_t away = sim_chance(world, 300) ? sim_between(world, 1000, 20000) : sim_between(world, 20000, 700000);
     sim_at(world, world->now + away, SIM_RESTART, host->id, host->incarnation, NULL);
+}
+
+void sim_host_end(struct sim_host *host, size_t kept) {
+    sim_record(host, SIM_OP_CRASH, kept);
+    sim_disk_abandon(host, kept);
+    sim_host_stop(host);
 }
 
 void sim_crash(struct sim_host *host) {
@@ -26,8 +33,7 @@ void sim_crash(struct sim_host *host) {
         world->totals.crashes++;
     sim_trace(world, "node=%llu crashes, %zu of %zu writes reached the disk", (unsigned long long)host->id, kept,
               host->disk.write_count);
-    sim_disk_abandon(host, kept);
-    sim_host_stop(host);
+    sim_host_end(host, kept);
     plan_restart(world, host);
 }
 
@@ -36,8 +42,7 @@ static void kill(struct sim_world *world, struct sim_host *host) {
         return;
     world->totals.kills++;
     sim_trace(world, "node=%llu is killed, its writes stay", (unsigned long long)host->id);
-    sim_disk_abandon(host, host->disk.write_count);
-    sim_host_stop(host);
+    sim_host_end(host, host->disk.write_count);
     plan_restart(world, host);
 }
 
@@ -90,10 +95,23 @@ static void split_one_way(struct sim_world *world) {
     }
 }
 
-static void partition(struct sim_world *world, bool one_way) {
-    if (one_way) {
+/** Some pairs do not hear each other, while others hear both; with five founders sometimes as in H4. */
+static void split_partly(struct sim_world *world) {
+    bool h4 = world->options.nodes == 5 && sim_chance(world, 500);
+    for (uint32_t i = 0; i < world->options.nodes; i++)
+        for (uint32_t k = i + 1; k < world->options.nodes; k++) {
+            bool linked = h4 ? k < 3 || (i == 1 && k == 3) || (i == 2 && k == 4) : sim_chance(world, 600);
+            world->blocked[i][k] = world->blocked[k][i] = !linked;
+        }
+}
+
+static void partition(struct sim_world *world, enum sim_fault_kind kind) {
+    if (kind == SIM_FAULT_one_way) {
         world->totals.one_way++;
         split_one_way(world);
+    } else if (kind == SIM_FAULT_partial) {
+        world->totals.partial++;
+        split_partly(world);
     } else {
         world->totals.partitions++;
         split(world);
@@ -113,47 +131,68 @@ void sim_heal(struct sim_world *world) {
     sim_trace(world, "heal");
 }
 
+static void jump_clock(struct sim_world *world, struct sim_host *host) {
+    world->totals.clock_jumps++;
+    uint64_t by_ms = sim_between(world, 10, sim_chance(world, 300) ? 5000 : 400);
+    sim_record(host, SIM_OP_JUMP, by_ms);
+    host->clock_base_ms += by_ms;
+    sim_trace(world, "node=%llu: its clock jumps", (unsigned long long)host->id);
+    if (host->raft && host->paused_until <= world->now)
+        sim_host_tick(host, 0);
+}
+
+static void happen(struct sim_world *world, enum sim_fault_kind kind) {
+    struct sim_host *host = victim(world);
+    switch (kind) {
+    case SIM_FAULT_crash:
+        sim_crash(host);
+        return;
+    case SIM_FAULT_kill:
+        kill(world, host);
+        return;
+    case SIM_FAULT_power_cut:
+        power_cut(world);
+        return;
+    case SIM_FAULT_disk_stall:
+        stall_disk(world, host);
+        return;
+    case SIM_FAULT_disk_failure:
+        host->disk.failing = true;
+        return;
+    case SIM_FAULT_pause:
+        pause_host(world, host);
+        return;
+    case SIM_FAULT_trap:
+        host->disk.trapped = true;
+        return;
+    case SIM_FAULT_clock_jump:
+        jump_clock(world, host);
+        return;
+    case SIM_FAULT_wipe:
+        sim_wipe(world);
+        return;
+    default:
+        partition(world, kind);
+    }
+}
+
 void sim_fault(struct sim_world *world) {
+    uint64_t sum = 0;
     if (world->calm)
         return;
-    switch (sim_random(world) % 19) {
-    case 0:
-    case 1:
-    case 2:
-        sim_crash(victim(world));
-        break;
-    case 3:
-    case 4:
-        kill(world, victim(world));
-        break;
-    case 5:
-        if (sim_chance(world, 400))
-            power_cut(world);
-        break;
-    case 6:
-    case 7:
-        stall_disk(world, victim(world));
-        break;
-    case 8:
-        victim(world)->disk.failing = true;
-        break;
-    case 9:
-    case 10:
-        pause_host(world, victim(world));
-        break;
-    case 11:
-    case 12:
-    case 13:
-        partition(world, false);
-        break;
-    case 14:
-    case 15:
-    case 16:
-        victim(world)->disk.trapped = true;
-        break;
-    default:
-        partition(world, true);
-        break;
+    for (uint32_t kind = 0; kind < SIM_FAULT_KINDS; kind++)
+        sum += sim_fault_on(world, kind) ? world->fault_weights[kind] : 0;
+    if (sum == 0)
+        return; /* a quiet world */
+    uint64_t at = sim_between(world, 0, sum - 1);
+    for (uint32_t kind = 0; kind < SIM_FAULT_KINDS; kind++) {
+        uint64_t weight = sim_fault_on(world, kind) ? world->fault_weights[kind] : 0;
+        if (at < weight) {
+            world->faults_met |= 1u << kind;
+            happen(world, kind);
+            break;
+        }
+        at -= weight;
     }
     sim_at(world, world->now + sim_between(world, 1000, 2 * world->weather.fault_gap_us), SIM_FAULT, 0, 0, NULL);
 }

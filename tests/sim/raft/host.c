@@ -1,3 +1,4 @@
+#include "record.h"
 #include "sim.h"
 
 #include <stdlib.h>
@@ -29,7 +30,10 @@ void sim_log_cut(struct sim_log *log, uint64_t first_index) {
 
 static void trace_line(void *context, const char *line) {
     const struct sim_host *host = context;
-    sim_trace(host->world, "node=%llu %s", (unsigned long long)host->id, line);
+    if (host->world->options.trace)
+        sim_trace(host->world, "node=%llu %s", (unsigned long long)host->id, line);
+    if (host->world->on_decision)
+        host->world->on_decision(host->world, line);
 }
 
 static void collect_runs(const struct sim_log *log, struct raft_run **runs, size_t *count) {
@@ -68,7 +72,7 @@ void sim_host_start(struct sim_host *host) {
         sim_log_push(&host->log, &host->disk.log.entries[i]);
     struct raft_start start = {
         .self = host->id,
-        .seed = sim_random(world),
+        .seed = host->start_seed != 0 ? host->start_seed : sim_random(world),
         .now_ms = sim_host_clock_ms(host),
         .term = host->disk.term,
         .vote = host->disk.vote,
@@ -76,6 +80,7 @@ void sim_host_start(struct sim_host *host) {
         .commit = host->disk.commit,
         .vote_disabled = host->vote_disabled,
     };
+    sim_record(host, SIM_OP_START, start.seed);
     collect_runs(&host->log, &runs, &start.run_count);
     collect_configurations(host, &configurations, &start.configuration_count);
     start.runs = runs;
@@ -84,7 +89,7 @@ void sim_host_start(struct sim_host *host) {
         sim_fail(world, "node %llu does not start: %s", (unsigned long long)host->id, error.text);
     free(runs);
     free(configurations);
-    if (world->options.trace)
+    if (world->options.trace || world->on_decision)
         raft_set_trace(host->raft, trace_line, host);
     host->incarnation++;
     host->restart_planned = false;
@@ -164,6 +169,11 @@ static void plan_tick(struct sim_host *host, uint64_t deadline_ms) {
         return;
     host->tick_at = at;
     sim_at(host->world, at, SIM_TICK, host->id, 0, NULL);
+}
+
+void sim_host_tick(struct sim_host *host, uint64_t absent_ms) {
+    sim_record(host, SIM_OP_TICK, absent_ms);
+    sim_host_step(host, &(struct raft_event){.type = RAFT_EVENT_TICK, .tick = {.absent_ms = absent_ms}}, NULL);
 }
 
 enum lf_status sim_host_step(struct sim_host *host, struct raft_event *event, const struct sim_entry *entries) {

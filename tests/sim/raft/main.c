@@ -1,132 +1,127 @@
-/** raft_sim --nodes N (--seeds N [--first N] | --seed N [--trace]) [--outcomes-only]
- *
- *  Runs worlds of consensus cores and says what happened in them. Exit: 0 clean, 1 a check failed (the seed is
- * printed), 2 usage.
- */
-#include "sim.h"
+/** raft_sim: consensus cores on virtual time, with everything that can go wrong. */
+#include "run.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-/** Fewer seeds than this need not have met every kind of fault. */
-#define SEEDS_FOR_TOTALS 100
+#define SEEDS_MAX 1000000000
 
-static struct sim_options current;
+static const char help[] =
+    "usage: raft_sim [--nodes N] (--seeds COUNT | --steps STEPS | --minutes M) [--first SEED] [--jobs J] ...\n"
+    "       raft_sim [--nodes N] --seed SEED [--trace] ...\n"
+    "\n"
+    "Runs worlds of consensus cores over simulated disks, networks and clocks, each drawn from its seed, and checks "
+    "them\n"
+    "after every step.\n"
+    "\n"
+    "  --nodes N        founders of the group, 1 to 7 [3]\n"
+    "  --seeds COUNT    how many worlds\n"
+    "  --steps STEPS    new worlds until the cores took so many steps\n"
+    "  --minutes M      new worlds until the time is over\n"
+    "  --first SEED     the first of them [1]\n"
+    "  --seed SEED      this one only\n"
+    "  --trace          print its decision lines\n"
+    "  --without KIND   leave this kind of fault out; may be repeated\n"
+    "  --outcomes-only  leave out the cores' invariants and what a message promises: are histories bad enough?\n"
+    "  --jobs J         processes [1]\n"
+    "  --keep-going     name every seed that fails instead of stopping at the first\n"
+    "  --no-shrink      do not turn a failure into a scenario\n"
+    "  --script FILE    where the scenario goes [standard output]\n"
+    "  --quiet          a line or two at the end instead of the totals\n"
+    "\n"
+    "Kinds of faults:"
+#define KIND(name, words, weight) " " #name
+    SIM_FAULTS(KIND)
+#undef KIND
+        "\n"
+        "\n"
+        "Exit: 0 clean; 1 a check failed: the seed is printed, and a short scenario that fails in the same way; 2 "
+        "usage.\n";
 
-/** A check inside the core aborts: say which world it was. */
-static void on_abort(int number) {
-    char line[160];
-    int used =
-        snprintf(line, sizeof line,
-                 "FAILED seed=%llu nodes=%u: a check in the core\nrepeat with: raft_sim --nodes %u --seed %llu "
-                 "--trace\n",
-                 (unsigned long long)current.seed, current.nodes, current.nodes, (unsigned long long)current.seed);
-    (void)!write(STDERR_FILENO, line, (size_t)used);
-    (void)number;
-    _exit(1);
-}
-
-static void usage(void) {
-    fprintf(stderr,
-            "usage: raft_sim --nodes 1..7 (--seeds COUNT [--first SEED] | --seed SEED [--trace]) [--outcomes-only]\n");
+static void usage(const char *what) {
+    fprintf(stderr, "raft_sim: %s\n\n%s", what, help);
     exit(2);
 }
 
-static uint64_t number(const char *text) {
-    char *end;
-    if (!text)
-        usage();
-    unsigned long long value = strtoull(text, &end, 10);
-    if (*text == '\0' || *end != '\0')
-        usage();
+static uint64_t number(const char *option, const char *text, uint64_t low, uint64_t high) {
+    char *end = NULL;
+    char what[160];
+    unsigned long long value = text ? strtoull(text, &end, 10) : 0;
+    if (!text || *text == '\0' || *text == '-' || *end != '\0' || value < low || value > high) {
+        snprintf(what, sizeof what, "%s takes a number from %llu to %llu", option, (unsigned long long)low,
+                 (unsigned long long)high);
+        usage(what);
+    }
     return value;
 }
 
-static void add_totals(struct sim_totals *sum, const struct sim_totals *more) {
-#define ADD(name, words) sum->name += more->name;
-    SIM_TOTALS(ADD)
-#undef ADD
+static uint32_t fault_kind(const char *name) {
+    for (uint32_t kind = 0; name && kind < SIM_FAULT_KINDS; kind++)
+        if (strcmp(sim_fault_names[kind], name) == 0)
+            return kind;
+    usage("--without takes a kind of fault");
+    return 0;
 }
 
-/** Returns whether one of them is 0. */
-static bool print_totals(const struct sim_totals *totals) {
-    bool missing = false;
-#define PRINT(name, words)                                                                                             \
-    printf("%12llu %s\n", (unsigned long long)totals->name, words);                                                    \
-    missing |= totals->name == 0;
-    SIM_TOTALS(PRINT)
-#undef PRINT
-    return missing;
+/** Options with a value. */
+static bool take_value(struct sim_run_options *options, const char *option, const char *value) {
+    if (strcmp(option, "--nodes") == 0)
+        options->world.nodes = (uint32_t)number(option, value, 1, SIM_FOUNDERS_MAX);
+    else if (strcmp(option, "--seeds") == 0)
+        options->count = number(option, value, 1, SEEDS_MAX);
+    else if (strcmp(option, "--steps") == 0)
+        options->steps = number(option, value, 1, UINT64_MAX / 2);
+    else if (strcmp(option, "--minutes") == 0)
+        options->minutes = (uint32_t)number(option, value, 1, 100000);
+    else if (strcmp(option, "--first") == 0)
+        options->first = number(option, value, 0, UINT64_MAX / 2);
+    else if (strcmp(option, "--seed") == 0)
+        options->first = number(option, value, 0, UINT64_MAX / 2), options->count = 1;
+    else if (strcmp(option, "--without") == 0)
+        options->world.without |= 1u << fault_kind(value);
+    else if (strcmp(option, "--jobs") == 0)
+        options->jobs = (uint32_t)number(option, value, 1, 64);
+    else if (strcmp(option, "--script") == 0 && value)
+        options->script = value;
+    else
+        return false;
+    return true;
 }
 
-static int by_value(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static struct sim_totals run(uint64_t *recovery_us) {
-    struct sim_world *world = malloc(sizeof *world);
-    if (!world)
-        exit(2);
-    sim_world_init(world, &current);
-    sim_world_run(world);
-    struct sim_totals totals = world->totals;
-    *recovery_us = world->first_ack_after_faults - world->faults_end;
-    sim_world_deinit(world);
-    free(world);
-    return totals;
+static bool take_flag(struct sim_run_options *options, const char *option) {
+    if (strcmp(option, "--trace") == 0)
+        options->world.trace = true;
+    else if (strcmp(option, "--outcomes-only") == 0)
+        options->world.outcomes_only = true;
+    else if (strcmp(option, "--quiet") == 0)
+        options->quiet = true;
+    else if (strcmp(option, "--keep-going") == 0)
+        options->keep_going = true;
+    else if (strcmp(option, "--no-shrink") == 0)
+        options->no_shrink = true;
+    else
+        return false;
+    return true;
 }
 
 int main(int argc, char **argv) {
-    uint64_t seeds = 0, first = 1;
+    struct sim_run_options options = {.world = {.nodes = 3}, .first = 1, .jobs = 1};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--trace") == 0)
-            current.trace = true;
-        else if (strcmp(argv[i], "--outcomes-only") == 0)
-            current.outcomes_only = true;
-        else if (strcmp(argv[i], "--nodes") == 0)
-            current.nodes = (uint32_t)number(argv[++i]);
-        else if (strcmp(argv[i], "--seeds") == 0)
-            seeds = number(argv[++i]);
-        else if (strcmp(argv[i], "--first") == 0)
-            first = number(argv[++i]);
-        else if (strcmp(argv[i], "--seed") == 0 && seeds == 0)
-            first = number(argv[++i]), seeds = 1;
-        else
-            usage();
+        if (strcmp(argv[i], "--help") == 0)
+            return fputs(help, stdout) < 0 ? 1 : 0;
+        if (take_flag(&options, argv[i]))
+            continue;
+        if (!take_value(&options, argv[i], i + 1 < argc ? argv[i + 1] : NULL))
+            usage("unknown option");
+        i++;
     }
-    if (seeds == 0 || current.nodes < 1 || current.nodes > SIM_HOSTS_MAX)
-        usage();
-    signal(SIGABRT, on_abort);
-
-    struct sim_totals sum = {0};
-    uint64_t *elections = malloc(seeds * sizeof *elections), slowest = 0;
-    if (!elections)
-        return 2;
-    clock_t began = clock();
-    for (uint64_t i = 0; i < seeds; i++) {
-        uint64_t recovery;
-        current.seed = first + i;
-        struct sim_totals totals = run(&recovery);
-        elections[i] = totals.elections;
-        slowest = recovery > slowest ? recovery : slowest;
-        add_totals(&sum, &totals);
-    }
-    qsort(elections, seeds, sizeof *elections, by_value);
-    uint64_t changes = elections[seeds / 2] > 0 ? elections[seeds / 2] - 1 : 0;
-    free(elections);
-    bool missing = print_totals(&sum);
-    printf("%12llu leader changes in the median seed\n%12.1f ms to recover in the slowest seed\n",
-           (unsigned long long)changes, (double)slowest / 1000.0);
-    printf("nodes=%u seeds=%llu clean, %.1f s\n", current.nodes, (unsigned long long)seeds,
-           (double)(clock() - began) / CLOCKS_PER_SEC);
-    if (current.nodes >= 3 && seeds >= SEEDS_FOR_TOTALS && (missing || changes < 2)) {
-        fprintf(stderr, "FAILED: a kind of fault never happened, or leaders hardly changed\n");
-        return 1;
-    }
-    return 0;
+    if (options.count == 0 && options.steps == 0 && options.minutes == 0)
+        usage("say --seeds COUNT, --steps STEPS, --minutes M or --seed SEED");
+    if (options.count == 0)
+        options.count = SEEDS_MAX;
+    if (options.world.trace && options.count != 1)
+        usage("--trace is for one --seed");
+    options.world.seed = options.first;
+    return options.world.trace ? sim_run_traced(&options.world) : sim_run(&options);
 }

@@ -1,3 +1,4 @@
+#include "record.h"
 #include "sim.h"
 
 #include <stdlib.h>
@@ -75,6 +76,7 @@ void sim_deliver(struct sim_world *world, struct sim_event *event) {
             *seen = sent->order;
         if (host->incarnation != sent->receiver_incarnation)
             world->totals.across_restart++;
+        sim_record_deliver(host, sent);
         struct raft_event step = {.type = RAFT_EVENT_MESSAGE, .message = &sent->message};
         sim_host_step(host, &step, sent->payload);
     }

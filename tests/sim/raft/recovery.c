@@ -19,13 +19,13 @@ void sim_faults_stop(struct sim_world *world) {
         host->disk.failing = false;
         host->disk.trapped = false;
         sim_disk_speed_up(host);
-        if (host->raft && host->vote_disabled) {
-            sim_disk_abandon(host, host->disk.write_count);
-            sim_host_stop(host);
-        }
+        if (host->raft && host->vote_disabled)
+            sim_host_end(host, host->disk.write_count);
         host->vote_disabled = false;
-        if (!host->raft)
+        if (!host->raft && !host->retired)
             sim_host_start(host);
+        if (host->raft && sim_fault_on(world, SIM_FAULT_prefer))
+            sim_prefer_at(host, 0); /* or leadership moves once more just before the end */
         if (host->paused_until > world->now) {
             host->paused_until = world->now;
             sim_at(world, world->now, SIM_RESUME, host->id, 0, NULL);
@@ -58,6 +58,8 @@ void sim_check_recovered(struct sim_world *world) {
                                                : -1.0);
     for (uint32_t i = 0; i < world->options.nodes; i++) {
         struct sim_host *host = &world->hosts[i];
+        if (host->retired)
+            continue;
         if (!host->raft || raft_commit(host->raft) != raft_last_index(leader->raft) ||
             host->log.count != leader->log.count)
             sim_fail(world, "node %llu did not catch up: commit %llu, log end %zu; leader's log end %zu",

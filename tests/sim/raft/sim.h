@@ -27,9 +27,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIM_HOSTS_MAX RAFT_VOTERS_MAX
+/** Founders, and replicas that came later in place of others. */
+#define SIM_HOSTS_MAX 14
+#define SIM_FOUNDERS_MAX RAFT_VOTERS_MAX
 /** Terms one world may reach; more is a failure of its own. */
 #define SIM_TERMS_MAX 4096
+/** Entries of one proposal. */
+#define SIM_PROPOSED_MAX 8
 
 struct sim_entry {
     uint64_t term;
@@ -93,6 +97,8 @@ struct sim_host {
     uint64_t paused_since;
     bool vote_disabled;
     bool restart_planned;
+    bool retired;        /**< its disk was wiped: this replica never runs again */
+    uint64_t start_seed; /**< replay: of its next start */
     uint64_t commit_seen;
     uint64_t promised_term; /**< the term of its newest promise: never below it again */
     uint64_t promised_index;
@@ -134,6 +140,42 @@ enum sim_event_kind {
     SIM_CHANGE,
 };
 
+/* What can go wrong: X(name, words, weight). Each world has its own subset; weight 0: no moment of its own. */
+#define SIM_FAULTS(X)                                                                                                  \
+    X(crash, "power losses of one node", 3)                                                                            \
+    X(kill, "kills", 2)                                                                                                \
+    X(power_cut, "power cuts of all", 1)                                                                               \
+    X(trap, "crashes with a write just issued", 3)                                                                     \
+    X(disk_stall, "disk stalls", 2)                                                                                    \
+    X(disk_failure, "disks that fail", 1)                                                                              \
+    X(pause, "pauses", 2)                                                                                              \
+    X(partition, "partitions", 3)                                                                                      \
+    X(one_way, "one-way partitions", 2)                                                                                \
+    X(partial, "partial partitions", 2)                                                                                \
+    X(clock_jump, "jumps of a clock", 1)                                                                               \
+    X(wipe, "wiped disks", 1)                                                                                          \
+    X(mute, "restarts without a vote", 0)                                                                              \
+    X(clock_rate, "fast and slow clocks", 0)                                                                           \
+    X(drop, "lost messages", 0)                                                                                        \
+    X(duplicate, "doubled messages", 0)                                                                                \
+    X(hold, "messages held back", 0)                                                                                   \
+    X(slow_disk, "slow disks", 0)                                                                                      \
+    X(change, "changes of members", 0)                                                                                 \
+    X(transfer, "transfers", 0)                                                                                        \
+    X(prefer, "preferences", 0)
+
+struct sim_op;
+struct sim_coverage;
+struct sim_recording;
+struct sim_replay;
+
+enum sim_fault_kind {
+#define SIM_FAULT_KIND_(name, words, weight) SIM_FAULT_##name,
+    SIM_FAULTS(SIM_FAULT_KIND_)
+#undef SIM_FAULT_KIND_
+        SIM_FAULT_KINDS
+};
+
 struct sim_event {
     uint64_t at;
     uint64_t order;
@@ -163,6 +205,10 @@ struct sim_event {
     X(disk_stalls, "disk stalls")                                                                                      \
     X(lost_writes, "writes lost")                                                                                      \
     X(pauses, "pauses")                                                                                                \
+    X(partial, "partial partitions")                                                                                   \
+    X(clock_jumps, "jumps of a clock")                                                                                 \
+    X(wiped, "wiped replicas")                                                                                         \
+    X(added, "new replicas in their place")                                                                            \
     X(mute_restarts, "restarts without a vote")                                                                        \
     X(elections, "leaders")                                                                                            \
     X(transfers, "transfers asked")                                                                                    \
@@ -207,6 +253,7 @@ struct sim_options {
     uint32_t nodes;
     uint64_t seed;
     bool trace;
+    uint32_t without;   /**< fault kinds left out, bit by bit */
     bool outcomes_only; /**< leave out the core's invariants and what a message promises: are histories bad enough? */
 };
 
@@ -230,7 +277,16 @@ struct sim_world {
     uint64_t faults_end;
     uint64_t clients_end;
     uint64_t end;
-    bool calm; /**< faults have stopped */
+    bool calm;          /**< faults have stopped */
+    uint32_t faults_on; /**< kinds that this world has, bit by bit */
+    uint32_t faults_met;
+    uint32_t fault_weights[SIM_FAULT_KINDS];
+    struct sim_coverage *coverage; /**< borrowed; NULL: nobody looks */
+    /** Hooks; NULL: nobody listens. Before an operation; at a decision line of a core. */
+    void (*on_op)(struct sim_world *world, const struct sim_op *op);
+    void (*on_decision)(struct sim_world *world, const char *line);
+    struct sim_recording *recording;
+    struct sim_replay *replay; /**< borrowed; not NULL: nothing happens by itself */
     struct sim_weather weather;
     struct raft_limits limits;
     struct raft_effects effects;
@@ -265,9 +321,12 @@ struct sim_world {
 };
 
 /* world.c */
+/** Draws what the world is like. Nothing runs yet. */
 void sim_world_init(struct sim_world *world, const struct sim_options *options);
 void sim_world_run(struct sim_world *world);
 void sim_world_deinit(struct sim_world *world);
+/** What sim_fail and a check inside the core call before the process ends. */
+extern void (*sim_on_failure)(const struct sim_world *world, const char *reason);
 uint64_t sim_random(struct sim_world *world);
 uint64_t sim_between(struct sim_world *world, uint64_t low, uint64_t high);
 bool sim_chance(struct sim_world *world, uint32_t permille);
@@ -285,6 +344,13 @@ void sim_configurations_free(struct sim_world *world);
 uint32_t sim_configuration_add(struct sim_world *world, const struct raft_configuration *configuration);
 const struct raft_configuration *sim_configuration(const struct sim_world *world, uint32_t number);
 
+/* weather.c */
+void sim_draw_weather(struct sim_world *world);
+extern const char *const sim_fault_names[SIM_FAULT_KINDS];
+static inline bool sim_fault_on(const struct sim_world *world, enum sim_fault_kind kind) {
+    return world->faults_on >> kind & 1;
+}
+
 /* events.c */
 void sim_at(struct sim_world *world, uint64_t at, enum sim_event_kind kind, uint64_t host, uint64_t generation,
             struct sim_message *message);
@@ -294,8 +360,11 @@ bool sim_next(struct sim_world *world, struct sim_event *event);
 struct sim_host *sim_host(struct sim_world *world, uint64_t id);
 uint64_t sim_host_clock_ms(const struct sim_host *host);
 void sim_host_start(struct sim_host *host);
+/** One more, with an empty disk, down. Its id is new. */
+struct sim_host *sim_host_add(struct sim_world *world);
 /** Ends the process; its disk stays. */
 void sim_host_stop(struct sim_host *host);
+void sim_host_tick(struct sim_host *host, uint64_t absent_ms);
 /** One step of the core and all that it asks for. entries: of a proposal or an append, else NULL. */
 enum lf_status sim_host_step(struct sim_host *host, struct raft_event *event, const struct sim_entry *entries);
 struct sim_host *sim_leader(struct sim_world *world);
@@ -305,6 +374,8 @@ void sim_log_cut(struct sim_log *log, uint64_t first_index);
 /* disk.c */
 void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist);
 void sim_disk_on_wrote(struct sim_host *host, uint64_t generation);
+/** Its oldest write is done. kept: a failed one is on the disk all the same. */
+void sim_disk_complete(struct sim_host *host, enum lf_status status, bool kept);
 /** The disk is as fast as it should be from now on. */
 void sim_disk_speed_up(struct sim_host *host);
 /** The process is gone; of the writes on their way the first `kept` reached the disk. */
@@ -316,6 +387,8 @@ void sim_deliver(struct sim_world *world, struct sim_event *event);
 void sim_message_release(struct sim_message **message);
 
 /* faults.c */
+/** The process ends; the first `kept` of the writes on their way reached the disk. */
+void sim_host_end(struct sim_host *host, size_t kept);
 /** The power goes: all, some or none of the writes on their way reached the disk. */
 void sim_crash(struct sim_host *host);
 void sim_fault(struct sim_world *world);
@@ -325,9 +398,16 @@ void sim_heal(struct sim_world *world);
 void sim_propose(struct sim_world *world);
 void sim_read(struct sim_world *world);
 void sim_transfer(struct sim_world *world);
+void sim_propose_at(struct sim_host *host, const uint32_t *bytes, uint32_t count);
+void sim_read_at(struct sim_host *host);
+void sim_transfer_at(struct sim_host *host, uint64_t to);
 
 /* members.c */
 void sim_change(struct sim_world *world);
+void sim_change_at(struct sim_host *host, const struct raft_configuration *target);
+void sim_prefer_at(struct sim_host *host, uint64_t replica);
+/** A replica's disk is wiped, if the others can do without it; a new one comes in its place. */
+void sim_wipe(struct sim_world *world);
 /** The host's commit moved, or its log was cut, or it stopped. */
 void sim_proposals_settle(struct sim_host *host);
 void sim_reads_answered(struct sim_host *host, const struct raft_effects *effects);

@@ -1,9 +1,11 @@
+#include "record.h"
 #include "sim.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FAULTS_US 8000000u
 #define CLIENTS_AFTER_US 2000000u
@@ -33,17 +35,18 @@ void sim_trace(const struct sim_world *world, const char *format, ...) {
     putchar('\n');
 }
 
+void (*sim_on_failure)(const struct sim_world *world, const char *reason);
+
 void sim_fail(const struct sim_world *world, const char *format, ...) {
+    char reason[512];
     va_list args;
-    fflush(stdout);
-    fprintf(stderr, "FAILED seed=%llu nodes=%u at %.3f ms: ", (unsigned long long)world->options.seed,
-            world->options.nodes, (double)world->now / 1000.0);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(reason, sizeof reason, format, args);
     va_end(args);
-    fprintf(stderr, "\nrepeat with: raft_sim --nodes %u --seed %llu --trace\n", world->options.nodes,
-            (unsigned long long)world->options.seed);
-    exit(1);
+    fflush(stdout);
+    if (sim_on_failure)
+        sim_on_failure(world, reason);
+    _exit(1);
 }
 
 void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes) {
@@ -60,46 +63,15 @@ void *sim_grown(void *items, size_t *capacity, size_t wanted, size_t item_bytes)
     return grown;
 }
 
-static uint32_t one_of(struct sim_world *world, const uint32_t *choices, size_t count) {
-    return choices[sim_random(world) % count];
-}
-
-#define ONE_OF(world, ...)                                                                                             \
-    one_of((world), (const uint32_t[]){__VA_ARGS__}, sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
-
-static void draw_weather(struct sim_world *world) {
-    world->weather = (struct sim_weather){
-        .drop_permille = ONE_OF(world, 0, 5, 20, 100, 250),
-        .duplicate_permille = ONE_OF(world, 0, 10, 100),
-        .hold_permille = ONE_OF(world, 0, 5, 30, 100),
-        .delay_us_max = ONE_OF(world, 500, 2000, 5000, 20000),
-        .write_us_max = ONE_OF(world, 300, 1000, 5000, 30000),
-        .fault_gap_us = ONE_OF(world, 100000, 250000, 600000),
-        .propose_gap_us = ONE_OF(world, 3000, 10000, 30000, 100000),
-        .read_gap_us = ONE_OF(world, 10000, 30000),
-        .change_gap_us = ONE_OF(world, 300000, 1000000, 4000000, 100000000),
-    };
-    world->limits = (struct raft_limits){
-        .election_timeout_ms_min = 150,
-        .election_timeout_ms_max = 300,
-        .heartbeat_ms = 50,
-        .inflight_messages_max = ONE_OF(world, 1, 2, 4, 64),
-        .inflight_bytes_max = ONE_OF(world, 2000, 100000, 8u << 20),
-        .pipeline_messages = ONE_OF(world, 1, 2, 4, 64),
-        .append_entries_max = ONE_OF(world, 1, 3, 16, 256),
-        .append_bytes_max = ONE_OF(world, 500, 3000, 1u << 20),
-        .uncommitted_bytes_max = ONE_OF(world, 5000, 100000, 16u << 20),
-        .reads_max = ONE_OF(world, 4, 64),
-        .sized_entries_max = ONE_OF(world, 16, 64, 65536),
-        .unsized_entries_max = ONE_OF(world, 1, 16),
-    };
-    /* Through a small window no great backlog passes in time: none builds up, also not of a replica that counts for
-     * nothing. */
-    if (world->limits.inflight_messages_max * world->limits.append_entries_max < 16)
-        world->limits.uncommitted_bytes_max = 5000;
-    if (world->limits.inflight_messages_max * world->limits.append_entries_max < 16 ||
-        world->limits.unsized_entries_max < 16)
-        world->weather.change_gap_us = 0;
+static void init_host(struct sim_world *world, uint64_t id) {
+    static const uint64_t bases[] = {0, 1000, (1ull << 31) - 2000, (1ull << 32) - 2000, (1ull << 63) - 2000};
+    struct sim_host *host = sim_host(world, id);
+    uint64_t rate = sim_between(world, 950000, 1050000);
+    host->world = world;
+    host->id = id;
+    host->clock_base_ms = bases[sim_random(world) % 5];
+    host->clock_rate_ppm = sim_fault_on(world, SIM_FAULT_clock_rate) ? rate : 1000000;
+    host->tick_at = UINT64_MAX;
 }
 
 void sim_world_init(struct sim_world *world, const struct sim_options *options) {
@@ -111,22 +83,29 @@ void sim_world_init(struct sim_world *world, const struct sim_options *options) 
                                 .next_value = 1,
                                 .next_epoch = 2,
                                 .next_read = 1};
-    draw_weather(world);
+    sim_draw_weather(world);
     sim_configurations_found(world);
     if (raft_effects_init(&world->effects, &world->limits) != LF_OK)
         sim_fail(world, "no memory");
-    for (uint32_t i = 0; i < options->nodes; i++) {
-        static const uint64_t bases[] = {0, 1000, (1ull << 31) - 2000, (1ull << 32) - 2000, (1ull << 63) - 2000};
-        struct sim_host *host = &world->hosts[i];
-        host->world = world;
-        host->id = i + 1;
-        host->clock_base_ms = bases[sim_random(world) % 5];
-        host->clock_rate_ppm = sim_between(world, 950000, 1050000);
-        sim_host_start(host);
-    }
+    for (uint32_t i = 0; i < options->nodes; i++)
+        init_host(world, i + 1);
+}
+
+struct sim_host *sim_host_add(struct sim_world *world) {
+    uint64_t id = ++world->options.nodes;
+    init_host(world, id);
+    struct sim_host *host = sim_host(world, id);
+    sim_record(host, SIM_OP_ADD, host->clock_base_ms);
+    return host;
+}
+
+static void begin(struct sim_world *world) {
+    for (uint32_t i = 0; i < world->options.nodes; i++)
+        sim_host_start(&world->hosts[i]);
     sim_at(world, 300000, SIM_PROPOSE, 0, 0, NULL);
     sim_at(world, 300000, SIM_READ, 0, 0, NULL);
-    sim_at(world, sim_between(world, 400000, 1200000), SIM_TRANSFER, 0, 0, NULL);
+    if (sim_fault_on(world, SIM_FAULT_transfer))
+        sim_at(world, sim_between(world, 400000, 1200000), SIM_TRANSFER, 0, 0, NULL);
     sim_at(world, 500000, SIM_FAULT, 0, 0, NULL);
     if (world->weather.change_gap_us > 0)
         sim_at(world, sim_between(world, 400000, 1200000), SIM_CHANGE, 0, 0, NULL);
@@ -137,8 +116,7 @@ static void resume(struct sim_world *world, struct sim_host *host) {
         return;
     uint64_t absent_ms = (world->now - host->paused_since) / 1000;
     /* Sometimes a process does not notice that it was away; that must cost an election at worst. */
-    struct raft_event tick = {.type = RAFT_EVENT_TICK, .tick = {.absent_ms = sim_chance(world, 700) ? absent_ms : 0}};
-    sim_host_step(host, &tick, NULL);
+    sim_host_tick(host, sim_chance(world, 700) ? absent_ms : 0);
 }
 
 /** A paused process gets everything when it goes on, its own timer last. */
@@ -166,7 +144,7 @@ static void happen(struct sim_world *world, struct sim_event *event) {
     case SIM_TICK:
         if (host->raft && host->tick_at == event->at) {
             host->tick_at = UINT64_MAX;
-            sim_host_step(host, &(struct raft_event){.type = RAFT_EVENT_TICK}, NULL);
+            sim_host_tick(host, 0);
         }
         break;
     case SIM_PROPOSE:
@@ -182,7 +160,7 @@ static void happen(struct sim_world *world, struct sim_event *event) {
         sim_heal(world);
         break;
     case SIM_RESTART:
-        if (!host->raft && event->generation == host->incarnation)
+        if (!host->raft && !host->retired && event->generation == host->incarnation)
             sim_host_start(host);
         break;
     case SIM_RESUME:
@@ -199,6 +177,7 @@ static void happen(struct sim_world *world, struct sim_event *event) {
 
 void sim_world_run(struct sim_world *world) {
     struct sim_event event;
+    begin(world);
     while (sim_next(world, &event)) {
         if (event.at > world->faults_end && !world->calm) {
             world->now = world->faults_end;
