@@ -90,7 +90,7 @@ hunt() {
     shift 2
     [ "$simulator" = sim ] && jobs=(--jobs 1)
     for nodes in 3 5; do
-        (timeout 900 "$bin/$simulator" --nodes "$nodes" --seeds "$seeds" "${jobs[@]}" "$@" >"$log.$nodes" 2>&1
+        (timeout 900 "$bin/$simulator" --no-shrink --nodes "$nodes" --seeds "$seeds" "${jobs[@]}" "$@" >"$log.$nodes" 2>&1
             echo $? >"$log.$nodes.status") &
     done
     wait

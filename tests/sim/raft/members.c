@@ -96,30 +96,30 @@ static bool does_without(struct sim_world *world, uint32_t number, uint64_t lost
            majority_without(world, members->outgoing, members->outgoing_count, lost);
 }
 
-/** Every configuration that is, or may yet be, in force for somebody: the last one settled and all after it. */
-static bool log_does_without(struct sim_world *world, const struct sim_log *log, uint64_t lost) {
-    uint32_t number = 1;
-    for (size_t i = 0; i < log->count; i++) {
-        if (log->entries[i].configuration == 0)
-            continue;
-        number = log->entries[i].configuration;
-        if (i + 1 > world->committed && !does_without(world, number, lost))
+/** Those that are not settled: they may come into force for somebody. */
+static bool open_ones_do_without(struct sim_world *world, const struct sim_log *log, uint64_t lost) {
+    for (size_t i = world->committed; i < log->count; i++)
+        if (log->entries[i].configuration != 0 && !does_without(world, log->entries[i].configuration, lost))
             return false;
-    }
+    return true;
+}
+
+/** The last settled one that the log holds: as long as it is the last for somebody, it counts. */
+static bool settled_one_does_without(struct sim_world *world, const struct sim_log *log, uint64_t lost) {
     for (size_t i = log->count < world->committed ? log->count : world->committed; i > 0; i--)
         if (log->entries[i - 1].configuration != 0)
             return does_without(world, log->entries[i - 1].configuration, lost);
     return does_without(world, 1, lost);
 }
 
-/** As long as the founders' configuration, or any older one, is the last that some log holds, that one counts too. */
+/** Also what the wiped ones held may still be on its way to others. */
 static bool may_lose(struct sim_world *world, uint64_t lost) {
     for (uint32_t i = 0; i < world->options.nodes; i++) {
-        struct sim_host *host = &world->hosts[i];
-        if (host->retired || host->id == lost || host->incarnation == 0)
+        const struct sim_host *host = &world->hosts[i];
+        if (host->incarnation == 0)
             continue;
-        if (!log_does_without(world, host->raft ? &host->log : &host->disk.log, lost) ||
-            !log_does_without(world, &host->disk.log, lost))
+        if (!open_ones_do_without(world, &host->log, lost) || !open_ones_do_without(world, &host->disk.log, lost) ||
+            (!host->retired && !settled_one_does_without(world, &host->disk.log, lost)))
             return false;
     }
     return true;

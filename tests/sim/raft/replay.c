@@ -140,7 +140,7 @@ void sim_replay_run(struct sim_replay *replay, const struct sim_options *options
     world->replay = replay;
     world->calm = true; /* the network neither drops nor duplicates by itself */
     if (replay->script)
-        sim_script_begin(replay, world, "what it is about");
+        sim_script_begin(replay, world, replay->title);
     for (size_t i = 0; i < replay->recording->count; i++) {
         const struct sim_op *op = &replay->recording->ops[i];
         if (replay->chosen && !replay->chosen[i])

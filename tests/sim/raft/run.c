@@ -185,7 +185,8 @@ static uint64_t run_jobs(const struct sim_run_options *options, struct sim_repor
             if (result.failed) {
                 failures++;
                 *failure = result;
-                fprintf(stderr, "seed %llu failed: %s\n", (unsigned long long)result.seed, result.reason);
+                fprintf(stderr, "FAILED seed=%llu nodes=%u: %s\n", (unsigned long long)result.seed,
+                        options->world.nodes, result.reason);
             } else if (goes_on) {
                 sim_report_add(report, &result);
             }

@@ -111,11 +111,13 @@ static void write_message(struct sim_replay *replay, const struct raft_message *
 }
 
 static void write_entries(FILE *out, const struct sim_op *op) {
-    bool equal = true;
-    for (uint32_t i = 1; i < op->number; i++)
-        equal &= op->bytes[i] == op->bytes[0];
-    fprintf(out, "propose %llu %llu bytes %u%s\n", (ull)op->host, (ull)op->number, op->bytes[0],
-            equal ? "" : " # all of the same size here");
+    uint64_t sizes = op->number;
+    while (sizes > 1 && op->bytes[sizes - 1] == op->bytes[sizes - 2])
+        sizes--; /* the rest is as large as the one before */
+    fprintf(out, "propose %llu %llu bytes", (ull)op->host, (ull)op->number);
+    for (uint64_t i = 0; i < sizes; i++)
+        fprintf(out, " %u", op->bytes[i]);
+    fputc('\n', out);
 }
 
 void sim_script_op(struct sim_replay *replay, const struct sim_world *world, const struct sim_op *op,

@@ -140,7 +140,8 @@ struct shrinking {
 };
 
 static bool fails(const struct shrinking *shrinking, const bool *chosen, FILE *script) {
-    struct sim_replay replay = {.recording = &shrinking->recording, .chosen = chosen, .script = script};
+    struct sim_replay replay = {
+        .recording = &shrinking->recording, .chosen = chosen, .script = script, .title = shrinking->reason};
     last_words->reason[0] = '\0';
     fflush(NULL);
     pid_t process = fork();
@@ -221,7 +222,8 @@ static void write_scenario(struct shrinking *shrinking, const char *path) {
     }
     fprintf(stderr, "%zu operations of %zu end so:\n", count_chosen(shrinking), shrinking->recording.count);
     fails(shrinking, shrinking->chosen, script);
-    fprintf(script, "# here: %s\n", last_words->reason);
+    fprintf(script, "# Here: %s. Now say in the title what it is about, and expect what has to hold.\n",
+            last_words->reason);
     if (path)
         fclose(script);
 }

@@ -15,6 +15,8 @@ void script_propose(struct script *script) {
     if (count < 1 || count > 256)
         script_bad(script, "%llu entries: 1 ... 256 at once", script_u(count));
     for (uint64_t i = 0; i < count; i++) {
+        if (i > 0 && script_next_is_number(script)) /* else as large as the one before */
+            bytes = script_number(script, "bytes");
         entries[i] = (struct sim_entry){.value = script->world.next_value++, .bytes = (uint32_t)bytes};
         wanted[i].bytes = (uint32_t)bytes;
     }

@@ -107,6 +107,8 @@ void script_command(struct script *script);
 void script_nodes(struct script *script);
 void script_limit(struct script *script);
 void script_clock(struct script *script);
+void script_seed(struct script *script);
+void script_jump(struct script *script);
 void script_disk_holds(struct script *script);
 void script_start(struct script *script);
 void script_deinit(struct script *script);

@@ -77,6 +77,16 @@ void script_clock(struct script *script) {
         script_bad(script, "a clock is set before the node first starts");
 }
 
+void script_seed(struct script *script) {
+    struct sim_host *host = script_node(script);
+    host->start_seed = script_number(script, "a seed");
+}
+
+void script_jump(struct script *script) {
+    struct sim_host *host = script_node(script);
+    host->clock_base_ms += script_number(script, "milliseconds");
+}
+
 void script_disk_holds(struct script *script) {
     struct sim_host *host = script_node(script);
     struct sim_disk *disk = &host->disk;
