@@ -13,7 +13,7 @@ struct sim_replay {
     const struct sim_recording *recording;
     const bool *chosen;                                      /**< by operation; NULL: all of them */
     FILE *script;                                            /**< NULL, or where the scenario goes */
-    const char *title; /**< of the scenario */
+    const char *title;                                       /**< of the scenario */
     struct sim_message **sent[SIM_HOSTS_MAX][SIM_HOSTS_MAX]; /**< in flight, in the order of sending */
     size_t sent_count[SIM_HOSTS_MAX][SIM_HOSTS_MAX], sent_capacity[SIM_HOSTS_MAX][SIM_HOSTS_MAX];
     uint64_t written_ms; /**< the scenario's time */

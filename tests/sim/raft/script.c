@@ -51,6 +51,8 @@ static void write_limits(FILE *out, const struct raft_limits *limits) {
     LIMIT(election_timeout_ms_max)
     LIMIT(heartbeat_ms)
     LIMIT(inflight_messages_max)
+    LIMIT(inflight_bytes_max)
+    LIMIT(pipeline_messages)
     LIMIT(append_entries_max)
     LIMIT(append_bytes_max)
     LIMIT(uncommitted_bytes_max)

@@ -53,6 +53,8 @@ void sim_draw_weather(struct sim_world *world) {
         .election_timeout_ms_max = 300,
         .heartbeat_ms = 50,
         .inflight_messages_max = ONE_OF(world, 1, 2, 4, 64),
+        .inflight_bytes_max = ONE_OF(world, 2000, 100000, 8u << 20),
+        .pipeline_messages = ONE_OF(world, 1, 2, 4, 64),
         .append_entries_max = ONE_OF(world, 1, 3, 16, 256),
         .append_bytes_max = ONE_OF(world, 500, 3000, 1u << 20),
         .uncommitted_bytes_max = ONE_OF(world, 5000, 100000, 16u << 20),
@@ -68,6 +70,7 @@ void sim_draw_weather(struct sim_world *world) {
         limits->inflight_messages_max = ONE_OF(world, 1, 2, 4, 64);
         limits->append_entries_max = limits->inflight_messages_max < 4 ? ONE_OF(world, 16, 256) : ONE_OF(world, 4, 64);
         limits->append_bytes_max = ONE_OF(world, 8000, 1u << 20);
+        limits->inflight_bytes_max = ONE_OF(world, 20000, 8u << 20);
         limits->unsized_entries_max = 16;
     } else if (limits->inflight_messages_max * limits->append_entries_max < 16) {
         limits->uncommitted_bytes_max = 5000;
