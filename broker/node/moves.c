@@ -52,7 +52,7 @@ bool group_caught_up(const struct group *group, uint64_t replica) {
     size_t count = raft_peers(group->raft, peers, RAFT_MEMBERS_MAX);
     for (size_t i = 0; i < count; i++)
         if (peers[i].replica == replica)
-            return peers[i].active && !peers[i].damaged &&
+            return peers[i].active && !peers[i].damaged && peers[i].match > 0 &&
                    peers[i].match + CAUGHT_UP_ENTRIES >= raft_last_index(group->raft);
     return replica == group->self;
 }

@@ -40,6 +40,7 @@ void node_limits_default(struct node_limits *limits) {
     OR_DEFAULT(limits->producer_retention_ms, 3600000);
     OR_DEFAULT(limits->request_timeout_ms, 10000);
     OR_DEFAULT(limits->handover_timeout_ms, 5000);
+    OR_DEFAULT(limits->drain_moves_max, 8);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -299,6 +300,8 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
         cluster_pin_stores(node);
         membership_tick(node);
         chores_tick(node);
+        drain_tick(node);
+        transfers_tick(node);
     }
     if (node->stopping && !node->stopped)
         hand_over(node);

@@ -34,6 +34,8 @@
 #define NODE_METADATA_VOTERS_MAX 5
 /** Tokens of destructions: the core's never reach it. */
 #define NODE_DESTROY_TOKEN (1ull << 63)
+/** Requested transfers of leadership under way. */
+#define NODE_TRANSFERS_MAX 64
 /** Log time stays this close to the cluster's median clock. */
 #define NODE_CLOCK_SLACK_MS 10000
 /** Groups whose tails are looked at for entries to drop, per entry that comes in while the cache is full. */
@@ -217,6 +219,13 @@ struct pending_read {
     struct parked *parked; /**< READ_TIME: owned */
 };
 
+/** A transfer of leadership that somebody waits for (transfers.c). */
+struct pending_transfer {
+    uint64_t session, request_id, group;
+    uint64_t to; /**< replica id; 0: whoever has most */
+    uint64_t retry_ms, deadline_ms;
+};
+
 struct node {
     uint64_t id, incarnation, seed;
     char cluster_name[METADATA_CLUSTER_NAME_BYTES_MAX + 1];
@@ -241,7 +250,10 @@ struct node {
     struct lf_map groups;     /**< NODE_MAP_KEY(id) -> struct group */
     struct lf_map destroying; /**< ids the store is destroying -> (void *)1 */
     struct lf_map chores;     /**< ids -> const struct metadata_partition: what takes time to come true (chores.c) */
-    uint64_t chores_ms, reports_ms, membership_ms;
+    uint64_t chores_ms, reports_ms, membership_ms, drain_ms, lead_away_ms;
+    uint64_t drain_index; /**< of the last move asked for to drain a node */
+    struct pending_transfer transfers[NODE_TRANSFERS_MAX];
+    size_t transfer_count;
     struct lf_map stored_groups; /**< ids found in the store and not claimed yet -> (void *)1 */
     struct lf_map sessions;
     struct lf_map subscriptions; /**< key -> struct subscription */
@@ -400,6 +412,12 @@ void reports_send(struct node *node, const struct peer_report *report);
 void reports_on_envelope(struct node *node, const struct peer_envelope *envelope);
 void peers_send_report(struct node *node, uint64_t to_node, const struct peer_report *report);
 void membership_tick(struct node *node);
+
+/* drain.c, transfers.c, check.c */
+void drain_tick(struct node *node);
+void transfers_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
+void transfers_tick(struct node *node);
+void check_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
 
 /* sessions.c */
 struct session *node_session(const struct node *node, uint64_t id);

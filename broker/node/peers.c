@@ -65,7 +65,7 @@ void peers_greet(struct node *node) {
     for (size_t i = 0; i < node->peer_count; i++) {
         struct peer *peer = &node->peers[i];
         bool silent = node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS;
-        if (peer->guest || (peer->incarnation != 0 && !silent))
+        if (peer->guest || (peer->incarnation != 0 && !silent && !node->joining))
             continue;
         if (node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
             greet(node, peer);

@@ -2,6 +2,9 @@
  *  again after a read round, since this node may simply be behind. */
 #include "node_internal.h"
 
+#include "raft_configuration.h"
+#include "reply_arena.h"
+
 #include <stdlib.h>
 
 bool topics_broker(const struct node *node, uint64_t node_id, Lf__Broker *broker) {
@@ -55,43 +58,13 @@ enum lf_status topics_find_partition(const struct node *node, const Lf__TopicRef
 
 /* ---- views ---- */
 
-/** One allocation arena for a reply's many small messages; freed at once. */
-struct arena {
-    struct arena_block {
-        struct arena_block *next;
-    } * blocks;
-};
-
-static void *take(struct arena *arena, size_t count, size_t size) {
-    struct arena_block *block = node_alloc(1, sizeof *block + count * size);
-    block->next = arena->blocks;
-    arena->blocks = block;
-    return block + 1;
-}
-
-static void arena_free(struct arena *arena) {
-    while (arena->blocks) {
-        struct arena_block *block = arena->blocks;
-        arena->blocks = block->next;
-        free(block);
-    }
-}
-
-static Lf__TopicRef *make_ref(struct arena *arena, const struct metadata_topic *topic) {
-    Lf__TopicRef *ref = take(arena, 1, sizeof *ref);
-    lf__topic_ref__init(ref);
-    ref->id = topic->topic_id;
-    ref->name = (char *)(uintptr_t)topic->name;
-    return ref;
-}
-
-static Lf__PartitionMetadata *make_partition(const struct node *node, struct arena *arena,
+static Lf__PartitionMetadata *make_partition(const struct node *node, struct reply_arena *arena,
                                              const struct metadata_partition *partition) {
-    Lf__PartitionMetadata *out = take(arena, 1, sizeof *out);
+    Lf__PartitionMetadata *out = reply_arena_take(arena, 1, sizeof *out);
     lf__partition_metadata__init(out);
     out->partition = partition->partition;
     out->n_replica_nodes = partition->current.replica_count;
-    out->replica_nodes = take(arena, out->n_replica_nodes, sizeof *out->replica_nodes);
+    out->replica_nodes = reply_arena_take(arena, out->n_replica_nodes, sizeof *out->replica_nodes);
     for (size_t i = 0; i < out->n_replica_nodes; i++)
         out->replica_nodes[i] = partition->current.replicas[i].node_id;
     const struct group *group = node_group(node, partition->group);
@@ -103,12 +76,13 @@ static Lf__PartitionMetadata *make_partition(const struct node *node, struct are
     return out;
 }
 
-static Lf__TopicMetadata *make_topic(const struct node *node, struct arena *arena, const struct metadata_topic *topic) {
-    Lf__TopicMetadata *out = take(arena, 1, sizeof *out);
+static Lf__TopicMetadata *make_topic(const struct node *node, struct reply_arena *arena,
+                                     const struct metadata_topic *topic) {
+    Lf__TopicMetadata *out = reply_arena_take(arena, 1, sizeof *out);
     lf__topic_metadata__init(out);
-    out->topic = make_ref(arena, topic);
+    out->topic = reply_arena_topic(arena, topic);
     out->n_partitions = topic->partition_count;
-    out->partitions = take(arena, topic->partition_count, sizeof(*out->partitions));
+    out->partitions = reply_arena_take(arena, topic->partition_count, sizeof(*out->partitions));
     for (uint32_t i = 0; i < topic->partition_count; i++)
         out->partitions[i] = make_partition(node, arena, &topic->partitions[i]);
     return out;
@@ -126,10 +100,16 @@ static size_t list_nodes(const struct node *node, uint64_t ids[NODE_PEERS_MAX]) 
     return count;
 }
 
-static Lf__Broker *make_broker(const struct node *node, struct arena *arena, uint64_t node_id) {
-    Lf__Broker *broker = take(arena, 1, sizeof *broker);
+static Lf__Broker *make_broker(const struct node *node, struct reply_arena *arena, uint64_t node_id) {
+    Lf__Broker *broker = reply_arena_take(arena, 1, sizeof *broker);
     lf_check(topics_broker(node, node_id, broker));
     return broker;
+}
+
+static Lf__ReplicaKind replica_kind(const struct raft_configuration *now, uint64_t replica) {
+    return raft_configuration_is_voter(now, replica) ? LF__REPLICA_KIND__REPLICA_VOTER
+           : raft_configuration_votes(now, replica)  ? LF__REPLICA_KIND__REPLICA_LEAVING
+                                                     : LF__REPLICA_KIND__REPLICA_LEARNER;
 }
 
 static uint64_t controller(const struct node *node) {
@@ -139,17 +119,17 @@ static uint64_t controller(const struct node *node) {
 
 static void reply_metadata(struct node *node, uint64_t session, const Lf__ClientRequest *request) {
     const Lf__MetadataRequest *asked = request->metadata;
-    struct arena arena = {0};
+    struct reply_arena arena = {0};
     Lf__MetadataReply body = LF__METADATA_REPLY__INIT;
     uint64_t nodes[NODE_PEERS_MAX];
     size_t node_count = list_nodes(node, nodes);
-    body.brokers = take(&arena, node_count, sizeof(*body.brokers));
+    body.brokers = reply_arena_take(&arena, node_count, sizeof(*body.brokers));
     for (size_t i = 0; i < node_count; i++)
         body.brokers[body.n_brokers++] = make_broker(node, &arena, nodes[i]);
     body.controller_node = controller(node);
     body.cluster_name = node->cluster_name;
     size_t max = asked->all_topics ? metadata_topic_count(node->metadata) : asked->n_topics;
-    body.topics = take(&arena, max, sizeof(*body.topics));
+    body.topics = reply_arena_take(&arena, max, sizeof(*body.topics));
     size_t cursor = 0;
     const struct metadata_topic *topic;
     while (asked->all_topics && (topic = metadata_next_topic(node->metadata, &cursor)))
@@ -161,7 +141,7 @@ static void reply_metadata(struct node *node, uint64_t session, const Lf__Client
         if (status == LF_OK) {
             out = make_topic(node, &arena, topic);
         } else {
-            out = take(&arena, 1, sizeof *out);
+            out = reply_arena_take(&arena, 1, sizeof *out);
             lf__topic_metadata__init(out);
             out->topic = asked->topics[i];
             out->status = (uint32_t)status;
@@ -173,22 +153,22 @@ static void reply_metadata(struct node *node, uint64_t session, const Lf__Client
     reply.body_case = LF__CLIENT_REPLY__BODY_METADATA;
     reply.metadata = &body;
     reply_send(node, session, &reply, NULL, 0);
-    arena_free(&arena);
+    reply_arena_free(&arena);
 }
 
-static Lf__TopicSummary *make_summary(struct arena *arena, const struct metadata_topic *topic) {
-    Lf__TopicSummary *summary = take(arena, 1, sizeof *summary);
+static Lf__TopicSummary *make_summary(struct reply_arena *arena, const struct metadata_topic *topic) {
+    Lf__TopicSummary *summary = reply_arena_take(arena, 1, sizeof *summary);
     lf__topic_summary__init(summary);
-    summary->topic = make_ref(arena, topic);
+    summary->topic = reply_arena_topic(arena, topic);
     summary->partitions = topic->partition_count;
     summary->replicas = topic->replicas;
     return summary;
 }
 
 static void reply_list(struct node *node, uint64_t session, uint64_t request_id) {
-    struct arena arena = {0};
+    struct reply_arena arena = {0};
     Lf__ListTopicsReply body = LF__LIST_TOPICS_REPLY__INIT;
-    body.topics = take(&arena, metadata_topic_count(node->metadata), sizeof(*body.topics));
+    body.topics = reply_arena_take(&arena, metadata_topic_count(node->metadata), sizeof(*body.topics));
     size_t cursor = 0;
     const struct metadata_topic *topic;
     while ((topic = metadata_next_topic(node->metadata, &cursor)))
@@ -199,7 +179,42 @@ static void reply_list(struct node *node, uint64_t session, uint64_t request_id)
     reply.body_case = LF__CLIENT_REPLY__BODY_LIST_TOPICS;
     reply.list_topics = &body;
     reply_send(node, session, &reply, NULL, 0);
-    arena_free(&arena);
+    reply_arena_free(&arena);
+}
+
+/** How far the leader has brought each member. */
+static void describe_replicas(const struct node *node, struct reply_arena *arena, const struct group *group,
+                              Lf__PartitionDescription *out) {
+    struct raft_peer_view peers[RAFT_MEMBERS_MAX];
+    const struct raft_configuration *now = raft_configuration(group->raft);
+    size_t count = raft_peers(group->raft, peers, RAFT_MEMBERS_MAX);
+    out->replicas = reply_arena_take(arena, count + 1, sizeof(*out->replicas));
+    for (size_t i = 0; i <= count; i++) {
+        bool self = i == count;
+        uint64_t replica = self ? group->self : peers[i].replica;
+        Lf__ReplicaProgress *progress = reply_arena_take(arena, 1, sizeof *progress);
+        lf__replica_progress__init(progress);
+        progress->replica_id = replica;
+        progress->node_id = group_member_node(node, group, replica);
+        progress->kind = replica_kind(now, replica);
+        progress->match_index = self ? raft_durable_index(group->raft) : peers[i].match;
+        progress->last_index = raft_last_index(group->raft);
+        progress->active = self || peers[i].active;
+        progress->damaged = !self && peers[i].damaged;
+        out->replicas[out->n_replicas++] = progress;
+    }
+}
+
+static void describe_move(const struct node *node, struct reply_arena *arena,
+                          const struct metadata_partition *partition, const struct group *group,
+                          Lf__PartitionDescription *out) {
+    out->wanted_epoch = partition->wanted.epoch;
+    out->n_wanted_nodes = partition->wanted.replica_count;
+    out->wanted_nodes = reply_arena_take(arena, out->n_wanted_nodes, sizeof *out->wanted_nodes);
+    for (size_t i = 0; i < out->n_wanted_nodes; i++)
+        out->wanted_nodes[i] = partition->wanted.replicas[i].node_id;
+    if (group && group_leads(group))
+        describe_replicas(node, arena, group, out);
 }
 
 static void reply_describe(struct node *node, uint64_t session, const Lf__ClientRequest *request) {
@@ -209,18 +224,19 @@ static void reply_describe(struct node *node, uint64_t session, const Lf__Client
         reply_error(node, session, request->request_id, status, "%s", lf_status_text(status));
         return;
     }
-    struct arena arena = {0};
+    struct reply_arena arena = {0};
     Lf__DescribeTopicReply body = LF__DESCRIBE_TOPIC_REPLY__INIT;
     body.topic = make_summary(&arena, topic);
-    body.partitions = take(&arena, topic->partition_count, sizeof(*body.partitions));
+    body.partitions = reply_arena_take(&arena, topic->partition_count, sizeof(*body.partitions));
     for (uint32_t i = 0; i < topic->partition_count; i++) {
-        Lf__PartitionDescription *out = take(&arena, 1, sizeof *out);
+        Lf__PartitionDescription *out = reply_arena_take(&arena, 1, sizeof *out);
         lf__partition_description__init(out);
         out->metadata = make_partition(node, &arena, &topic->partitions[i]);
         out->group = topic->partitions[i].group;
         out->assignment_epoch = topic->partitions[i].current.epoch;
         const struct group *group = node_group(node, out->group);
         out->held_here = group && group->state == GROUP_RUNNING;
+        describe_move(node, &arena, &topic->partitions[i], group, out);
         if (out->held_here) {
             out->log_start_offset = partition_log_start_offset(group->partition);
             out->high_watermark = partition_high_watermark(group->partition);
@@ -232,7 +248,7 @@ static void reply_describe(struct node *node, uint64_t session, const Lf__Client
     reply.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC;
     reply.describe_topic = &body;
     reply_send(node, session, &reply, NULL, 0);
-    arena_free(&arena);
+    reply_arena_free(&arena);
 }
 
 /** Everything asked for is known here? Then this node's view will do. */
@@ -284,8 +300,26 @@ static uint32_t groups_assigned(const struct node *node, uint64_t node_id, const
     return count;
 }
 
-static Lf__NodeStatus *make_node_status(struct node *node, struct arena *arena, uint64_t node_id) {
-    Lf__NodeStatus *out = take(arena, 1, sizeof *out);
+static void describe_membership(const struct node *node, const struct metadata_node *known, Lf__NodeStatus *out) {
+    const struct group *metadata = node_group(node, NODE_GROUP_METADATA);
+    bool empty = known->draining && metadata_held_by(node->metadata, known->node_id, NULL) == 0 &&
+                 controller(node) != known->node_id;
+    out->state = empty             ? LF__NODE_STATE__NODE_DRAINED
+                 : known->draining ? LF__NODE_STATE__NODE_DRAINING
+                 : known->joining  ? LF__NODE_STATE__NODE_JOINING
+                                   : LF__NODE_STATE__NODE_ACTIVE;
+    if (metadata && metadata->state == GROUP_RUNNING)
+        out->metadata_replica = replica_kind(raft_configuration(metadata->raft), known->replica_id);
+    size_t cursor = 0;
+    const struct metadata_topic *topic;
+    while ((topic = metadata_next_topic(node->metadata, &cursor)))
+        for (uint32_t i = 0; !topic->deleted && i < topic->partition_count; i++)
+            out->moves_left += topic->partitions[i].wanted.epoch != topic->partitions[i].current.epoch &&
+                               metadata_replica_on(&topic->partitions[i], known->node_id) != 0;
+}
+
+static Lf__NodeStatus *make_node_status(struct node *node, struct reply_arena *arena, uint64_t node_id) {
+    Lf__NodeStatus *out = reply_arena_take(arena, 1, sizeof *out);
     lf__node_status__init(out);
     out->broker = make_broker(node, arena, node_id);
     const struct metadata_node *known = metadata_node(node->metadata, node_id);
@@ -293,6 +327,8 @@ static Lf__NodeStatus *make_node_status(struct node *node, struct arena *arena, 
         out->store_uuid.data = (uint8_t *)(uintptr_t)known->store_uuid;
         out->store_uuid.len = LOG_STORE_ID_BYTES;
     }
+    if (known)
+        describe_membership(node, known, out);
     const struct peer *peer = node_peer(node, node_id);
     bool self = node_id == node->id;
     out->incarnation = self ? node->incarnation : peer ? peer->incarnation : 0;
@@ -309,7 +345,7 @@ static Lf__NodeStatus *make_node_status(struct node *node, struct arena *arena, 
 }
 
 void topics_on_status(struct node *node, struct session *session, const Lf__ClientRequest *request) {
-    struct arena arena = {0};
+    struct reply_arena arena = {0};
     Lf__ClusterStatusReply body = LF__CLUSTER_STATUS_REPLY__INIT;
     body.cluster_name = node->cluster_name;
     if (node->cluster_known) {
@@ -322,7 +358,7 @@ void topics_on_status(struct node *node, struct session *session, const Lf__Clie
     body.controller_term = metadata && metadata->raft ? raft_term(metadata->raft) : 0;
     uint64_t nodes[NODE_PEERS_MAX];
     size_t node_count = list_nodes(node, nodes);
-    body.nodes = take(&arena, node_count, sizeof(*body.nodes));
+    body.nodes = reply_arena_take(&arena, node_count, sizeof(*body.nodes));
     for (size_t i = 0; i < node_count; i++)
         body.nodes[body.n_nodes++] = make_node_status(node, &arena, nodes[i]);
     body.topics = (uint32_t)metadata_topic_count(node->metadata);
@@ -337,5 +373,5 @@ void topics_on_status(struct node *node, struct session *session, const Lf__Clie
     reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;
     reply.cluster_status = &body;
     reply_send(node, session->id, &reply, NULL, 0);
-    arena_free(&arena);
+    reply_arena_free(&arena);
 }

@@ -113,6 +113,9 @@ static void say(struct scene *scene, const struct peer_envelope *decoded, size_t
     lf_check(envelope != NULL);
     *envelope = *decoded;
     envelope->messages = NULL;
+    envelope->greeting = NULL; /* never beside messages */
+    envelope->reports = NULL;
+    envelope->report_count = 0;
     envelope->message_count = envelope->message_capacity = envelope->entry_count = 0;
     if (how & 0x40)
         from = place(scene, message);

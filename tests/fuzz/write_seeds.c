@@ -341,6 +341,49 @@ static void put_envelope(struct seed *seed, uint8_t how, enum raft_message_type 
     lf_buf_unref(&records);
 }
 
+/** Greetings of every kind (a bare one, with a membership, each refusal), then reports. */
+static void greetings(void) {
+    struct seed story = {.size = 0};
+    for (int kind = 0; kind < 8; kind++) {
+        struct peer_envelope *envelope = peer_envelope_new();
+        struct peer_frames frames = {0};
+        envelope->protocol_version = 1;
+        envelope->lane = PEER_LANE_CONTROL;
+        envelope->from_node = kind == 6 ? 9 : 2; /* a stranger */
+        envelope->to_node = 1;
+        envelope->from_incarnation = 2;
+        envelope->to_incarnation = 1;
+        struct peer_report reports[] = {{.group = 1, .value = 2}, {.group = 1, .destroyed = true, .value = 4}};
+        for (size_t i = 0; kind == 7 && i < 2; i++)
+            lf_check(peer_envelope_add_report(envelope, &reports[i]) == LF_OK);
+        struct peer_greeting *greeting = kind < 7 ? calloc(1, sizeof *greeting) : NULL;
+        if (greeting) {
+            struct peer_member member = {.node_id = envelope->from_node, .replica_id = 2, .host = "h", .peer_port = 1};
+            *greeting = (struct peer_greeting){.cluster_name = "unit", .self = member, .joining = kind == 6};
+            greeting->refusal = kind < 5 ? (enum peer_refusal)kind : PEER_REFUSAL_NONE;
+            greeting->member_count = kind == 5;
+            greeting->members[0] = member;
+            greeting->voters[0] = greeting->voter_count = 1;
+            greeting->metadata_index = kind == 5 ? 100 : 0;
+        }
+        envelope->greeting = greeting;
+        lf_check(peer_codec_encode(envelope, &frames) == LF_OK);
+        put_u8(&story, kind == 6 ? 0 : 0x80);
+        put_u8(&story, 1);
+        put_sized(&story, lf_buf_bytes(frames.frames[0]));
+        put_u8(&story, 2);
+        put_u8(&story, 100);
+        struct seed codec = {.size = 0};
+        char name[32];
+        put_sized(&codec, lf_buf_bytes(frames.frames[0]));
+        snprintf(name, sizeof name, "greeting-%d", kind);
+        write_seed("fuzz_peer_codec", name, &codec);
+        peer_frames_deinit(&frames);
+        peer_envelope_destroy(&envelope);
+    }
+    write_seed("fuzz_node_peer", "greetings", &story);
+}
+
 static void peers(void) {
     struct seed story = {.size = 0};
     for (int type = 0; type <= RAFT_READ_REPLY; type++) {
@@ -482,6 +525,7 @@ int main(int argc, char **argv) {
     cluster_changes();
     cluster_views();
     peers();
+    greetings();
     group_zero();
     membership();
     partition();

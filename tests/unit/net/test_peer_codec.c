@@ -121,6 +121,103 @@ static void assert_same_message(const struct peer_message *a, const struct peer_
         assert_ptr_equal(a->entries[i], b->entries[i]);
 }
 
+static struct lf_buf *header_of(struct peer_envelope *envelope) {
+    struct peer_frames frames = {0};
+    assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
+    assert_int_equal(frames.count, 1);
+    struct lf_buf *header = lf_buf_ref(frames.frames[0]);
+    peer_frames_deinit(&frames);
+    return header;
+}
+
+static void make_greeting(struct peer_envelope *envelope) {
+    struct peer_greeting *greeting = envelope->greeting = calloc(1, sizeof *greeting);
+    *greeting = (struct peer_greeting){.cluster_name = "flume",
+                                       .self = {.node_id = 1, .host = "one", .client_port = 0, .peer_port = 7701},
+                                       .metadata_index = 77,
+                                       .joining = true,
+                                       .refusal = PEER_REFUSAL_OTHER_STORE,
+                                       .from_controller = true,
+                                       .replica_id = 9,
+                                       .voters = {3, 1, 2},
+                                       .voter_count = 3,
+                                       .member_count = PEER_MEMBERS_MAX};
+    for (uint32_t i = 0; i < PEER_MEMBERS_MAX; i++)
+        greeting->members[i] = (struct peer_member){
+            .node_id = i + 1, .replica_id = i, .host = "h", .client_port = 1 + i, .peer_port = 65535 - i};
+}
+
+static void greeting_comes_back_as_it_went(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL), *back = NULL;
+    envelope->to_incarnation = 0;
+    make_greeting(envelope);
+    struct lf_buf *header = header_of(envelope);
+    assert_int_equal(peer_codec_decode(&header, 1, &back, NULL), LF_OK);
+    assert_memory_equal(back->greeting, envelope->greeting, sizeof *back->greeting);
+    peer_envelope_destroy(&back);
+    peer_envelope_destroy(&envelope);
+    lf_buf_unref(&header);
+}
+
+static void greeting_that_cannot_be_is_malformed(void **state) {
+    (void)state;
+    for (int what = 0; what < 8; what++) {
+        struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL), *back = NULL;
+        make_greeting(envelope);
+        struct peer_greeting *greeting = envelope->greeting;
+        struct peer_member *member = &greeting->members[5];
+        if (what == 0)
+            greeting->self.node_id = 2; /* in another's name */
+        else if (what == 1)
+            greeting->self.host[0] = '\0';
+        else if (what == 2)
+            member->node_id = 0;
+        else if (what == 3)
+            member->peer_port = 0;
+        else if (what == 4)
+            member->client_port = 65536;
+        else if (what == 5)
+            greeting->voters[2] = 3; /* twice */
+        else if (what == 6)
+            greeting->voters[0] = 0;
+        else
+            greeting->metadata_index = PEER_CODEC_NUMBER_LIMIT;
+        struct lf_buf *header = header_of(envelope);
+        struct lf_error error = {0};
+        assert_int_equal(peer_codec_decode(&header, 1, &back, &error), LF_MALFORMED);
+        assert_null(back);
+        assert_true(error.text[0] != '\0');
+        peer_envelope_destroy(&envelope);
+        lf_buf_unref(&header);
+    }
+}
+
+static void reports_come_back_as_they_went_and_are_bounded(void **state) {
+    (void)state;
+    struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL), *back = NULL;
+    for (uint64_t i = 0; i < PEER_REPORTS_MAX; i++) {
+        struct peer_report report = {.group = i, .destroyed = i % 2, .value = 1000 + i};
+        assert_int_equal(peer_envelope_add_report(envelope, &report), LF_OK);
+    }
+    assert_int_equal(peer_envelope_add_report(envelope, &envelope->reports[0]), LF_FULL);
+    struct lf_buf *header = header_of(envelope);
+    assert_int_equal(peer_codec_decode(&header, 1, &back, NULL), LF_OK);
+    assert_int_equal(back->report_count, PEER_REPORTS_MAX);
+    for (size_t i = 0; i < back->report_count; i++) {
+        assert_int_equal(back->reports[i].group, i);
+        assert_int_equal(back->reports[i].destroyed, i % 2);
+        assert_int_equal(back->reports[i].value, 1000 + i);
+    }
+    peer_envelope_destroy(&back);
+    lf_buf_unref(&header);
+    envelope->to_incarnation = 0; /* nobody to whom anything but a greeting may be said */
+    header = header_of(envelope);
+    assert_int_equal(peer_codec_decode(&header, 1, &back, NULL), LF_MALFORMED);
+    peer_envelope_destroy(&envelope);
+    lf_buf_unref(&header);
+}
+
 static void every_message_type_comes_back_as_it_went(void **state) {
     (void)state;
     struct peer_envelope *envelope = make_envelope(PEER_LANE_DATA);
@@ -475,6 +572,9 @@ static void cut_headers_are_refused_or_decoded_never_worse(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_message_type_comes_back_as_it_went),
+        cmocka_unit_test(greeting_comes_back_as_it_went),
+        cmocka_unit_test(greeting_that_cannot_be_is_malformed),
+        cmocka_unit_test(reports_come_back_as_they_went_and_are_bounded),
         cmocka_unit_test(a_greeting_is_one_frame),
         cmocka_unit_test(the_largest_envelope_fits_its_header),
         cmocka_unit_test(wrong_heads_are_refused),

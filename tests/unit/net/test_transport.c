@@ -298,6 +298,48 @@ static void messages_to_an_absent_peer_are_dropped_and_counted(void **state) {
     assert_int_equal(transport_counts(nodes[0]).peer_dropped, before + 1);
 }
 
+/** Sends until something arrives at node 2. */
+static void send_until_heard(void) {
+    uint64_t deadline = now_ms() + DEADLINE_MS;
+    struct peer_frames in = {0};
+    while (transport_receive_peer(nodes[1], &in) != LF_OK) {
+        struct peer_frames out = make_frames('0', 1, 100);
+        transport_send_peer(nodes[0], 2, PEER_LANE_CONTROL, &out, now_ms());
+        assert_true(now_ms() < deadline);
+        usleep(1000);
+    }
+    peer_frames_deinit(&in);
+}
+
+static void a_peer_that_is_forgotten_is_not_sent_to_until_it_is_met_again(void **state) {
+    (void)state;
+    send_until_heard();
+    transport_forget_peer(nodes[0], 2);
+    transport_forget_peer(nodes[0], 2);
+    uint64_t before = transport_counts(nodes[0]).peer_dropped;
+    struct peer_frames out = make_frames('a', 2, 100);
+    transport_send_peer(nodes[0], 2, PEER_LANE_CONTROL, &out, now_ms());
+    assert_int_equal(transport_counts(nodes[0]).peer_dropped, before + 1);
+    struct lf_error error;
+    assert_int_equal(transport_connect_peer(nodes[0], &addresses[1], &error), LF_OK);
+    send_until_heard();
+    assert_int_equal(transport_connect_peer(nodes[0], &addresses[1], &error), LF_OK); /* the same, anew */
+    send_until_heard();
+}
+
+static void there_is_a_place_for_each_of_so_many_peers(void **state) {
+    (void)state;
+    struct lf_error error;
+    struct node_address address = addresses[1];
+    for (address.node_id = 3; address.node_id <= NODE_PEERS_MAX + 1; address.node_id++)
+        assert_int_equal(transport_connect_peer(nodes[0], &address, &error), LF_OK);
+    assert_int_equal(transport_connect_peer(nodes[0], &address, &error), LF_FULL);
+    transport_forget_peer(nodes[0], 17);
+    assert_int_equal(transport_connect_peer(nodes[0], &address, &error), LF_OK);
+    struct transport_lanes lanes[NODE_PEERS_MAX];
+    assert_int_equal(transport_lanes(nodes[0], lanes), NODE_PEERS_MAX);
+}
+
 static void a_slow_peer_has_a_bounded_queue(void **state) {
     (void)state;
     connect_lane(PEER_LANE_DATA);
@@ -376,6 +418,8 @@ int main(void) {
         TEST(a_client_with_a_routing_id_of_its_own_is_refused),
         TEST(peers_hear_each_other_on_every_lane),
         TEST(messages_to_an_absent_peer_are_dropped_and_counted),
+        TEST(a_peer_that_is_forgotten_is_not_sent_to_until_it_is_met_again),
+        TEST(there_is_a_place_for_each_of_so_many_peers),
         TEST(a_slow_peer_has_a_bounded_queue),
         TEST(a_peer_that_comes_back_is_met_again),
         TEST(what_the_switch_holds_arrives_later),

@@ -153,13 +153,16 @@ static void carry_out(struct world *world, size_t at) {
     struct node_effects effects = world->effects[at];
     world->effects[at] = (struct node_effects){.deadline_ms = effects.deadline_ms, .stopped = effects.stopped};
     if (effects.fatal != LF_OK) { /* the process ends; nothing further is sent */
+        if (world->verbose)
+            fprintf(stderr, "%6llu node=%zu fatal: %s\n", (unsigned long long)world->now_ms, at + 1, effects.fatal_text);
         world->fatal[at] = effects.fatal;
         memcpy(world->fatal_text[at], effects.fatal_text, sizeof effects.fatal_text);
         node_effects_deinit(&effects);
         return;
     }
     for (size_t i = 0; i < effects.forgotten_count; i++)
-        world->connected[at][effects.forgotten[i] - 1] = false;
+        if (effects.forgotten[i] <= WORLD_NODES_MAX)
+            world->connected[at][effects.forgotten[i] - 1] = false;
     for (size_t i = 0; i < effects.connect_count; i++)
         if (effects.connects[i].node_id <= WORLD_NODES_MAX)
             world->connected[at][effects.connects[i].node_id - 1] = true;

@@ -120,7 +120,7 @@ static void joined_node_just_goes_on_after_a_restart(void **state) {
 
 /** Whatever the moment of the crash, the next start goes on. */
 static void joiner_may_crash_at_any_time(void **state) {
-    for (uint64_t at = 1; at < 400; at += 13) {
+    for (uint64_t at = 1; at < 700; at += 7) {
         struct world *world = begin(state, 3);
         assert_status(world_add(world, 4), LF_OK);
         size_t joiner = world_join(world);
