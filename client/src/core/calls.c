@@ -152,6 +152,23 @@ static bool transferred_before(const struct lf_call *call, const Lf__ClientReply
            reply->leader->broker;
 }
 
+/* Forget that this broker leads, and take up whom it names. */
+static struct lf_broker *look_elsewhere(struct lf_core *core, struct lf_broker *broker, struct lf_call *call,
+                                        const Lf__ClientReply *reply) {
+    if (lf_call_is_for_partition(call)) {
+        struct lf_topic_state *topic = lf_topic_find(core, call->topic);
+        if (topic)
+            lf_metadata_not_leader(core, topic, call->call.partitions, broker, reply->leader);
+        return NULL;
+    }
+    struct lf_broker *named = reply->leader ? lf_broker_learn(core, reply->leader->broker) : NULL;
+    if (core->controller_node == broker->node_id)
+        core->controller_node = 0;
+    if (!named || named == broker)
+        lf_metadata_want(core, NULL);
+    return named != broker ? named : NULL;
+}
+
 static void redirected(struct lf_core *core, struct lf_broker *broker, struct lf_call *call,
                        const Lf__ClientReply *reply) {
     if (transferred_before(call, reply)) {
@@ -163,20 +180,8 @@ static void redirected(struct lf_core *core, struct lf_broker *broker, struct lf
         finish_with(core, call, &made);
         return;
     }
-    if (lf_call_is_for_partition(call)) {
-        struct lf_topic_state *topic = lf_topic_find(core, call->topic);
-        if (topic)
-            lf_metadata_not_leader(core, topic, call->call.partitions, broker, reply->leader);
-        lf_call_retry(core, call, LF_NOT_READY, reply->error);
-    } else {
-        struct lf_broker *named = reply->leader ? lf_broker_learn(core, reply->leader->broker) : NULL;
-        if (core->controller_node == broker->node_id)
-            core->controller_node = 0;
-        call->target = named != broker ? named : NULL;
-        lf_call_retry(core, call, LF_NOT_READY, reply->error);
-        if (!call->target)
-            lf_metadata_want(core, NULL);
-    }
+    call->target = look_elsewhere(core, broker, call, reply);
+    lf_call_retry(core, call, LF_NOT_READY, reply->error);
     bool named = call->target || lf_call_is_for_partition(call);
     if (named && call->redirects++ < REDIRECTS_AT_ONCE)
         call->retry_at_ms = core->now_ms;
@@ -280,6 +285,8 @@ void lf_call_on_reply(struct lf_core *core, struct lf_broker *broker, struct lf_
         redirected(core, broker, call, *reply);
         break;
     case LF_ACTION_RETRY:
+        if (status == LF_NO_QUORUM) /* it is alone, or the group went on without it: others may know */
+            look_elsewhere(core, broker, call, *reply);
         lf_call_retry(core, call, status, (*reply)->error);
         call->target = NULL;
         break;

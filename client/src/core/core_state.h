@@ -41,9 +41,9 @@
 #define LF_CORE_HELLO_MAX 3000   /* ... and for this long: gone */
 #define LF_CORE_PROBE_AFTER 2000 /* a broker that readers live on, not heard of for this long, is pinged */
 #define LF_CORE_SUSPECT_AFTER                                                                                          \
-    500                             /* so is one with a request this old; no answer to the ping for this long: suspect \
-                                     */
-#define LF_CORE_ANSWER_OVERDUE 1000 /* of a batch at a broker that does not lead any more: do not wait for it */
+    500                            /* so is one with a request this old; no answer to the ping for this long: suspect  \
+                                    */
+#define LF_CORE_ANSWER_OVERDUE 300 /* of a batch at a broker that does not lead any more: do not wait for it */
 #define LF_CORE_METADATA_REFRESH 30000 /* brokers come and go: ask who is there at least this often */
 #define LF_CORE_LOOK_INTERVAL 250      /* how often outstanding requests are looked over */
 #define LF_CORE_READER_STALLED 3000    /* more is there, none comes */
@@ -197,7 +197,7 @@ struct lf_batch {
     int32_t sequence;
     struct lf_request *request; /* sent, unanswered */
     bool maybe;                 /* an attempt went without a definite answer: it may be in the log */
-    bool gap;                   /* refused because an earlier one is missing */
+    bool held;                  /* refused, and so for certain again while an earlier one is unanswered */
     bool done;                  /* its outcome is known and waits for those before it */
     enum lf_status status;
     enum lf_status refused; /* the last definite refusal */

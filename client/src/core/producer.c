@@ -78,7 +78,7 @@ void lf_producer_on_reply(struct lf_core *core, struct lf_broker *broker, const 
     }
     core->producer_tries++;
     struct lf_broker *named = NULL;
-    if (reply && reply->status == LF_NOT_LEADER) {
+    if (reply && (reply->status == LF_NOT_LEADER || reply->status == LF_NO_QUORUM)) {
         named = reply->leader ? lf_broker_learn(core, reply->leader->broker) : NULL;
         if (core->controller_node == broker->node_id)
             core->controller_node = 0;
@@ -195,7 +195,7 @@ void lf_raise_on_reply(struct lf_core *core, struct lf_broker *broker, struct lf
     }
     lf_core_trace(core, "topic=%s partition=%u raise to %d: %s", publisher->topic->name, publisher->partition,
                   publisher->raise_epoch, lf_status_name(status));
-    if (status == LF_NOT_LEADER) {
+    if (status == LF_NOT_LEADER || status == LF_NO_QUORUM) {
         lf_publisher_redirected(core, broker, publisher, reply);
         return;
     }

@@ -26,32 +26,45 @@ void lf_publisher_redirected(struct lf_core *core, struct lf_broker *broker, str
         lf_publisher_back_off(core, publisher);
 }
 
+/* The front is still out there, and need not be answered soon by one who does not lead any more: look for who does, so
+ * that it can be sent there. */
+static void heard_behind_the_front(struct lf_core *core, struct lf_broker *broker, struct lf_publisher *publisher,
+                                   const Lf__ClientReply *reply) {
+    struct lf_topic_state *topic = publisher->topic;
+    bool believed = publisher->partition < topic->partition_count &&
+                    topic->partitions[publisher->partition].leader_node == broker->node_id;
+    if (believed || reply->leader)
+        lf_metadata_not_leader(core, topic, publisher->partition, broker, reply->leader);
+}
+
 /* This attempt did not append it, another may. Only the front of the queue slows the queue down. */
 static void refused(struct lf_core *core, struct lf_broker *broker, struct lf_batch *batch,
                     const Lf__ClientReply *reply) {
     struct lf_publisher *publisher = batch->publisher;
     enum lf_status status = (enum lf_status)reply->status;
-    bool front = batch == first_undone(publisher);
+    const struct lf_batch *first = first_undone(publisher);
+    bool front = batch == first;
+    batch->held = !front && first->request && first->request->broker == broker;
+    lf_publisher_dirty(core, publisher);
     batch->refused =
         status == LF_NOT_LEADER || status == LF_TOPIC_UNKNOWN || status == LF_PARTITION_UNKNOWN ? LF_NOT_READY : status;
-    if (status == LF_NOT_LEADER) {
+    /* Without a majority it may be alone, or the group went on without it: others may know who leads. */
+    if (status == LF_NOT_LEADER || status == LF_NO_QUORUM) {
         if (front)
             lf_publisher_redirected(core, broker, publisher, reply);
         else
-            lf_publisher_dirty(core, publisher);
+            heard_behind_the_front(core, broker, publisher, reply);
         return;
     }
     if (status == LF_TOPIC_UNKNOWN || status == LF_PARTITION_UNKNOWN || status == LF_SHUTTING_DOWN)
         lf_metadata_want(core, publisher->topic); /* gone, or this broker has not heard of it yet */
     if (front)
         lf_publisher_back_off(core, publisher);
-    else
-        lf_publisher_dirty(core, publisher);
 }
 
 static void gap(struct lf_core *core, struct lf_batch *batch) {
     struct lf_publisher *publisher = batch->publisher;
-    batch->gap = true;
+    batch->held = true;
     if (batch == first_undone(publisher)) {
         /* All before it were accepted, says what we heard; the broker says otherwise: agree on it by a new epoch. */
         publisher->raise = true;

@@ -89,7 +89,7 @@ void lf_batch_done(struct lf_core *core, struct lf_batch *batch, enum lf_status 
 
 void lf_batch_unnumber(struct lf_batch *batch) {
     lf_request_cancel(&batch->request);
-    batch->numbered = batch->maybe = batch->gap = false;
+    batch->numbered = batch->maybe = batch->held = false;
 }
 
 /* 1. What may be in the log is unknown, and nothing may follow it before the epoch was raised.
@@ -225,7 +225,7 @@ static bool batch_send(struct lf_core *core, struct lf_broker *broker, struct lf
     batch->request = lf_request_send(core, broker, LF_REQUEST_PUBLISH, batch, &request, batch->bytes);
     if (!batch->request)
         return false;
-    batch->gap = false;
+    batch->held = false;
     broker->credit_used += batch->bytes->size;
     return true;
 }
@@ -252,7 +252,7 @@ static void send_window(struct lf_core *core, struct lf_publisher *publisher) {
             lf_request_cancel(&batch->request); /* the leader is another one now; the repeat is told apart there */
             batch->maybe = true;
         }
-        if (batch->request || (batch->gap && unanswered)) {
+        if (batch->request || (batch->held && unanswered)) {
             unanswered = true;
             continue;
         }
@@ -289,6 +289,9 @@ static void set_timer(struct lf_core *core, struct lf_publisher *publisher) {
         uint64_t look = core->now_ms + LF_CORE_LOOK_INTERVAL;
         if (publisher->retry_at_ms > core->now_ms && publisher->retry_at_ms < look)
             look = publisher->retry_at_ms;
+        const struct lf_request *out = publisher->first->request;
+        if (out && out->sent_ms + LF_CORE_ANSWER_OVERDUE > core->now_ms && out->sent_ms + LF_CORE_ANSWER_OVERDUE < look)
+            look = out->sent_ms + LF_CORE_ANSWER_OVERDUE;
         at = look < at ? look : at;
     }
     lf_timer_set(&core->timers, &publisher->timer, at > core->now_ms ? at : core->now_ms + 1);

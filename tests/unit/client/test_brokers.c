@@ -88,6 +88,27 @@ static void an_unanswered_batch_at_a_node_that_left_is_sent_to_the_new_leader(vo
     fake_expect_outcomes(fake, 0, 1, LF_OK);
 }
 
+/* It left the group that it led, and does not hear who leads now. */
+static void a_leader_that_lost_its_group_is_not_waited_for(void **state) {
+    struct fake *fake = *state;
+    fake_publish(fake, "t", 0, 0, 10);
+    fake->topics[0].leader[0] = 0; /* whoever is asked does not know */
+    fake_answer(fake, fake_wait(fake, 1, PUBLISH, 0), LF_NO_QUORUM);
+    uint64_t begin = fake->now_ms;
+    for (int asked = 0; asked < 10; asked++) {
+        struct fake_request *request = fake_wait(fake, 0, PUBLISH, 0);
+        if (request->node == 1) {
+            fake_answer(fake, request, LF_NO_QUORUM);
+            continue;
+        }
+        fake_answer_not_leader(fake, request, 5, 4); /* a replica that is still in the group */
+        fake_answer_publish(fake, fake_wait(fake, 5, PUBLISH, 0), 0, false);
+        break;
+    }
+    fake_expect_outcomes(fake, 0, 1, LF_OK);
+    assert_true(fake->now_ms - begin < 100);
+}
+
 static void given_brokers_are_never_forgotten(void **state) {
     struct fake *fake = *state;
     fake_run(fake, 10);
@@ -114,6 +135,7 @@ int main(void) {
         FACT(brokers_are_learned_before_they_are_needed),
         FACT(a_node_that_left_is_let_go),
         FACT(an_unanswered_batch_at_a_node_that_left_is_sent_to_the_new_leader),
+        FACT(a_leader_that_lost_its_group_is_not_waited_for),
         FACT(given_brokers_are_never_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -444,6 +444,42 @@ static void the_oldest_pending_number_follows_the_outcomes(void **state) {
     assert_int_equal(lf_core_oldest_pending(fake->core), 3);
 }
 
+/* Its leader is on the way out, and says so only of what came later. */
+static void what_is_refused_behind_an_unanswered_batch_is_not_sent_in_a_loop(void **state) {
+    struct fake *fake = *state;
+    for (uintptr_t i = 0; i < 3; i++) {
+        fake_publish(fake, "t", 0, i, 10);
+        fake_flush(fake);
+        fake_wait(fake, 1, PUBLISH, i);
+    }
+    fake_answer(fake, fake_request(fake, 1, PUBLISH, 2), LF_NOT_READY);
+    fake_answer(fake, fake_request(fake, 1, PUBLISH, 1), LF_NOT_READY);
+    fake_run(fake, 200);
+    assert_int_equal(fake_request_count(fake, PUBLISH), 1);
+    fake_answer_publish(fake, fake_request(fake, 1, PUBLISH, 0), 0, false);
+    fake_answer_publish(fake, fake_wait(fake, 1, PUBLISH, 0), 1, false);
+    fake_answer_publish(fake, fake_wait(fake, 1, PUBLISH, 0), 2, false);
+    fake_expect_outcomes(fake, 0, 3, LF_OK);
+}
+
+/* The old leader keeps the first one and never hears of its fate: the second one's refusal tells who leads. */
+static void an_unanswered_batch_follows_the_leader_that_a_later_one_heard_of(void **state) {
+    struct fake *fake = *state;
+    for (uintptr_t i = 0; i < 2; i++) {
+        fake_publish(fake, "t", 0, i, 10);
+        fake_flush(fake);
+        fake_wait(fake, 1, PUBLISH, i);
+    }
+    fake_answer_not_leader(fake, fake_request(fake, 1, PUBLISH, 1), 2, 9);
+    uint64_t begin = fake->now_ms;
+    struct fake_request *first = fake_wait(fake, 2, PUBLISH, 0);
+    assert_true(fake->now_ms - begin <= 350);
+    assert_int_equal(first->header.base_sequence, 0);
+    fake_answer_publish(fake, first, 0, true);
+    fake_answer_publish(fake, fake_wait(fake, 2, PUBLISH, 0), 1, false);
+    fake_expect_outcomes(fake, 0, 2, LF_OK);
+}
+
 #define FACT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -475,6 +511,8 @@ int main(void) {
         FACT(a_leader_that_falls_silent_is_left_when_another_leads),
         FACT(close_gives_every_message_its_outcome),
         FACT(the_oldest_pending_number_follows_the_outcomes),
+        FACT(what_is_refused_behind_an_unanswered_batch_is_not_sent_in_a_loop),
+        FACT(an_unanswered_batch_follows_the_leader_that_a_later_one_heard_of),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
