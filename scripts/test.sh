@@ -44,6 +44,7 @@ part "build asan-ubsan" build asan-ubsan
 part "ground: arrows, purity" ctest_in dev -L ground -j2
 part "unit tests under ASan and UBSan" ctest_in asan-ubsan -L unit -j2
 part "simulation under ASan and UBSan" ctest_in asan-ubsan -L sim -j2
+part "mutants still apply" tests/mutants/run.sh --apply
 part "build tsan" build tsan threaded_tests
 part "threaded parts under TSan" ctest_in tsan -L threads -j2
 part "build release" build release

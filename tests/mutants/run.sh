@@ -2,6 +2,7 @@
 # Do the tests see bugs? Every *.patch beside this script puts one back; each has to be caught.
 #
 #   tests/mutants/run.sh [NAME...]        all of them, or those named (with or without .patch)
+#   tests/mutants/run.sh --apply          only: does each still apply? Takes a second; ctest runs it
 #
 # For each: a scratch copy of the sources gets the patch and builds what it needs (preset release: one build for all
 # patches, then what the patch touches). A patch of the consensus core meets all scenarios first, then raft_sim, then the
@@ -22,6 +23,16 @@ root=$(cd "$here/../.." && pwd)
 raft_seeds=${MUTANT_SEEDS:-2000}
 node_seeds=${MUTANT_NODE_SEEDS:-300}
 thorough=${MUTANT_THOROUGH:-}
+
+if [ "${1:-}" = --apply ]; then
+    failures=0
+    for patch in "$here"/*.patch; do
+        patch -d "$root" -p1 --forward --batch --dry-run -r - <"$patch" >/dev/null 2>&1 ||
+            { echo "$(basename "$patch"): does not apply" && failures=$((failures + 1)); }
+    done
+    [ $failures -eq 0 ]
+    exit
+fi
 
 if [ -n "${MUTANT_SCRATCH:-}" ]; then
     scratch=$MUTANT_SCRATCH
@@ -74,8 +85,8 @@ build_targets() { # TARGET...
     }
 }
 
-# scenarios [--outcomes-only]: the first that fails, of its own entry if possible, and why
-scenarios() { # ENTRY [ARGUMENT]
+# The first scenario that fails, of its own entry if possible, and why.
+scenarios() { # ENTRY [--outcomes-only]
     local entry=$1 line
     shift
     (cd "$tree/tests/sim/scenarios" && timeout 300 "$bin/scenario" "$@" *.txt) >"$log" 2>&1 && return 1
@@ -131,9 +142,11 @@ meet_everything() { # NAME FILE
     local name=$1 found
     if grep -q '^+++ b/broker/raft/' "$2"; then
         build_targets scenario || { echo "$name: does not build" && return; }
-        if found=$(scenarios "${name%%-*}"); then
-            scenarios "${name%%-*}" --outcomes-only >/dev/null && found="$found (and by its outcome)"
-            caught "$name" "a scenario" "$found" && return
+        # What it does first; else how it looks: traces and the core's own invariants.
+        if found=$(scenarios "${name%%-*}" --outcomes-only); then
+            caught "$name" "what a scenario demands" "$found" && return
+        elif found=$(scenarios "${name%%-*}"); then
+            caught "$name" "how a scenario looks" "$found" && return
         fi
         build_targets raft_sim || { echo "$name: does not build" && return; }
         if found=$(hunt raft_sim "$raft_seeds"); then caught "$name" "seeds" "$found" && return; fi

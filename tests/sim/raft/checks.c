@@ -124,9 +124,10 @@ void sim_check_step(struct sim_host *host) {
         check_new_leader(host);
     if (world->effects.truncated_from != 0 || world->effects.persist.count > 0)
         check_configuration(host);
-    if (world->effects.damaged_peer != 0)
-        sim_fail(world, "node %llu takes %llu for damaged; no disk here loses what it synced", u(host->id),
-                 u(world->effects.damaged_peer));
+    uint64_t damaged = world->effects.damaged_peer;
+    if (damaged != 0 && !sim_host(world, damaged)->lossy)
+        sim_fail(world, "node %llu takes %llu for damaged; its disk lost nothing that it synced", u(host->id),
+                 u(damaged));
 }
 
 static void promise(struct sim_host *host, uint64_t term, uint64_t index) {
@@ -204,6 +205,9 @@ void sim_check_start(struct sim_host *host) {
     if (raft_term(host->raft) == host->promised_term && host->log.count < host->promised_index)
         sim_fail(host->world, "node %llu starts with log end %zu, it acknowledged %llu", u(host->id), host->log.count,
                  u(host->promised_index));
+    if (raft_commit(host->raft) < host->disk.commit) /* B13 */
+        sim_fail(host->world, "node %llu starts with commit %llu, it had applied %llu", u(host->id),
+                 u(raft_commit(host->raft)), u(host->disk.commit));
     if (raft_commit(host->raft) > host->log.count)
         sim_fail(host->world, "node %llu starts with commit beyond its log", u(host->id));
 }

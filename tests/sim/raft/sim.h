@@ -96,6 +96,7 @@ struct sim_host {
     uint64_t paused_until;
     uint64_t paused_since;
     bool vote_disabled;
+    bool lossy; /**< its disk lost what it had synced: others are to see that it is damaged */
     bool restart_planned;
     bool retired;        /**< its disk was wiped: this replica never runs again */
     uint64_t start_seed; /**< replay: of its next start */

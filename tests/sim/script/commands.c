@@ -17,7 +17,8 @@ static const struct command commands[] = {
     {"seed", script_seed, false, "seed NODE NUMBER    (its election timeouts, from its next start on)"},
     {"jump", script_jump, false, "jump NODE MS        (its clock goes ahead)"},
     {"disk", script_disk_holds, false,
-     "disk NODE [term T] [vote V] [commit C] [log TERMxCOUNT...]    (what it holds; while the node is down)"},
+     "disk NODE [empty | ends I] [term T] [vote V] [commit C] [log TERMxCOUNT...]    (what it holds; while the node is "
+     "down)"},
     {"start", script_start, false, "start [NODE...]     (all that are down, when none is named)"},
     {"crash", script_crash, false, "crash NODE [keeping COUNT | keeping all]    (loses its unfinished writes, or not)"},
     {"tick", script_tick, false, "tick NODE... | all [absent MS]"},
@@ -25,6 +26,7 @@ static const struct command commands[] = {
     {"deliver", script_deliver, false, "deliver [all] FROM->TO [KIND] [.N | last] | deliver NAME"},
     {"drop", script_drop, false, "drop [all] FROM->TO [KIND] [.N | last] | drop NAME"},
     {"duplicate", script_duplicate, false, "duplicate [all] FROM->TO [KIND] [.N | last]"},
+    {"reorder", script_reorder, false, "reorder [all] FROM->TO [KIND] [.N | last]    (behind all others)"},
     {"keep", script_keep, false, "keep NAME FROM->TO [KIND] [.N | last]    (takes it out of flight)"},
     {"copy", script_copy, false, "copy NAME FROM->TO [KIND] [.N | last]    (keeps a copy)"},
     {"hold", script_hold, false, "hold FROM->TO       (settle and run leave the link alone)"},

@@ -89,22 +89,19 @@ bool script_write_next(struct sim_host *host) {
 }
 
 /** `.N`: the N-th write under way; else the oldest. */
-static bool which(struct script *script, const struct sim_host *host, size_t *position) {
+static size_t which(struct script *script, const struct sim_host *host) {
     const char *word = script_peek(script);
-    *position = 0;
+    size_t position = 0;
     if (word && word[0] == '.')
-        *position = strtoull(script_word(script, "a place") + 1, NULL, 10) - 1;
-    if (*position < host->disk.write_count)
-        return true;
-    if (!script->options.outcomes_only)
-        script_failed(script, "node %llu has %zu writes under way, not %zu", script_u(host->id), host->disk.write_count,
-                      *position + 1);
-    return false;
+        position = strtoull(script_word(script, "a place") + 1, NULL, 10) - 1;
+    if (position >= host->disk.write_count)
+        script_absent(script, "node %llu has %zu writes under way, not %zu", script_u(host->id), host->disk.write_count,
+                      position + 1);
+    return position;
 }
 
 void script_wrote(struct script *script) {
     struct sim_host *host = script_node_up(script);
-    size_t position;
     if (script_take(script, "all")) {
         for (size_t left = host->disk.write_count; left > 0 && host->raft; left--) {
             reach(host, 1);
@@ -112,17 +109,14 @@ void script_wrote(struct script *script) {
         }
         return;
     }
-    if (!which(script, host, &position))
-        return;
+    size_t position = which(script, host);
     reach(host, position + 1);
     complete(host, position, LF_OK);
 }
 
 void script_fail_write(struct script *script) {
     struct sim_host *host = script_node_up(script);
-    size_t position;
-    if (!which(script, host, &position))
-        return;
+    size_t position = which(script, host);
     if (script_take(script, "kept"))
         reach(host, position + 1);
     complete(host, position, LF_IO);

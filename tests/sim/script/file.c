@@ -110,7 +110,8 @@ static bool run_part(struct script *script, struct part *part) {
     if (script->options.show)
         printf("%s\n", part->text);
     script_split(script, part->text);
-    script_command(script);
+    if (setjmp(script->skip) == 0)
+        script_command(script);
     fclose(script->trace);
     if (script->options.rewrite || script->options.outcomes_only)
         return true;

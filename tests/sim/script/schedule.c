@@ -2,8 +2,8 @@
 #include "script.h"
 
 void script_add_message(struct script *script, struct sim_message *message, const char *name) {
-    if (script->message_count == SCRIPT_MESSAGES_MAX)
-        script_bad(script, "more than %d messages in flight", SCRIPT_MESSAGES_MAX);
+    script->messages =
+        sim_grown(script->messages, &script->message_capacity, script->message_count + 1, sizeof *script->messages);
     struct script_message *added = &script->messages[script->message_count++];
     *added = (struct script_message){.message = message};
     snprintf(added->name, sizeof added->name, "%s", name);

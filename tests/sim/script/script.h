@@ -12,16 +12,16 @@
 
 #include "../raft/sim.h"
 
+#include <setjmp.h>
 #include <stdio.h>
+#include <string.h>
 
 /** Words of one command line. */
 #define SCRIPT_WORDS_MAX 64
 /** Characters of a word, NUL included. */
 #define SCRIPT_WORD_BYTES 48
-/** Messages in flight and kept; more is a mistake in the script. */
-#define SCRIPT_MESSAGES_MAX 4096
 /** Reads one scenario may ask. */
-#define SCRIPT_READS_MAX 256
+#define SCRIPT_READS_MAX 4096
 
 struct script_message {
     struct sim_message *message;
@@ -62,12 +62,14 @@ struct script {
     bool brief;  /**< only decisions, not every message and write */
     bool silent;
     struct script_host hosts[SIM_HOSTS_MAX];
-    struct script_message messages[SCRIPT_MESSAGES_MAX]; /**< in the order they were sent */
+    struct script_message *messages; /**< in the order they were sent */
     size_t message_count;
+    size_t message_capacity;
     bool held[SIM_HOSTS_MAX][SIM_HOSTS_MAX];    /**< [from - 1][to - 1]: `settle` leaves this link alone */
     struct script_read reads[SCRIPT_READS_MAX]; /**< read N is reads[N - 1] */
     size_t read_count;
-    bool made; /**< `nodes` was there */
+    bool made;    /**< `nodes` was there */
+    jmp_buf skip; /**< out of a command that cannot be carried out */
 };
 
 static inline struct script *script_of(const struct sim_world *world) { return (struct script *)(void *)world; }
@@ -99,6 +101,9 @@ _Noreturn void script_bad(const struct script *script, const char *format, ...) 
 /** What the scenario demands is not so. Ends the program with 1. */
 _Noreturn void script_failed(const struct script *script, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/** What the command is about is not there (a node that is down, a message that was not sent). Ends the program with 1;
+ *  with outcomes only, where a changed core need not do the same, only the command. */
+_Noreturn void script_absent(struct script *script, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* commands.c */
 void script_command(struct script *script);
@@ -128,16 +133,35 @@ void script_elapse(struct script *script);
 void script_add_message(struct script *script, struct sim_message *message, const char *name);
 struct sim_message *script_remove_message(struct script *script, size_t position);
 
-/* messages.c */
-void script_deliver(struct script *script);
-void script_drop(struct script *script);
-void script_duplicate(struct script *script);
-void script_keep(struct script *script);
-void script_copy(struct script *script);
+/* pattern.c */
+struct script_pattern {
+    uint64_t from; /**< 0: any */
+    uint64_t to;
+    const char *kind; /**< NULL: any */
+    uint64_t place;   /**< N-th that matches, from 1; 0: the last */
+};
+static inline bool script_is_link(const char *word) { return word && strstr(word, "->"); }
+/** `1->2`, `3->*`; 0: any. */
+void script_link(struct script *script, uint64_t *from, uint64_t *to);
+void script_check_kind(const struct script *script, const char *kind);
+/** `1->2 append .3`. */
+struct script_pattern script_pattern(struct script *script);
+/** Is it in flight, on that link, of that kind? */
+bool script_matches(const struct script_pattern *pattern, const struct script_message *candidate);
+
+/* links.c */
 void script_hold(struct script *script);
 void script_release(struct script *script);
 void script_cut(struct script *script);
 void script_heal(struct script *script);
+
+/* messages.c */
+void script_deliver(struct script *script);
+void script_drop(struct script *script);
+void script_duplicate(struct script *script);
+void script_reorder(struct script *script);
+void script_keep(struct script *script);
+void script_copy(struct script *script);
 void script_list(struct script *script);
 /** Delivers the oldest message on a link that is not held. False: none. */
 bool script_deliver_next(struct script *script);

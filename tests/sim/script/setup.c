@@ -92,6 +92,11 @@ void script_disk_holds(struct script *script) {
     struct sim_disk *disk = &host->disk;
     if (host->raft)
         script_bad(script, "node %llu runs: what its disk holds is said while it is down", script_u(host->id));
+    if (host->incarnation > 0) { /* after it ran, this is a disk that lost or changed something */
+        host->lossy = true;
+        host->promised_term = host->promised_index = 0;
+        memset(host->votes, 0, sizeof host->votes);
+    }
     while (script_peek(script)) {
         if (script_take(script, "term"))
             disk->term = script_number(script, "a term");
@@ -99,8 +104,13 @@ void script_disk_holds(struct script *script) {
             disk->vote = script_number(script, "a node");
         else if (script_take(script, "commit"))
             disk->commit = script_number(script, "an index");
+        else if (script_take(script, "ends"))
+            sim_log_cut(&disk->log, script_number(script, "an index") + 1);
+        else if (script_take(script, "empty"))
+            disk->log.count = disk->commit = disk->term = disk->vote = 0;
         else if (!script_take(script, "log"))
-            script_bad(script, "'%s': a disk has term, vote, commit and log", script_peek(script));
+            script_bad(script, "'%s': a disk has term, vote, commit and log, ends somewhere, or is empty",
+                       script_peek(script));
         else if (script_runs(script, &disk->log) == 0)
             script_bad(script, "a log is runs of entries as TERMxCOUNT, such as 1x3 2x1");
     }
@@ -131,7 +141,7 @@ void script_start(struct script *script) {
         while (script_peek(script)) {
             struct sim_host *host = script_node(script);
             if (host->raft)
-                script_bad(script, "node %llu runs already", script_u(host->id));
+                script_absent(script, "node %llu runs already", script_u(host->id));
             start(host);
         }
         return;
@@ -159,6 +169,7 @@ void script_deinit(struct script *script) {
     for (size_t i = 0; i < world->index_capacity; i++)
         free(world->indexes[i].known);
     free(world->indexes);
+    free(script->messages);
     sim_configurations_free(world);
     raft_effects_deinit(&world->effects);
 }

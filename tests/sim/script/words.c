@@ -27,6 +27,19 @@ void script_failed(const struct script *script, const char *format, ...) {
     exit(1);
 }
 
+void script_absent(struct script *script, const char *format, ...) {
+    va_list args;
+    if (script->options.outcomes_only)
+        longjmp(script->skip, 1);
+    fflush(stdout);
+    fprintf(stderr, "%s:%zu: FAILED: ", script->path, script->line);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(1);
+}
+
 void script_split(struct script *script, const char *line) {
     script->word_count = 0;
     script->next_word = 0;
@@ -94,7 +107,7 @@ struct sim_host *script_node(struct script *script) {
 struct sim_host *script_node_up(struct script *script) {
     struct sim_host *host = script_node(script);
     if (!host->raft)
-        script_bad(script, "node %llu is down: 'start %llu' first", script_u(host->id), script_u(host->id));
+        script_absent(script, "node %llu is down: 'start %llu' first", script_u(host->id), script_u(host->id));
     return host;
 }
 
