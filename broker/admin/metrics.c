@@ -87,6 +87,7 @@ static void write_dropped(struct text *text, const struct admin_snapshot *snapsh
         {"peer_other_cluster", counts->peer_dropped_cluster},
         {"peer_old_incarnation", counts->peer_dropped_incarnation},
         {"peer_other_store", counts->peer_dropped_store},
+        {"peer_stranger", counts->peer_dropped_stranger},
         {"peer_no_such_replica", counts->peer_dropped_group},
         {"peer_bad_entries", counts->peer_dropped_malformed},
         {"peer_malformed", net->peer_malformed},

@@ -58,15 +58,15 @@ bool group_caught_up(const struct group *group, uint64_t replica) {
 }
 
 /** V2. */
-static bool filled(const struct node *node, struct group *group, const struct raft_configuration *now) {
+static bool filled(const struct node *node, struct group *group, const struct raft_configuration *filling) {
     bool all = true;
-    for (uint32_t i = 0; i < now->learner_count; i++)
-        all &= group_caught_up(group, now->learners[i]);
+    for (uint32_t i = 0; i < filling->learner_count; i++)
+        all &= group_caught_up(group, filling->learners[i]);
     if (!all)
         group->filled_ms = 0;
     else if (group->filled_ms == 0)
         group->filled_ms = node->now_ms;
-    return all && (now->learner_count == 0 || node->now_ms - group->filled_ms >= CAUGHT_UP_MS);
+    return all && (filling->learner_count == 0 || node->now_ms - group->filled_ms >= CAUGHT_UP_MS);
 }
 
 static void change(struct node *node, struct group *group, const struct raft_configuration *target) {
@@ -92,7 +92,7 @@ void moves_lead(struct node *node, struct group *group, const struct metadata_pa
             reports_send(node, &report);
     } else if (!serves && filling.learner_count > 0) { /* 1. */
         change(node, group, &filling);
-    } else if (filled(node, group, now)) { /* 2. */
+    } else if (filled(node, group, &filling)) { /* 2. */
         change(node, group, &wanted);
     }
 }
