@@ -235,6 +235,18 @@ static void newer_move_wins_over_one_that_hangs(void **state) {
     assert_nothing_lost(story);
 }
 
+static void move_that_hangs_is_taken_back(void **state) {
+    struct story *story = begin(state, 3, 1);
+    world_crash(&story->world, 3, MEM_DISK_KILL);
+    assert_status(world_move(&story->world, "t", 0, NODES(4, 2)), LF_OK);
+    run(story, 1000);
+    assert_status(world_move(&story->world, "t", 0, NODES(1, 2, 3)), LF_OK);
+    wait_moved(story, NODES(1, 2, 3), 5000);
+    world_start(&story->world, 3);
+    wait_moved(story, NODES(1, 2, 3), 5000);
+    assert_nothing_lost(story);
+}
+
 static void node_away_while_moved_away_and_back_holds_a_new_replica(void **state) {
     struct story *story = begin(state, 3, 1);
     run(story, 300);
@@ -447,6 +459,7 @@ int main(void) {
         FACT(partition_grows_shrinks_and_changes_its_order),
         FACT(first_of_the_assignment_leads_in_the_end),
         FACT(newer_move_wins_over_one_that_hangs),
+        FACT(move_that_hangs_is_taken_back),
         FACT(node_away_while_moved_away_and_back_holds_a_new_replica),
         FACT(topic_deleted_during_its_move_is_gone_everywhere),
         FACT(moves_survive_crashes_and_losses),
