@@ -118,7 +118,7 @@ static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT],
     if (items[ITEM_STORE].revents || loop->store_waits)
         more |= loop_take_store(loop, away);
     if (items[ITEM_CLIENTS].revents)
-        more |= loop_take_clients(loop, away);
+        more |= loop_take_clients(loop);
     if (items[ITEM_SIGNALS].revents)
         take_signals(loop);
     if (loop->failed == LF_OK && (away || loop->now_ms >= loop->deadline_ms))

@@ -12,9 +12,12 @@
 #include "node.h"
 #include "transport.h"
 
-/** Most taken from one source in one turn, in messages and in ms (an absence is made up for without the ms). */
+/** Most taken from one source in one turn, in messages and in ms. After an absence peers and the store get more, since
+ *  timers are looked at after them; not clients, and not without end, since our own heartbeats are due as well. */
 #define LOOP_MESSAGES_MAX 512
 #define LOOP_SOURCE_MS_MAX 5
+#define LOOP_CATCH_UP_MESSAGES_MAX 8192
+#define LOOP_CATCH_UP_MS_MAX 50
 /** Longest sleep, in ms: bounds how much of an absence goes unnoticed. */
 #define LOOP_SLEEP_MS_MAX 25
 

@@ -40,10 +40,10 @@ void loop_carry_out(struct loop *loop);
 /** The first failure ends the loop. */
 void loop_fail(struct loop *loop, enum lf_status status, const char *text);
 
-/** Each takes a bounded amount; true when something may be left. `all`: after an absence, without the bound in time. */
-bool loop_take_peers(struct loop *loop, bool all);
-bool loop_take_store(struct loop *loop, bool all);
-bool loop_take_clients(struct loop *loop, bool all);
+/** Each takes a bounded amount; true when something may be left. `catch_up`: after an absence. */
+bool loop_take_peers(struct loop *loop, bool catch_up);
+bool loop_take_store(struct loop *loop, bool catch_up);
+bool loop_take_clients(struct loop *loop);
 
 /** Fills what the admin thread asked for. */
 void loop_answer_admin(struct loop *loop);

@@ -4,12 +4,12 @@
 /** A turn's share of one source. */
 struct share {
     size_t left;
-    uint64_t until_ms; /**< UINT64_MAX after an absence: what waited is heard before timers are looked at */
+    uint64_t until_ms;
 };
 
-static struct share share_of(const struct loop *loop, bool all) {
-    return (struct share){.left = all ? 16 * LOOP_MESSAGES_MAX : LOOP_MESSAGES_MAX,
-                          .until_ms = all ? UINT64_MAX : loop->now_ms + LOOP_SOURCE_MS_MAX};
+static struct share share_of(const struct loop *loop, bool catch_up) {
+    return (struct share){.left = catch_up ? LOOP_CATCH_UP_MESSAGES_MAX : LOOP_MESSAGES_MAX,
+                          .until_ms = loop->now_ms + (catch_up ? LOOP_CATCH_UP_MS_MAX : LOOP_SOURCE_MS_MAX)};
 }
 
 static bool is_left(const struct loop *loop, struct share *share) {
@@ -32,8 +32,8 @@ static void on_peer_frames(struct loop *loop, struct peer_frames *frames) {
     peer_envelope_destroy(&envelope);
 }
 
-bool loop_take_peers(struct loop *loop, bool all) {
-    struct share share = share_of(loop, all);
+bool loop_take_peers(struct loop *loop, bool catch_up) {
+    struct share share = share_of(loop, catch_up);
     while (is_left(loop, &share)) {
         struct peer_frames frames = {0};
         enum lf_status status = transport_receive_peer(loop->options.transport, &frames);
@@ -46,8 +46,8 @@ bool loop_take_peers(struct loop *loop, bool all) {
     return true;
 }
 
-bool loop_take_store(struct loop *loop, bool all) {
-    struct share share = share_of(loop, all);
+bool loop_take_store(struct loop *loop, bool catch_up) {
+    struct share share = share_of(loop, catch_up);
     bool some = false;
     loop->store_waits = true;
     while (is_left(loop, &share)) {
@@ -67,8 +67,8 @@ bool loop_take_store(struct loop *loop, bool all) {
     return loop->store_waits;
 }
 
-bool loop_take_clients(struct loop *loop, bool all) {
-    struct share share = share_of(loop, all);
+bool loop_take_clients(struct loop *loop) {
+    struct share share = share_of(loop, false);
     while (is_left(loop, &share)) {
         struct transport_client_message message;
         enum lf_status status = transport_receive_client(loop->options.transport, &message);
