@@ -103,6 +103,7 @@ static void *admin_main(void *argument) {
         ask_if_wanted(admin);
         take_answer(admin);
         admin_http_expire(admin);
+        admin_connections_expire(admin);
     } while (wait_for_work(admin, items));
     admin->stopping = true;
     admin_http_expire(admin);

@@ -1,8 +1,8 @@
 /** The operators' HTTP listener: /metrics, /healthz, /readyz, /status. One thread of its own; only GET and HEAD.
  *
- *  Bounds: connections_max at a time, 16 KiB of memory each (so that no request head is larger), timeout_ms of silence,
- *  ADMIN_ANSWER_MS_MAX for an answer of the loop. Nothing a client does here holds up the loop: it hands out a copy of
- *  its figures when asked, one at a time, and all who wait get the same.
+ *  Bounds: connections_max at a time, 16 KiB of memory each (so that no request head is larger), timeout_ms of silence
+ * and lifetime_ms in all, ADMIN_ANSWER_MS_MAX for an answer of the loop. Nothing a client does here holds up the loop:
+ * it hands out a copy of its figures when asked, one at a time, and all who wait get the same.
  */
 #ifndef ADMIN_H
 #define ADMIN_H
@@ -18,10 +18,11 @@ struct admin_options {
     const char *bind; /**< numeric address or "*"; borrowed for admin_new */
     uint32_t port;
     uint32_t connections_max;
-    uint32_t timeout_ms; /**< silence that ends a connection; whole seconds count, at least one */
-    uint32_t groups_max; /**< groups with series of their own */
-    uint32_t stuck_ms;   /**< a loop that did not turn for longer is not healthy */
-    const char *version; /**< static */
+    uint32_t timeout_ms;  /**< silence that ends a connection; whole seconds count, at least one */
+    uint32_t lifetime_ms; /**< a connection ends after so long, whatever comes and goes on it */
+    uint32_t groups_max;  /**< groups with series of their own */
+    uint32_t stuck_ms;    /**< a loop that did not turn for longer is not healthy */
+    const char *version;  /**< static */
 };
 
 struct admin;

@@ -223,7 +223,8 @@ enum lf_status admin_http_start(struct admin *admin, struct lf_error *error) {
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, admin, MHD_OPTION_LISTEN_SOCKET,
         admin->listen_fd, MHD_OPTION_CONNECTION_LIMIT, options->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
         timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)ADMIN_CONNECTION_BYTES_MAX, MHD_OPTION_STRICT_FOR_CLIENT,
-        1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, admin, MHD_OPTION_END);
+        1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, admin,
+        MHD_OPTION_NOTIFY_CONNECTION, admin_connections_notify, admin, MHD_OPTION_END);
     if (!admin->daemon)
         return lf_error_set(error, LF_IO, "the admin listener does not start");
     admin->listen_fd = -1; /* the daemon closes it */

@@ -33,6 +33,7 @@ struct admin {
     const struct log_store *store;
     struct admin_snapshot *snapshot; /**< NULL while the loop has it */
     struct admin_request *waiting;
+    struct admin_connection *connections;
     struct append_rate rate;
     struct metrics_process process;
     struct admin_page pages[ROUTE_PAGES]; /**< made of the last snapshot, for those who waited */
@@ -40,6 +41,12 @@ struct admin {
 };
 
 uint64_t admin_now_ms(void);
+
+/* admin_connections.c */
+void admin_connections_notify(void *argument, struct MHD_Connection *connection, void **context,
+                              enum MHD_ConnectionNotificationCode code);
+/** Ends those that take longer than lifetime_ms. */
+void admin_connections_expire(struct admin *admin);
 
 /* admin_http.c */
 enum lf_status admin_http_start(struct admin *admin, struct lf_error *error);

@@ -53,6 +53,7 @@ struct config_admin {
     char bind[NODE_HOST_BYTES_MAX]; /**< empty: as node.bind */
     uint32_t connections_max;
     uint32_t timeout_ms;
+    uint32_t lifetime_ms;
     uint32_t stuck_ms;
     uint32_t metrics_groups_max;
 };

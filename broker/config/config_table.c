@@ -152,6 +152,8 @@ const struct config_row config_rows[] = {
     NUMBER("admin.connections_max", admin.connections_max, 1, 10000, "", 64, "Its connections at a time; more wait."),
     NUMBER("admin.timeout_ms", admin.timeout_ms, 1000, 600000, "ms", 10000,
            "Silence that ends one of them; whole seconds count."),
+    NUMBER("admin.lifetime_ms", admin.lifetime_ms, 1000, 3600000, "ms", 60000,
+           "The longest one of them may take, however slowly it reads."),
     NUMBER("admin.stuck_ms", admin.stuck_ms, 100, 600000, "ms", 5000,
            "A broker whose loop did not turn for longer is not healthy."),
     NUMBER("admin.metrics_groups_max", admin.metrics_groups_max, 0, 100000, "", 200,

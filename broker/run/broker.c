@@ -92,6 +92,7 @@ static enum lf_status open_admin(struct broker *broker, struct lf_error *error) 
                                     .port = config_self(config)->admin_port,
                                     .connections_max = config->admin.connections_max,
                                     .timeout_ms = config->admin.timeout_ms,
+                                    .lifetime_ms = config->admin.lifetime_ms,
                                     .groups_max = config->admin.metrics_groups_max,
                                     .stuck_ms = config->admin.stuck_ms,
                                     .version = broker->version};

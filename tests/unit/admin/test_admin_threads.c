@@ -87,6 +87,7 @@ static struct admin_options options_of(void) {
                                   .port = port,
                                   .connections_max = 8,
                                   .timeout_ms = 1000,
+                                  .lifetime_ms = 60000,
                                   .groups_max = 200,
                                   .stuck_ms = 5000,
                                   .version = "1.2"};
@@ -316,6 +317,29 @@ static void many_scrapers_at_once_all_get_whole_pages(void **state) {
         assert_int_equal(scrapers[i].good, 10);
 }
 
+static void a_client_that_trickles_is_cut_off(void **state) {
+    (void)state;
+    struct lf_error error = {0};
+    stop(NULL);
+    struct admin_options options = options_of();
+    options.lifetime_ms = 1500;
+    options.connections_max = 1;
+    assert_int_equal(admin_new(&options, &admin, &error), LF_OK);
+    assert_int_equal(admin_start(admin, NULL, &error), LF_OK);
+    int fd = connect_to();
+    uint64_t deadline_ms = clock_ms() + DEADLINE_MS;
+    struct pollfd item = {.fd = fd, .events = POLLIN};
+    assert_int_equal(send(fd, "GET /healthz?", 13, MSG_NOSIGNAL), 13);
+    while (poll(&item, 1, 50) == 0) { /* never silent */
+        assert_true(clock_ms() < deadline_ms);
+        (void)!send(fd, "x", 1, MSG_NOSIGNAL);
+    }
+    close(fd);
+    expect("GET", "/healthz", "503", "the loop has not begun"); /* its place is free again */
+    admin_destroy(&admin);
+    start(NULL);
+}
+
 static void a_stop_answers_those_who_wait(void **state) {
     (void)state;
     atomic_store(&loop.silent, true);
@@ -355,6 +379,7 @@ int main(void) {
         TEST(a_loop_that_stopped_turning_is_not_healthy),
         TEST(slow_readers_do_not_hold_up_the_others_nor_the_loop),
         TEST(many_scrapers_at_once_all_get_whole_pages),
+        TEST(a_client_that_trickles_is_cut_off),
         TEST(a_stop_answers_those_who_wait),
         TEST(a_port_in_use_is_refused_in_words),
     };

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -138,6 +139,23 @@ static void what_waits_at_the_end_is_given_up_when_nobody_reads(void **state) {
     assert_int_equal(log.backlog_bytes, 0);
 }
 
+static void a_socket_is_not_waited_for_either(void **state) {
+    (void)state;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0); /* blocking, as an init system gives it */
+    struct log log = {.fd = pair[1], .level = LOG_INFO};
+    log_line(&log, LOG_INFO, "first");
+    char text[256];
+    ssize_t size = read(pair[0], text, sizeof text - 1);
+    assert_true(size > 6 && memcmp(text + size - 6, "first\n", 6) == 0);
+    for (int i = 0; i < 100000 && log.dropped == 0; i++)
+        log_line(&log, LOG_INFO, "a line of some length, again and again and again and again and again and again");
+    assert_true(log.dropped > 0);
+    close(pair[0]);
+    log_close(&log);
+    close(pair[1]);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
     const struct CMUnitTest tests[] = {
@@ -147,6 +165,7 @@ int main(void) {
         TEST(long_lines_are_cut),
         TEST(a_line_may_be_json),
         TEST(a_reader_that_stops_is_not_waited_for),
+        TEST(a_socket_is_not_waited_for_either),
         TEST(what_waits_at_the_end_is_given_up_when_nobody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
