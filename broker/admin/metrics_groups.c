@@ -46,6 +46,9 @@ COLUMN(log_end)
 COLUMN(appended_bytes)
 COLUMN(uncommitted_bytes)
 COLUMN(tail_bytes)
+COLUMN(voters)
+COLUMN(learners)
+COLUMN(joint)
 static int64_t value_leads(const struct node_group_view *group) {
     return group->state == NODE_GROUP_RUNNING && group->role == RAFT_LEADER;
 }
@@ -59,6 +62,9 @@ static const struct column columns[] = {
     {"group_replicas", "gauge", "1; of group=\"other\" how many groups it stands for.", value_one, false, false},
     {"group_leader", "gauge", "1: this node leads the group.", value_leads, false, false},
     {"group_without_leader", "gauge", "1: no leader is known here.", value_without_leader, false, false},
+    {"group_voters", "gauge", "Voters of the configuration in force.", value_voters, false, false},
+    {"group_learners", "gauge", "Learners of it: replicas that are being filled.", value_learners, false, false},
+    {"group_joint", "gauge", "1: it is between two sets of voters.", value_joint, false, false},
     {"group_term", "gauge", "Raft term.", value_term, true, false},
     {"group_last_index", "gauge", "Newest entry of the log here.", value_last_index, false, false},
     {"group_durable_index", "gauge", "Newest entry on stable storage here.", value_durable_index, false, false},
@@ -114,6 +120,8 @@ static void write_roles(struct text *text, const struct named *named, size_t own
 static uint64_t replica_match(const struct node_replica_view *replica) { return replica->match; }
 static uint64_t replica_next(const struct node_replica_view *replica) { return replica->next; }
 static uint64_t replica_inflight(const struct node_replica_view *replica) { return replica->inflight; }
+static uint64_t replica_inflight_bytes(const struct node_replica_view *replica) { return replica->inflight_bytes; }
+static uint64_t replica_voter(const struct node_replica_view *replica) { return replica->voter; }
 static uint64_t replica_state(const struct node_replica_view *replica) {
     return replica->damaged ? 0 : !replica->active ? 1 : replica->replicating ? 3 : 2;
 }
@@ -125,6 +133,8 @@ static const struct {
     {"replica_match_index", "As leader: the replica's log is equal and durable up to here.", replica_match},
     {"replica_next_index", "As leader: the next entry to send to it.", replica_next},
     {"replica_inflight_messages", "As leader: appends it did not answer yet.", replica_inflight},
+    {"replica_inflight_bytes", "As leader: bytes of these.", replica_inflight_bytes},
+    {"replica_voter", "As leader: 1 voter, 0 learner.", replica_voter},
     {"replica_state", "As leader: 0 damaged, 1 silent, 2 probing, 3 replicating.", replica_state},
 };
 

@@ -10,7 +10,7 @@ _Static_assert(PEER_LANE_CONTROL == 1 && PEER_LANE_COUNT == 3, "lanes are named 
 
 /** Over all groups this node leads. */
 struct totals {
-    uint64_t inflight, unacknowledged;
+    uint64_t inflight, inflight_bytes, unacknowledged;
 };
 
 static struct totals totals_of(const struct node_view *view, uint64_t node) {
@@ -20,12 +20,13 @@ static struct totals totals_of(const struct node_view *view, uint64_t node) {
         if (replica->node != node)
             continue;
         totals.inflight += replica->inflight;
+        totals.inflight_bytes += replica->inflight_bytes;
         totals.unacknowledged += replica->next > replica->match + 1 ? replica->next - 1 - replica->match : 0;
     }
     return totals;
 }
 
-enum what { UP, SILENCE, CLOCK, ENTRIES, BYTES, RATE, INFLIGHT, UNACKNOWLEDGED };
+enum what { UP, SILENCE, CLOCK, ENTRIES, BYTES, RATE, INFLIGHT, INFLIGHT_BYTES, UNACKNOWLEDGED };
 
 static void write_value(struct text *text, const char *name, const struct metrics_page *page,
                         const struct node_peer_view *peer, enum what what) {
@@ -54,6 +55,9 @@ static void write_value(struct text *text, const char *name, const struct metric
     case INFLIGHT:
         metrics_number(text, name, labels, totals_of(&page->snapshot->node, peer->node).inflight);
         return;
+    case INFLIGHT_BYTES:
+        metrics_number(text, name, labels, totals_of(&page->snapshot->node, peer->node).inflight_bytes);
+        return;
     case UNACKNOWLEDGED:
         metrics_number(text, name, labels, totals_of(&page->snapshot->node, peer->node).unacknowledged);
         return;
@@ -71,6 +75,8 @@ static const struct {
     {"peer_append_bytes_total", "counter", "Bytes of these: replication.", BYTES},
     {"peer_append_bytes_per_second", "gauge", "Replication rate between this page and the one before.", RATE},
     {"peer_inflight_messages", "gauge", "Appends it did not answer yet, over all groups led here.", INFLIGHT},
+    {"peer_inflight_bytes", "gauge", "Bytes of these: what the lane for data holds, here, there and between.",
+     INFLIGHT_BYTES},
     {"peer_unacknowledged_entries", "gauge", "Entries sent and not acknowledged, over all groups led here.",
      UNACKNOWLEDGED},
 };

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 
 const char *ready_why_not(const struct node_group_view *group) {
+    if (group->removed)
+        return NULL;
     if (group->state == NODE_GROUP_LOADING)
         return "is loading from the store";
     if (group->state == NODE_GROUP_STOPPED)

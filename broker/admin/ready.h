@@ -8,7 +8,7 @@
 /** Groups named in an answer; of more only the number is said. */
 #define READY_LINES_MAX 100
 
-/** Why this group does not serve, in words; NULL: it does. Static storage. */
+/** Why this group does not serve, in words; NULL: it does, or nobody counts on this replica. Static storage. */
 const char *ready_why_not(const struct node_group_view *group);
 /** Writes a page: "ready: 12 groups", or what is missing. False: not ready. */
 bool ready_judge(const struct node_view *view, struct text *text);

@@ -44,10 +44,12 @@ static json_t *replicas_of(const struct node_view *view, const struct node_group
     json_t *list = json_array();
     for (size_t i = 0; i < group->replica_count; i++) {
         const struct node_replica_view *replica = &view->replicas[group->first_replica + i];
-        json_array_append_new(list, json_pack("{s:o, s:o, s:s, s:o, s:o, s:o}", "node", number(replica->node),
-                                              "replica", number(replica->replica), "state", replica_state(replica),
-                                              "match_index", number(replica->match), "next_index",
-                                              number(replica->next), "inflight_messages", number(replica->inflight)));
+        json_array_append_new(list,
+                              json_pack("{s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:o}", "node", number(replica->node),
+                                        "replica", number(replica->replica), "voter", replica->voter, "state",
+                                        replica_state(replica), "match_index", number(replica->match), "next_index",
+                                        number(replica->next), "inflight_messages", number(replica->inflight),
+                                        "inflight_bytes", number(replica->inflight_bytes)));
     }
     return list;
 }
@@ -69,6 +71,10 @@ static json_t *group_of(const struct node_view *view, const struct node_group_vi
         json_object_set_new(out, "high_watermark", json_integer(group->high_watermark));
         json_object_set_new(out, "log_end_offset", json_integer(group->log_end));
     }
+    json_object_set_new(out, "configuration",
+                        json_pack("{s:o, s:o, s:o, s:b, s:b}", "epoch", number(group->epoch), "voters",
+                                  number(group->voters), "learners", number(group->learners), "joint", group->joint,
+                                  "votes", group->votes));
     if (group->replica_count > 0)
         json_object_set_new(out, "replicas", replicas_of(view, group));
     return out;

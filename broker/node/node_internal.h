@@ -28,6 +28,8 @@
 #define NODE_LOOKUP_RETRY_MS 100
 #define NODE_GREETING_MS 50
 #define NODE_PEER_ALIVE_MS 1000
+/** A peer to which nothing was sent for this long gets a greeting, so that it knows we are there. */
+#define NODE_PEER_QUIET_MS 250
 /** Envelopes of unknown members make a node ask its peers who is who, this often at most. */
 #define NODE_ASK_MEMBERS_MS 1000
 /** Voters of group 0; the other nodes are its learners. */
@@ -43,8 +45,6 @@
 #define NODE_HANDOVER_RETRY_MS 100
 /** Configuration entries in one append at most. */
 #define NODE_SCRATCH_CONFIGURATIONS 16
-/** Replicas of one group shown in a view. */
-#define NODE_VIEW_GROUP_PEERS_MAX 32
 
 /* ---- tail.c: the newest entries of a group, in memory ------------------------------------------------------------ */
 
@@ -201,6 +201,7 @@ struct peer {
     uint64_t incarnation; /**< 0: not known */
     uint64_t heard_ms;    /**< 0: never */
     uint64_t greeted_ms;
+    uint64_t sent_ms; /**< anything */
     int64_t clock_offset_ms; /**< its wall clock minus ours when last heard */
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
     bool store_seen;

@@ -23,8 +23,8 @@ static void *add(void *items_at, size_t *count, size_t *capacity, size_t size) {
 
 static bool add_replicas(const struct node *node, struct node_view *view, const struct group *group,
                          struct node_group_view *out) {
-    struct raft_peer_view peers[NODE_VIEW_GROUP_PEERS_MAX];
-    size_t count = raft_peers(group->raft, peers, NODE_VIEW_GROUP_PEERS_MAX);
+    struct raft_peer_view peers[RAFT_MEMBERS_MAX];
+    size_t count = raft_peers(group->raft, peers, RAFT_MEMBERS_MAX);
     out->first_replica = view->replica_count;
     for (size_t i = 0; i < count; i++) {
         struct node_replica_view *replica = ADD(view, replicas, replica_count, replica_capacity);
@@ -35,6 +35,8 @@ static bool add_replicas(const struct node *node, struct node_view *view, const 
                                               .match = peers[i].match,
                                               .next = peers[i].next,
                                               .inflight = peers[i].inflight,
+                                              .inflight_bytes = peers[i].inflight_bytes,
+                                              .voter = peers[i].voter,
                                               .replicating = peers[i].replicating,
                                               .active = peers[i].active,
                                               .damaged = peers[i].damaged};
@@ -50,6 +52,24 @@ static void copy_raft(const struct node *node, const struct group *group, struct
     out->last_index = raft_last_index(group->raft);
     out->durable_index = raft_durable_index(group->raft);
     out->commit = raft_commit(group->raft);
+}
+
+static bool is_among(const uint64_t *replicas, uint32_t count, uint64_t replica) {
+    for (uint32_t i = 0; i < count; i++)
+        if (replicas[i] == replica)
+            return true;
+    return false;
+}
+
+static void copy_configuration(const struct group *group, struct node_group_view *out) {
+    const struct raft_configuration *members = raft_configuration(group->raft);
+    out->voters = members->voter_count;
+    out->learners = members->learner_count;
+    out->joint = members->outgoing_count > 0;
+    out->epoch = members->epoch;
+    out->votes = is_among(members->voters, members->voter_count, group->self) ||
+                 is_among(members->outgoing, members->outgoing_count, group->self);
+    out->removed |= !out->votes && !is_among(members->learners, members->learner_count, group->self);
 }
 
 static void copy_topic(const struct node *node, const struct group *group, struct node_group_view *out) {
@@ -81,6 +101,7 @@ static bool add_group(const struct node *node, const struct group *group, struct
     if (!group->raft)
         return true;
     copy_raft(node, group, out);
+    copy_configuration(group, out);
     return add_replicas(node, view, group, out);
 }
 
@@ -133,7 +154,7 @@ enum lf_status node_view_fill(const struct node *node, struct node_view *view) {
     while (whole && (group = lf_map_next(&node->groups, &cursor)))
         whole = add_group(node, group, view);
     for (size_t i = 0; whole && i < node->peer_count; i++)
-        whole = add_peer(node, &node->peers[i], view);
+        whole = node->peers[i].guest || add_peer(node, &node->peers[i], view);
     copy_queues(node, view);
     return whole ? LF_OK : LF_NO_MEMORY;
 }

@@ -13,8 +13,13 @@ enum node_group_state { NODE_GROUP_LOADING = 1, NODE_GROUP_RUNNING, NODE_GROUP_S
 struct node_group_view {
     uint64_t group; /**< 0: the cluster's metadata */
     enum node_group_state state;
-    bool apply_blocked;               /**< met an entry that only a newer version knows */
-    bool removed;                     /**< its topic was deleted, or the replica is no member any more */
+    bool apply_blocked; /**< met an entry that only a newer version knows */
+    /** Its topic was deleted, or this replica is no member (any more, or not yet): nobody counts on it. */
+    bool removed;
+    uint32_t voters, learners;        /**< of the configuration in force; voters of its newer half */
+    bool joint;                       /**< between two sets of voters */
+    bool votes;                       /**< this replica is a voter */
+    uint64_t epoch;                   /**< of the configuration */
     char topic[NODE_VIEW_NAME_BYTES]; /**< empty: none, or not known yet */
     uint32_t partition;
     uint64_t replica, leader_node; /**< leader_node 0: none known */
@@ -30,7 +35,8 @@ struct node_group_view {
 struct node_replica_view {
     uint64_t node, replica, match, next;
     uint32_t inflight; /**< appends not answered */
-    bool replicating, active, damaged;
+    uint64_t inflight_bytes;
+    bool voter, replicating, active, damaged;
 };
 
 struct node_peer_view {

@@ -57,19 +57,23 @@ void peers_send_greeting(struct node *node, struct peer *peer, struct peer_greet
 }
 
 static void greet(struct node *node, struct peer *peer) {
-    peer->greeted_ms = node->now_ms;
+    peer->greeted_ms = peer->sent_ms = node->now_ms;
     peers_send_greeting(node, peer, NULL, 0);
 }
 
 void peers_greet(struct node *node) {
     for (size_t i = 0; i < node->peer_count; i++) {
         struct peer *peer = &node->peers[i];
-        bool silent = node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS;
-        if (peer->guest || (peer->incarnation != 0 && !silent && !node->joining))
+        if (peer->guest)
             continue;
-        if (node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
+        bool silent = node->now_ms - peer->heard_ms > NODE_PEER_ALIVE_MS;
+        bool looked_for = peer->incarnation == 0 || silent || node->joining;
+        bool quiet = node->now_ms - peer->sent_ms >= NODE_PEER_QUIET_MS; /* followers have nothing else to say */
+        if ((looked_for || quiet) && node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
             greet(node, peer);
-        node_wake_by(node, peer->greeted_ms + NODE_GREETING_MS);
+        if (looked_for)
+            node_wake_by(node, peer->greeted_ms + NODE_GREETING_MS);
+        node_wake_by(node, peer->sent_ms + NODE_PEER_QUIET_MS);
     }
 }
 
@@ -206,6 +210,7 @@ void peers_flush(struct node *node) {
             if (!envelope)
                 continue;
             node->peers[i].envelopes[lane]++;
+            node->peers[i].sent_ms = node->now_ms;
             node_add_envelope(node, envelope);
         }
 }

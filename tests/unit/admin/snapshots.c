@@ -14,6 +14,8 @@ static void add_replicas(struct node_view *view, struct node_group_view *group) 
                                                                            .match = 90,
                                                                            .next = 101 - 5 * i,
                                                                            .inflight = (uint32_t)i,
+                                                                           .inflight_bytes = 500 * i,
+                                                                           .voter = i == 0,
                                                                            .replicating = i == 0,
                                                                            .active = true};
 }
@@ -28,6 +30,9 @@ static void set_group(struct node_view *view, size_t at) {
                                       .leader_node = leads ? 2 : 1,
                                       .role = leads ? RAFT_LEADER : RAFT_FOLLOWER,
                                       .term = 7 + at,
+                                      .voters = 3,
+                                      .learners = 1,
+                                      .votes = true,
                                       .last_index = 100,
                                       .durable_index = 99,
                                       .commit = 98,

@@ -50,6 +50,13 @@ static void not_ready_says_which_and_why(void **state) {
                         "group 3 (t/2) met an entry that only a newer version knows: upgrade this node\n");
 }
 
+static void a_replica_nobody_counts_on_is_not_waited_for(void **state) {
+    (void)state;
+    snapshot->node.groups[1].leader_node = 0;
+    snapshot->node.groups[1].removed = true;
+    assert_true(ready_judge(&snapshot->node, &text));
+}
+
 static void not_ready_while_stopping_loading_or_not_founded(void **state) {
     (void)state;
     snapshot->node.cluster_known = false;
@@ -106,6 +113,7 @@ static void status_is_json_with_groups_peers_and_queues(void **state) {
     assert_int_equal(at(led, "commit_index"), 98);
     assert_int_equal(at(led, "high_watermark"), 50);
     assert_string_equal(json_string_value(json_object_get(led, "role")), "leader");
+    assert_int_equal(at(json_object_get(led, "configuration"), "learners"), 1);
     json_t *replica = json_array_get(json_object_get(led, "replicas"), 1);
     assert_int_equal(at(replica, "match_index"), 90);
     assert_string_equal(json_string_value(json_object_get(replica, "state")), "probing");
@@ -136,6 +144,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(ready_when_every_group_serves),
         TEST(not_ready_says_which_and_why),
+        TEST(a_replica_nobody_counts_on_is_not_waited_for),
         TEST(not_ready_while_stopping_loading_or_not_founded),
         TEST(a_long_list_is_cut_and_counted),
         TEST(status_is_json_with_groups_peers_and_queues),

@@ -70,6 +70,11 @@ static void what_is_asked_for_is_there(void **state) {
     HAS(all, "logflume_replica_match_index{group=\"2\",topic=\"t\",partition=\"1\",peer=\"3\",replica=\"21\"} 90");
     HAS(all, "logflume_replica_state{group=\"2\",topic=\"t\",partition=\"1\",peer=\"3\",replica=\"21\"} 2");
     HAS(all, "logflume_replica_state{group=\"2\",topic=\"t\",partition=\"1\",peer=\"1\",replica=\"20\"} 3");
+    HAS(all, "logflume_replica_voter{group=\"2\",topic=\"t\",partition=\"1\",peer=\"3\",replica=\"21\"} 0");
+    HAS(all, "logflume_replica_inflight_bytes{group=\"2\",topic=\"t\",partition=\"1\",peer=\"3\",replica=\"21\"} 500");
+    HAS(all, "logflume_group_voters{group=\"2\",topic=\"t\",partition=\"1\"} 3");
+    HAS(all, "logflume_group_joint{group=\"2\",topic=\"t\",partition=\"1\"} 0");
+    HAS(all, "logflume_peer_inflight_bytes{peer=\"3\"} 1000");
     HAS(all, "logflume_peer_up{peer=\"1\"} 1");
     HAS(all, "logflume_peer_silence_seconds{peer=\"3\"} 0.04");
     HAS(all, "logflume_peer_inflight_messages{peer=\"3\"} 2");

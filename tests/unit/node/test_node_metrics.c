@@ -113,6 +113,7 @@ static void a_view_shows_groups_replicas_peers_and_queues(void **state) {
     assert_int_equal(seen->role, RAFT_LEADER);
     assert_int_equal(seen->leader_node, leader + 1);
     assert_int_equal(seen->applied, node_group_applied(world.nodes[leader], group));
+    assert_true(seen->voters == 3 && seen->learners == 0 && seen->votes && !seen->joint && !seen->removed);
     assert_int_equal(seen->replica_count, 2);
     for (size_t i = 0; i < 2; i++) {
         const struct node_replica_view *replica = &view.replicas[seen->first_replica + i];
@@ -131,12 +132,28 @@ static void a_view_shows_groups_replicas_peers_and_queues(void **state) {
     assert_int_equal(group_of(group)->leader_node, leader + 1);
 }
 
+static void nodes_that_have_nothing_to_say_still_hear_each_other(void **state) {
+    (void)state;
+    assert_true(world_wait_leader(&world, 0, 3000) >= 0);
+    world_run(&world, 2000);
+    for (int moment = 0; moment < 100; moment++) { /* two of them follow: neither leads anything */
+        world_run(&world, 37);
+        for (size_t i = 0; i < 3; i++) {
+            assert_int_equal(node_view_fill(world.nodes[i], &view), LF_OK);
+            assert_int_equal(view.peer_count, 2);
+            for (size_t k = 0; k < 2; k++)
+                assert_true(view.peers[k].reachable && view.peers[k].silent_ms <= 500);
+        }
+    }
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_three, teardown)
     const struct CMUnitTest tests[] = {
         TEST(elections_are_counted_from_campaign_to_outcome),
         TEST(an_isolated_replica_campaigns_once_and_loses_when_it_hears_a_leader),
         TEST(each_answered_publish_is_one_commit_latency),
+        TEST(nodes_that_have_nothing_to_say_still_hear_each_other),
         TEST(a_view_shows_groups_replicas_peers_and_queues),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
