@@ -9,8 +9,9 @@ _Static_assert((int)LOG_ERROR == (int)CONFIG_LOG_ERROR && (int)LOG_DEBUG == (int
 _Static_assert((int)LOG_LOGFMT == (int)CONFIG_LOG_LOGFMT && (int)LOG_JSON == (int)CONFIG_LOG_JSON, "log.format");
 
 static int run(const struct command_line *line, const struct config *config) {
-    struct log log = {
-        .fd = STDERR_FILENO, .level = (enum log_level)config->log_level, .format = (enum log_format)config->log_format};
+    struct log log = {.fd = log_descriptor(STDERR_FILENO),
+                      .level = (enum log_level)config->log_level,
+                      .format = (enum log_format)config->log_format};
     enum data_start start = line->dev         ? DATA_DEV
                             : line->bootstrap ? DATA_BOOTSTRAP
                             : line->join      ? DATA_JOIN

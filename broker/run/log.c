@@ -4,6 +4,7 @@
 #include "log_json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -25,6 +26,15 @@ static void put_time(char out[TIME_BYTES]) {
     gmtime_r(&seconds, &utc);
     size_t used = strftime(out, TIME_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
     snprintf(out + used, TIME_BYTES - used, ".%03dZ", (int)(wall_ms % 1000));
+}
+
+int log_descriptor(int fd) {
+    char path[32];
+    if (!isatty(fd))
+        return fd;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd); /* opened anew: the flag is not set for the shell's too */
+    int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return own >= 0 ? own : fd;
 }
 
 /** What the descriptor takes at once; 0: nothing. A pipe that is ready takes PIPE_BUF bytes in one piece without

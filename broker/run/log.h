@@ -36,6 +36,8 @@ struct log {
     size_t backlog_start, backlog_bytes;
 };
 
+/** A descriptor of the same, whose writes can be kept from waiting: a terminal's own, another as it is. */
+int log_descriptor(int fd);
 void log_line(struct log *log, enum log_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /** For node_set_trace, with a struct log as context. A decision is worth `info`, unless it is one of those that come

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -156,6 +157,25 @@ static void a_socket_is_not_waited_for_either(void **state) {
     close(pair[1]);
 }
 
+static void a_stopped_terminal_is_not_waited_for(void **state) {
+    (void)state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY);
+    assert_true(terminal >= 0);
+    struct log log = {.fd = log_descriptor(terminal), .level = LOG_INFO};
+    assert_int_not_equal(log.fd, terminal);
+    assert_int_equal(fcntl(terminal, F_GETFL) & O_NONBLOCK, 0); /* whoever shares it notices nothing */
+    for (int i = 0; i < 100000 && log.dropped == 0; i++)
+        log_line(&log, LOG_INFO, "a line of some length, again and again and again and again and again and again");
+    assert_true(log.dropped > 0);
+    close(master);
+    log_close(&log);
+    close(log.fd);
+    close(terminal);
+    assert_int_equal(log_descriptor(ends[1]), ends[1]);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_pipe, close_pipe)
     const struct CMUnitTest tests[] = {
@@ -166,6 +186,7 @@ int main(void) {
         TEST(a_line_may_be_json),
         TEST(a_reader_that_stops_is_not_waited_for),
         TEST(a_socket_is_not_waited_for_either),
+        TEST(a_stopped_terminal_is_not_waited_for),
         TEST(what_waits_at_the_end_is_given_up_when_nobody_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
