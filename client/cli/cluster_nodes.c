@@ -7,8 +7,8 @@
 #define CLIENT_PORT_DEFAULT 7700
 #define PEER_PORT_DEFAULT 7701
 #define LOOK_MS 200
-#define STUCK_AFTER_MS 10000 /* nothing moves, and something is left */
-#define BEHIND_MS 3000       /* a broker may not have heard yet of what was just changed */
+#define STUCK_AFTER_MS 5000 /* nothing moves, and something is left */
+#define BEHIND_MS 3000      /* a broker may not have heard yet of what was just changed */
 
 /* NODE, or NODE@HOST[:CLIENT_PORT]. */
 static uint64_t take_node_at(struct cli_change *change, char *copy, size_t size) {
@@ -104,20 +104,25 @@ struct drain {
     uint64_t not_draining_ms; /* since when brokers say so; 0: they do not */
 };
 
-static void advise(struct drain *drain, const struct lf_node *node) {
+/* One of the groups it holds is the metadata, which it leaves when it is removed. */
+static uint32_t partitions_left(const struct lf_node *node) { return node->groups_held ? node->groups_held - 1 : 0; }
+
+static void advise(struct drain *drain) {
+    if (drain->advised || drain->progress.quiet)
+        return;
+    drain->advised = true;
+    fprintf(stderr, "Nothing moves. Is there another node for each replica, and do they run? `logflume cluster check` "
+                    "tells more.\n");
+}
+
+static bool stuck(struct drain *drain, const struct lf_node *node) {
     uint64_t now = cli_now_ms();
     if (node->groups_held != drain->held || node->moves_left != drain->moves) {
         drain->held = node->groups_held;
         drain->moves = node->moves_left;
         drain->since_ms = now;
     }
-    if (drain->advised || drain->progress.quiet || now - drain->since_ms < STUCK_AFTER_MS)
-        return;
-    drain->advised = true;
-    fprintf(stderr,
-            "Nothing moved for %d s. Is there another node for each replica, and do they run? "
-            "`logflume cluster check` tells more.\n",
-            STUCK_AFTER_MS / 1000);
+    return now - drain->since_ms >= STUCK_AFTER_MS;
 }
 
 static bool stopped_draining(struct drain *drain, const struct lf_node *node) {
@@ -142,10 +147,13 @@ static int wait_until_drained(struct cli_change *change, struct drain *drain) {
         if (stopped_draining(drain, &node))
             return cli_failed(change->action, LF_CANCELLED, "its draining was stopped");
         if (drain->not_draining_ms == 0)
-            cli_progress_say(&drain->progress, "node %llu: %u groups left, %u of them moving",
-                             (unsigned long long)drain->node, node.groups_held, node.moves_left);
-        advise(drain, &node);
+            cli_progress_say(&drain->progress, "node %llu: %u partitions left, %u of them moving",
+                             (unsigned long long)drain->node, partitions_left(&node), node.moves_left);
+        if (stuck(drain, &node))
+            advise(drain);
         if (cli_now_ms() >= end) {
+            if (node.moves_left == 0 && partitions_left(&node) > 0)
+                advise(drain);
             fprintf(stderr, "logflume: node %llu is not drained yet; it goes on. Do not stop it yet.\n",
                     (unsigned long long)drain->node);
             return CLI_UNKNOWN;

@@ -227,5 +227,13 @@ def membership(full):
             raise Failure("a gap of %d ms is above %d ms" % (longest, limit))
 
 
+def short_form():
+    membership(False)
+
+
+def full_form():
+    membership(True)
+
+
 if __name__ == "__main__":
-    run(lambda: membership("--full" in sys.argv[1:]))
+    run(full_form if "--full" in sys.argv[1:] else short_form)

@@ -204,7 +204,7 @@ def nodes_come_and_go(broker):
     run("cluster", "drain", "4", "--stop")
     assert states()[4] == "active"
     done = run("cluster", "drain", "4", "--wait", "--json")
-    assert b"groups left" in done.stderr and b"safe to stop" in done.stderr, done.stderr
+    assert b"partitions left" in done.stderr and b"safe to stop" in done.stderr, done.stderr
     assert json.loads(done.stdout) == {"node": 4, "state": "drained"}
     run("cluster", "remove", "4")
     for action in (["remove"], ["drain"], ["check", "--without"]):
