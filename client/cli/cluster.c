@@ -90,7 +90,7 @@ int cli_cluster(int argc, char **argv) {
         {"drain", cli_cluster_drain, 1, 1, "Sw",
          "logflume cluster drain NODE [--wait[=SECONDS] | --stop]\n"
          "\n"
-         "Leaders and replicas move away from the node, one after the other; clients notice nothing.\n"
+         "Leaders and replicas move away from the node, a few at a time; clients notice nothing.\n"
          "\n"
          "  --wait[=SECONDS]   until it is safe to stop it, with progress (exit 4 after SECONDS: it goes on)\n"
          "  --stop             no more: place things on it again\n"
