@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-/** A beat, and how often what the controller does not show yet is reported again. */
+/** A beat, and how often the controller is told again of what is gone. */
 #define CHORES_MS 50
 #define REPORTS_MS 250
 
@@ -36,6 +36,15 @@ void chores_look_at(struct node *node, const struct metadata_partition *partitio
         return;
     lf_check(lf_map_put(&node->chores, NODE_MAP_KEY(partition->group), (void *)(uintptr_t)partition));
     node_wake_by(node, node->chores_ms);
+}
+
+void chores_on_configuration(struct node *node, struct group *group) {
+    group->configuration_proposed = true; /* whoever leads, its log has one */
+    if (lf_map_get(&node->chores, NODE_MAP_KEY(group->id))) {
+        group->reported_ms = 0;
+        node->chores_ms = node->now_ms;
+        node_wake_by(node, node->now_ms);
+    }
 }
 
 static void prefer(struct node *node, struct group *group, const struct metadata_partition *partition) {
@@ -75,7 +84,7 @@ static bool do_chores(struct node *node, const struct metadata_partition *partit
         prefer(node, group, partition);
     bool moves = group && partition->wanted.epoch != partition->current.epoch;
     if (moves && group->state == GROUP_RUNNING)
-        moves_lead(node, group, partition, reports);
+        moves_lead(node, group, partition);
     bool retired = anything_retired_here(node, partition);
     if (retired && reports)
         report_destroyed(node, partition);

@@ -42,6 +42,8 @@ static bool apply_one(struct node *node, struct group *group, uint64_t index) {
     write->applied_index = index;
     group->applied = index;
     node->metrics.entries_applied++;
+    if (header.type == LF_ENTRY_CONFIGURATION)
+        chores_on_configuration(node, group);
     if (!group->partition)
         cluster_on_applied(node, group, header.type, &metadata);
     parked_resolve(node, group, index, group->partition ? &partition : NULL, group->partition ? NULL : &metadata,

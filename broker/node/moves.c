@@ -20,6 +20,8 @@
 /** Entries that a replica may lack and still count as caught up, and for how long it has to be so. */
 #define CAUGHT_UP_ENTRIES 256
 #define CAUGHT_UP_MS 100
+/** How often the controller is told again what it does not show yet. */
+#define REPORT_MS 250
 
 static struct raft_configuration final_members(const struct metadata_partition *partition) {
     struct raft_configuration members = {.epoch = partition->wanted.epoch};
@@ -77,7 +79,7 @@ static void change(struct node *node, struct group *group, const struct raft_con
     group->filled_ms = 0;
 }
 
-void moves_lead(struct node *node, struct group *group, const struct metadata_partition *partition, bool reports) {
+void moves_lead(struct node *node, struct group *group, const struct metadata_partition *partition) {
     if (!group_leads(group) || !raft_may_change(group->raft) || node->stopping)
         return;
     const struct raft_configuration *now = raft_configuration(group->raft);
@@ -88,8 +90,10 @@ void moves_lead(struct node *node, struct group *group, const struct metadata_pa
     bool serves = now->epoch == wanted.epoch && same_learners(now, &filling);
     if (serves && filling.learner_count == 0 && raft_configuration_same_voters(now, &wanted)) { /* 3. */
         struct peer_report report = {.group = group->id, .value = wanted.epoch};
-        if (reports)
-            reports_send(node, &report);
+        if (node->now_ms - group->reported_ms < REPORT_MS)
+            return;
+        group->reported_ms = node->now_ms;
+        reports_send(node, &report);
     } else if (!serves && filling.learner_count > 0) { /* 1. */
         change(node, group, &filling);
     } else if (filled(node, group, &filling)) { /* 2. */

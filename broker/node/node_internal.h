@@ -158,6 +158,7 @@ struct group {
     struct subscription *subscriptions;
     uint64_t preferred; /**< replica id that should lead, as the core was told; 0: nobody special */
     uint64_t filled_ms; /**< since when all learners have caught up; 0: they have not */
+    uint64_t reported_ms; /**< when the controller was last told that the wanted members are reached */
     bool was_leader;
     bool configuration_proposed;
     bool apply_blocked; /**< met an entry of a newer version */
@@ -407,7 +408,8 @@ void reconcile_nodes(struct node *node);
 /* chores.c, moves.c, reports.c, membership.c */
 void chores_look_at(struct node *node, const struct metadata_partition *partition);
 void chores_tick(struct node *node);
-void moves_lead(struct node *node, struct group *group, const struct metadata_partition *partition, bool reports);
+void chores_on_configuration(struct node *node, struct group *group); /**< one was applied */
+void moves_lead(struct node *node, struct group *group, const struct metadata_partition *partition);
 bool group_caught_up(const struct group *group, uint64_t replica); /**< asked of the leader */
 void reports_send(struct node *node, const struct peer_report *report);
 void reports_on_envelope(struct node *node, const struct peer_envelope *envelope);

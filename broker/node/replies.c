@@ -1,6 +1,8 @@
 /** Answers to clients. */
 #include "node_internal.h"
 
+#include "raft_configuration.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,8 +56,19 @@ void reply_error(struct node *node, uint64_t session, uint64_t request_id, enum 
     reply_send(node, session, &reply, NULL, 0);
 }
 
-void reply_not_leader(struct node *node, uint64_t session, uint64_t request_id, const struct group *group) {
+/** Whom to ask. A replica that its group went on without hears of no leader any more: then a member knows. */
+static uint64_t whom_to_ask(const struct node *node, const struct group *group) {
     uint64_t leader = group_leader_node(node, group);
+    if (leader != 0 || !group->assigned || raft_configuration_votes(raft_configuration(group->raft), group->self))
+        return leader;
+    for (size_t i = 0; i < group->assigned->wanted.replica_count && leader == 0; i++)
+        if (group->assigned->wanted.replicas[i].node_id != node->id)
+            leader = group->assigned->wanted.replicas[i].node_id;
+    return leader;
+}
+
+void reply_not_leader(struct node *node, uint64_t session, uint64_t request_id, const struct group *group) {
+    uint64_t leader = whom_to_ask(node, group);
     Lf__Broker broker;
     if (leader == 0 || leader == node->id || !topics_broker(node, leader, &broker)) {
         /* Leader of the group but not yet, or no longer, able to take anything; or nobody leads. */
