@@ -212,6 +212,8 @@ void sim_check_forget(struct sim_host *host) {
     for (size_t i = 0; i < host->log_count; i++)
         free(host->logs[i].entries);
     free(host->logs);
+    host->logs = NULL;
+    host->log_count = host->log_capacity = 0;
 }
 
 void sim_check_deinit(struct sim_world *world) {

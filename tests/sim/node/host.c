@@ -10,17 +10,45 @@
 
 #define STOP_MS_MAX 7000
 
-void sim_host_init(struct sim_world *world, struct sim_host *host, uint32_t id) {
-    *host = (struct sim_host){.world = world, .id = id, .clock_ppm = 1000000, .identity = {.node_id = id}};
+/** What its configuration names: the founders, and itself. Returns how many. */
+static size_t configured(const struct sim_host *host, struct node_address nodes[SIM_NODES_MAX]) {
+    const struct sim_world *world = host->world;
+    uint32_t founders = world->options.founders ? world->options.founders : world->options.nodes;
+    size_t count = 0;
+    for (uint32_t i = 0; i < world->options.nodes; i++)
+        if (i < founders || i + 1 == host->id)
+            nodes[count++] = world->addresses[i];
+    return count;
+}
+
+static void new_disk(struct sim_host *host) {
+    struct sim_world *world = host->world;
     host->disk = mem_disk_new(sim_random(world));
     for (size_t i = 0; i < LOG_STORE_ID_BYTES; i++)
         host->identity.store_uuid[i] = (uint8_t)sim_random(world);
-    node_founding_hash("sim", world->addresses, world->options.nodes, host->identity.founding_hash);
     mem_disk_set_faults(host->disk, &world->weather.disk);
+}
+
+void sim_host_init(struct sim_world *world, struct sim_host *host, uint32_t id) {
+    *host = (struct sim_host){.world = world, .id = id, .clock_ppm = 1000000, .identity = {.node_id = id}};
+    struct node_address nodes[SIM_NODES_MAX];
+    size_t count = configured(host, nodes);
+    new_disk(host);
+    if (world->options.founders == 0 || id <= world->options.founders)
+        node_founding_hash("sim", nodes, count, host->identity.founding_hash);
     host->wall_offset_ms = (int64_t)sim_between(world, 0, 2000) - 1000;
     host->incarnation = sim_between(world, 1, 1000);
     host->tick_at = host->store_at = SIM_NEVER;
     sim_host_clock_boot(host);
+}
+
+void sim_host_wipe(struct sim_host *host) {
+    if (sim_host_up(host))
+        sim_fail(host->world, "node %u is wiped while it runs", host->id);
+    mem_disk_destroy(&host->disk);
+    new_disk(host);
+    memset(host->identity.founding_hash, 0, sizeof host->identity.founding_hash);
+    sim_check_forget(host);
 }
 
 void sim_host_deinit(struct sim_host *host) {
@@ -38,10 +66,11 @@ static void on_trace(void *context, const char *line) { sim_trace_line(context, 
 
 static void make_node(struct sim_host *host) {
     struct sim_world *world = host->world;
+    struct node_address nodes[SIM_NODES_MAX];
     struct node_options options = {.node_id = host->id,
                                    .cluster_name = "sim",
-                                   .nodes = world->addresses,
-                                   .node_count = world->options.nodes,
+                                   .nodes = nodes,
+                                   .node_count = configured(host, nodes),
                                    .identity = host->store->identity,
                                    .groups = host->store->groups,
                                    .group_count = host->store->group_count,

@@ -21,7 +21,7 @@ struct sim_log;
 struct sim_host {
     struct sim_world *world;
     uint32_t id;
-    struct log_store_identity identity;
+    struct log_store_identity identity; /**< as its next store is made; without a founding hash it is one to join */
     struct mem_disk *disk;
     struct log_store *store; /**< NULL: down */
     struct node *node;       /**< NULL: down */
@@ -54,6 +54,9 @@ struct sim_host {
 /* host.c */
 void sim_host_init(struct sim_world *world, struct sim_host *host, uint32_t id);
 void sim_host_deinit(struct sim_host *host);
+/** Its disk is replaced by an empty one, and its next start is one to join. The process must be down. What the checks
+ *  remember of its logs is forgotten: nothing that it promised is on a disk any more. */
+void sim_host_wipe(struct sim_host *host);
 static inline bool sim_host_up(const struct sim_host *host) { return host->node != NULL; }
 void sim_host_start(struct sim_host *host);
 /** The process ends here. restart_at: SIM_NEVER for not by itself. */

@@ -153,6 +153,7 @@ enum sim_profile {
 
 struct sim_options {
     uint32_t nodes;
+    uint32_t founders; /**< the first of them; 0: all. The others start to join, once somebody adds them */
     uint64_t seed;
     uint32_t seconds; /**< with faults, virtual */
     enum sim_profile profile;
