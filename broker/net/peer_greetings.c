@@ -17,6 +17,9 @@ static void form_member(Lf__PeerMember *wire, const struct peer_member *member) 
     wire->host = text(member->host);
     wire->client_port = member->client_port;
     wire->peer_port = member->peer_port;
+    if (member->pinned)
+        wire->store_uuid =
+            (ProtobufCBinaryData){.len = LOG_STORE_ID_BYTES, .data = (uint8_t *)(uintptr_t)member->store_uuid};
 }
 
 void greeting_form_form(struct greeting_form *form, const struct peer_greeting *greeting) {
@@ -74,13 +77,17 @@ void report_forms_deinit(struct report_forms *forms) {
 static bool take_member(const Lf__PeerMember *wire, struct peer_member *member) {
     size_t host = strlen(wire->host);
     if (wire->node_id == 0 || host == 0 || host >= PEER_HOST_BYTES_MAX || wire->client_port > PORT_MAX ||
-        wire->peer_port == 0 || wire->peer_port > PORT_MAX || wire->replica_id >= PEER_CODEC_NUMBER_LIMIT)
+        wire->peer_port == 0 || wire->peer_port > PORT_MAX || wire->replica_id >= PEER_CODEC_NUMBER_LIMIT ||
+        (wire->store_uuid.len != 0 && wire->store_uuid.len != LOG_STORE_ID_BYTES))
         return false;
     *member = (struct peer_member){.node_id = wire->node_id,
                                    .replica_id = wire->replica_id,
                                    .client_port = wire->client_port,
                                    .peer_port = wire->peer_port};
     memcpy(member->host, wire->host, host);
+    member->pinned = wire->store_uuid.len != 0;
+    if (member->pinned)
+        memcpy(member->store_uuid, wire->store_uuid.data, LOG_STORE_ID_BYTES);
     return true;
 }
 

@@ -215,6 +215,19 @@ enum lf_status group_step(struct node *node, struct group *group, const struct r
     return status;
 }
 
+/** Room for so many configurations of one append; a log that is filled anew brings them close together. */
+static bool scratch_room(struct node *node, uint32_t count) {
+    if (count <= node->scratch_configuration_capacity)
+        return true;
+    uint32_t capacity = count * 2;
+    struct raft_configuration *grown = realloc(node->scratch_configurations, capacity * sizeof *grown);
+    if (!grown)
+        return false;
+    node->scratch_configurations = grown;
+    node->scratch_configuration_capacity = capacity;
+    return true;
+}
+
 /** Judges received entries before the core hears of them. */
 static enum lf_status check_entries(struct node *node, const struct group *group, const struct peer_message *message,
                                     struct lf_error *error) {
@@ -235,14 +248,16 @@ static enum lf_status check_entries(struct node *node, const struct group *group
         last_term = header.term;
         node->scratch_entries[i] = (struct raft_entry){.term = header.term, .bytes = message->entries[i]->size};
         if (header.type == LF_ENTRY_CONFIGURATION) {
-            if (configurations == NODE_SCRATCH_CONFIGURATIONS)
-                return lf_error_set(error, LF_TOO_LARGE, "too many configurations in one append");
-            struct raft_configuration *to = &node->scratch_configurations[configurations++];
-            if (group_configuration_decode(payload, to) != LF_OK)
+            if (!scratch_room(node, configurations + 1))
+                return lf_error_set(error, LF_NO_MEMORY, "no memory for %u configurations", configurations + 1);
+            if (group_configuration_decode(payload, &node->scratch_configurations[configurations++]) != LF_OK)
                 return lf_error_set(error, LF_MALFORMED, "configuration at %llu", (unsigned long long)header.index);
-            node->scratch_entries[i].configuration = to;
+            node->scratch_entries[i].configuration = node->scratch_configurations; /* which one: below */
         }
     }
+    for (uint32_t i = raft->append_request.count; i-- > 0;) /* they may have moved while there came more */
+        if (node->scratch_entries[i].configuration)
+            node->scratch_entries[i].configuration = &node->scratch_configurations[--configurations];
     return LF_OK;
 }
 

@@ -1,14 +1,18 @@
 /** Greetings: how nodes that join, nodes that are behind and strangers are met.
  *
  *  Invariants:
- *   J1  a replica of group 0 is made by founding, or by the answer to a process that was started to join; by nothing
- * else J2  that answer names the replica only once group 0 has pinned the very store that asks, so that one replica id
- * never lives in two stores J3  what a greeting says of other nodes is only where to find them; who counts is decided
- * by group 0 J4  a node ends because of what others say only if the controller says it
+ *   J1  a replica of group 0 is made by founding, or by the answer to a process that was started to join
+ *   J2  that answer names the replica only once group 0 has pinned the very store that asks: one replica id never lives
+ *       in two stores
+ *   J3  what a greeting says of other nodes counts only while what is applied here is older; a node that replays group
+ *       0's history would else take members with new stores for strangers
+ *   J4  a node ends because of what others say only if the controller says it
  *
- *  Joining: 1. the new process greets the nodes of its configuration. 2. Whoever knows it from group 0 answers with the
- *  membership, so that it greets all nodes, the controller among them. 3. The controller pins its store. 4. From then
- * on answers carry its replica id; it makes its replica of group 0, a learner, and the controller fills it. */
+ *  Joining:
+ *   1. the new process greets the nodes of its configuration
+ *   2. whoever knows it from group 0 answers with the membership, so that it greets all nodes, also the controller
+ *   3. the controller pins its store
+ *   4. from then on answers carry its replica id; it makes its replica of group 0, a learner, which is filled */
 #include "node_internal.h"
 
 #include <stdlib.h>
@@ -59,6 +63,11 @@ static bool had_store(const struct metadata_node *known, const uint8_t *store_uu
 
 bool join_store_counts(const struct node *node, const struct peer_envelope *envelope) {
     const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
+    for (uint32_t i = 0; node->welcome && i < node->welcome->member_count; i++) { /* J3 */
+        const struct peer_member *member = &node->welcome->members[i];
+        if (member->node_id == envelope->from_node)
+            return !member->pinned || same_id(member->store_uuid, envelope->store_uuid);
+    }
     if (!known)
         return true;    /* it is a peer all the same: group 0 is not founded yet, or we are behind */
     if (known->removed) /* while group 0 still counts on it */
@@ -85,6 +94,8 @@ static void add_member(struct peer_greeting *answer, const struct metadata_node 
                                    .client_port = known->client_port,
                                    .peer_port = known->peer_port};
     memcpy(member->host, known->host, sizeof member->host);
+    member->pinned = known->pinned;
+    memcpy(member->store_uuid, known->store_uuid, LOG_STORE_ID_BYTES);
 }
 
 /** 2. and 4.: who is who, and who you are. */

@@ -128,9 +128,8 @@ enum lf_status node_new(const struct node_options *options, struct node **out, s
                                      .partitions_per_topic_max = node->limits.partitions_per_topic_max};
     node->metadata = metadata_new(&limits);
     node->scratch_entries = calloc(PEER_ENVELOPE_ENTRIES_MAX, sizeof *node->scratch_entries);
-    node->scratch_configurations = calloc(NODE_SCRATCH_CONFIGURATIONS, sizeof *node->scratch_configurations);
-    bool ok = node->metadata && node->scratch_entries && node->scratch_configurations &&
-              raft_effects_init(&node->raft_effects, &node->limits.raft) == LF_OK;
+    bool ok =
+        node->metadata && node->scratch_entries && raft_effects_init(&node->raft_effects, &node->limits.raft) == LF_OK;
     for (size_t i = 0; ok && i < options->group_count; i++)
         ok = lf_map_put(&node->stored_groups, NODE_MAP_KEY(options->groups[i]), node);
     if (!ok) {

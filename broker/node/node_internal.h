@@ -43,8 +43,6 @@
 /** Groups whose tails are looked at for entries to drop, per entry that comes in while the cache is full. */
 #define NODE_TAIL_VISITS_MAX 4
 #define NODE_HANDOVER_RETRY_MS 100
-/** Configuration entries in one append at most. */
-#define NODE_SCRATCH_CONFIGURATIONS 16
 
 /* ---- tail.c: the newest entries of a group, in memory ------------------------------------------------------------ */
 
@@ -156,8 +154,8 @@ struct group {
     struct cold_send *cold;
     size_t cold_count;
     struct subscription *subscriptions;
-    uint64_t preferred; /**< replica id that should lead, as the core was told; 0: nobody special */
-    uint64_t filled_ms; /**< since when all learners have caught up; 0: they have not */
+    uint64_t preferred;   /**< replica id that should lead, as the core was told; 0: nobody special */
+    uint64_t filled_ms;   /**< since when all learners have caught up; 0: they have not */
     uint64_t reported_ms; /**< when the controller was last told that the wanted members are reached */
     bool was_leader;
     bool configuration_proposed;
@@ -279,8 +277,9 @@ struct node {
     uint64_t deadline_ms; /**< no later than any group's */
     struct raft_effects raft_effects;
     struct raft_entry *scratch_entries;                /**< PEER_ENVELOPE_ENTRIES_MAX */
-    struct raft_configuration *scratch_configurations; /**< few per message */
-    struct node_effects *effects;                      /**< of the step under way */
+    struct raft_configuration *scratch_configurations; /**< of one message */
+    uint32_t scratch_configuration_capacity;
+    struct node_effects *effects; /**< of the step under way */
     struct node_counts counts;
     struct node_metrics metrics;
     void (*trace)(void *context, const char *line);

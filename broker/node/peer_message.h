@@ -29,6 +29,8 @@ struct peer_member {
     uint64_t node_id, replica_id;
     char host[PEER_HOST_BYTES_MAX];
     uint32_t client_port, peer_port;
+    bool pinned;
+    uint8_t store_uuid[LOG_STORE_ID_BYTES];
 };
 
 enum peer_refusal {

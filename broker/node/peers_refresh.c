@@ -33,6 +33,12 @@ static struct node_address make_address(uint64_t node_id, const char *host, uint
 static void collect(const struct node *node, struct wanted_peers *wanted) {
     const struct metadata_node *nodes;
     size_t count = metadata_nodes(node->metadata, &nodes);
+    for (uint32_t i = 0; node->welcome && i < node->welcome->member_count; i++) {
+        const struct peer_member *member = &node->welcome->members[i];
+        struct node_address address =
+            make_address(member->node_id, member->host, member->client_port, member->peer_port);
+        want(node, wanted, &address, false);
+    }
     for (size_t i = 0; i < count; i++) {
         struct node_address address =
             make_address(nodes[i].node_id, nodes[i].host, nodes[i].client_port, nodes[i].peer_port);
@@ -41,12 +47,6 @@ static void collect(const struct node *node, struct wanted_peers *wanted) {
     }
     for (size_t i = 0; count == 0 && i < node->founding_count; i++)
         want(node, wanted, &node->founding[i], false);
-    for (uint32_t i = 0; node->welcome && i < node->welcome->member_count; i++) {
-        const struct peer_member *member = &node->welcome->members[i];
-        struct node_address address =
-            make_address(member->node_id, member->host, member->client_port, member->peer_port);
-        want(node, wanted, &address, false);
-    }
     for (size_t i = 0; i < node->peer_count; i++)
         if (node->peers[i].guest && node->now_ms - node->peers[i].heard_ms <= GUEST_MS)
             want(node, wanted, &node->peers[i].address, true);

@@ -143,8 +143,13 @@ static void make_greeting(struct peer_envelope *envelope) {
                                        .voter_count = 3,
                                        .member_count = PEER_MEMBERS_MAX};
     for (uint32_t i = 0; i < PEER_MEMBERS_MAX; i++)
-        greeting->members[i] = (struct peer_member){
-            .node_id = i + 1, .replica_id = i, .host = "h", .client_port = 1 + i, .peer_port = 65535 - i};
+        greeting->members[i] = (struct peer_member){.node_id = i + 1,
+                                                    .replica_id = i,
+                                                    .host = "h",
+                                                    .client_port = 1 + i,
+                                                    .peer_port = 65535 - i,
+                                                    .pinned = i % 2,
+                                                    .store_uuid = {i % 2 ? (uint8_t)i : 0}};
 }
 
 static void greeting_comes_back_as_it_went(void **state) {

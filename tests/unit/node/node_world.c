@@ -154,7 +154,8 @@ static void carry_out(struct world *world, size_t at) {
     world->effects[at] = (struct node_effects){.deadline_ms = effects.deadline_ms, .stopped = effects.stopped};
     if (effects.fatal != LF_OK) { /* the process ends; nothing further is sent */
         if (world->verbose)
-            fprintf(stderr, "%6llu node=%zu fatal: %s\n", (unsigned long long)world->now_ms, at + 1, effects.fatal_text);
+            fprintf(stderr, "%6llu node=%zu fatal: %s\n", (unsigned long long)world->now_ms, at + 1,
+                    effects.fatal_text);
         world->fatal[at] = effects.fatal;
         memcpy(world->fatal_text[at], effects.fatal_text, sizeof effects.fatal_text);
         node_effects_deinit(&effects);
