@@ -1,10 +1,10 @@
 /** Assignments: what is wanted, what is reached, and which replicas are in neither.
  *
- *  1. A move makes wanted(e + 1). It may come while wanted(e) is not reached yet: the newer wish wins, and replicas
- * that only wanted(e) named are put aside, since the group may know them already.
- *  2. The group reports e: current becomes wanted, and every replica in neither is retired, those put aside included.
- *     A report of another epoch than the wanted one is late, and means nothing.
- *  3. The nodes of retired replicas destroy them, say so, and the records go. */
+ *   1. a move makes wanted(e + 1). It may come while wanted(e) is not reached yet: the newer wish wins, and replicas
+ *      that only wanted(e) named are put aside, since the group may know them already
+ *   2. the group reports e: current becomes wanted, and every replica in neither is retired, those put aside too. A
+ *      report of another epoch than the wanted one is late, and means nothing
+ *   3. the nodes of retired replicas destroy them, say so, and the records go */
 #include "metadata_outcome.h"
 
 #include "lf_check.h"

@@ -1,8 +1,8 @@
 /** Draining: nodes that are to become empty.
  *
  *  The controller moves partitions off them, a few at a time, to where the fewest replicas are wanted; it looks at what
- *  is wanted, so it also changes a move under way whose target is drained meanwhile. Each node gives leaderships away
- * by itself, at once. What has nowhere to go stays, and the node is not called drained. */
+ *  is wanted, so it also changes a move under way whose target is drained meanwhile. Each node gives its leaderships
+ *  away by itself, at once. What has nowhere to go stays, and the node is not called drained. */
 #include "node_internal.h"
 
 #include "raft_configuration.h"

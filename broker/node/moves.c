@@ -3,8 +3,8 @@
  *  One step at a time, each a change of membership by the core, and each judged anew by the configuration in force: so
  *  it does not matter who took the last step, where a leader stopped, or whether the wish became another meanwhile.
  *   1. who is wanted and no member becomes a learner; learners that nobody wants any more go
- *   2. when all of them have caught up, the wanted replicas become the voters (jointly; the core leaves by itself, and
- * a leader that is no voter any more hands over)
+ *   2. when all of them have caught up, the wanted replicas become the voters: jointly; the core leaves by itself, and
+ *      a leader that is no voter any more hands over
  *   3. when that is committed and nothing else is left, it is reported
  *
  *  Invariants:

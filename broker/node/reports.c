@@ -1,6 +1,6 @@
-/** Reports to the controller: repeated by whoever has something to say until group 0 shows it, so losing one, or
- * telling somebody who leads no more, costs nothing but time. The controller judges each by what is applied, and
- * applying judges again. */
+/** Reports to the controller: repeated by whoever has something to say until group 0 shows it. Losing one, or telling
+ *  somebody who leads no more, costs only time. The controller judges each by what is applied; applying judges again.
+ */
 #include "node_internal.h"
 
 #include <stdlib.h>
