@@ -100,10 +100,10 @@ static void *admin_main(void *argument) {
     };
     do {
         MHD_run(admin->daemon);
-        ask_if_wanted(admin);
         take_answer(admin);
         admin_http_expire(admin);
         admin_connections_expire(admin);
+        ask_if_wanted(admin); /* last: all of the above may have let a new request in */
     } while (wait_for_work(admin, items));
     admin->stopping = true;
     admin_http_expire(admin);
