@@ -28,10 +28,11 @@ static size_t find(const struct sim_replay *replay, const struct sim_op *op) {
     for (size_t i = 0; i < count; i++)
         if (says_the_same(&replay->sent[from][to][i]->message, &op->message))
             return i;
-    for (size_t i = 0; i < count; i++) {
-        const struct raft_message *message = &replay->sent[from][to][i]->message;
+    /* The newest of its kind, then: what was lost on the way is still there, and older. */
+    for (size_t i = count; i > 0; i--) {
+        const struct raft_message *message = &replay->sent[from][to][i - 1]->message;
         if (message->type == op->message.type && message->term == op->message.term)
-            return i;
+            return i - 1;
     }
     return count;
 }
