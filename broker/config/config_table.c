@@ -116,8 +116,8 @@ const struct config_row config_rows[] = {
     NUMBER("node.handover_timeout_ms", limits.handover_timeout_ms, 1, 600000, "ms", 5000,
            "At a stop, leadership is handed over for at most this long."),
 
-    NUMBER("cluster.drain_moves_max", limits.drain_moves_max, 1, 10000, "", 8,
-           "Partitions on the move at one time while nodes are drained."),
+    NUMBER("cluster.drain_moves_max", limits.drain_moves_max, 1, 10000, "", 2,
+           "Partitions on the move at one time while nodes are drained: filling more at once can stall busy disks."),
 
     /* The store. */
     BYTES("store.memtable_bytes", store.memtable_bytes, 1 * MIB, 1 * GIB, 8 * MIB,

@@ -40,7 +40,7 @@ void node_limits_default(struct node_limits *limits) {
     OR_DEFAULT(limits->producer_retention_ms, 3600000);
     OR_DEFAULT(limits->request_timeout_ms, 10000);
     OR_DEFAULT(limits->handover_timeout_ms, 5000);
-    OR_DEFAULT(limits->drain_moves_max, 8);
+    OR_DEFAULT(limits->drain_moves_max, 2);
 }
 
 static int by_id(const void *a, const void *b) {

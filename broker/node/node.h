@@ -51,7 +51,7 @@ struct node_limits {
                                          replicas apply, so it is not configurable: all nodes must have the same */
     uint32_t request_timeout_ms;    /**< [10000] parked metadata and read requests are answered by then */
     uint32_t handover_timeout_ms;   /**< [5000] at a stop: give leadership away for at most this long */
-    uint32_t drain_moves_max;       /**< [8] partitions on the move at one time while nodes are drained */
+    uint32_t drain_moves_max;       /**< [2] partitions on the move at one time while nodes are drained */
 };
 /** Fills zeroes in with defaults. */
 void node_limits_default(struct node_limits *limits);
