@@ -113,7 +113,7 @@ static void answer_membership(struct node *node, struct peer *peer, const struct
     const struct raft_configuration *now = raft_configuration(group->raft);
     answer->voter_count = now->voter_count;
     memcpy(answer->voters, now->voters, sizeof answer->voters);
-    if (known->pinned)
+    if (known->pinned && same_id(known->store_uuid, envelope->store_uuid)) /* J2 */
         answer->replica_id = known->replica_id;
     peers_send_greeting(node, peer, answer, envelope->from_incarnation);
 }
@@ -259,8 +259,8 @@ bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
     }
     if (greeting->member_count > 0 && to_us)
         on_membership(node, envelope);
-    if (!metadata_founded(node->metadata))
-        return false;
+    if (!metadata_founded(node->metadata) || node->welcome)
+        return false; /* nothing to say to others, or we know that we are behind ourselves */
     if (!is_zero(envelope->cluster_id) && !same_id(node->cluster_id, envelope->cluster_id))
         return false; /* not believed for that */
     enum peer_refusal refusal = judge(node, envelope);

@@ -412,6 +412,8 @@ void node_check_invariants(const struct node *node) {
         lf_check(group->applied <= raft_commit(group->raft));
         lf_check(group->tail.first_index <= group->applied + 1);
         lf_check(group->tail.first_index + group->tail.count == raft_last_index(group->raft) + 1);
+        if (group->assigned) /* R1: reconcile.c */
+            lf_check(group->self > node_group(node, NODE_GROUP_METADATA)->self);
         if (group->partition) {
             lf_check(partition_applied_index(group->partition) == group->applied);
             lf_check(partition_log_end_index(group->partition) == raft_last_index(group->raft));

@@ -212,7 +212,9 @@ static void run_seed(void **state, uint32_t seed) {
 
 static void nothing_is_lost_whatever_happens_to_the_members(void **state) {
     const char *only = getenv("SEED"), *most = getenv("SEEDS");
-    uint32_t last = only ? (uint32_t)atoi(only) : most ? (uint32_t)atoi(most) : 10;
+    /* Found on the way: 5, an append with many configurations; 68, a node that was behind named another store's replica
+     * to a wiped disk. */
+    uint32_t last = only ? (uint32_t)atoi(only) : most ? (uint32_t)atoi(most) : 70;
     for (uint32_t seed = only ? last : 1; seed <= last; seed++)
         run_seed(state, seed);
 }

@@ -78,6 +78,7 @@ static void node_may_be_started_before_it_is_added(void **state) {
     uint64_t group;
     assert_int_equal(node_groups(world->nodes[joiner], &group, 1), 0); /* messages make no replica */
     assert_status(world->fatal[joiner], LF_OK);
+    assert_true(node_counts(world->nodes[0]).peer_dropped_stranger > 0);
     assert_status(world_add(world, 4), LF_OK);
     wait_members(world, 4, 0);
 }
