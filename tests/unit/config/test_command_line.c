@@ -71,6 +71,15 @@ static void dev_needs_nothing(void **state) {
     assert_int_equal(config.log_level, CONFIG_LOG_ERROR);
 }
 
+static void a_start_may_join(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("-c", file, "--join"), LF_OK);
+    assert_true(line.join);
+    assert_false(line.bootstrap);
+    assert_int_equal(PARSE("-c", file), LF_OK);
+    assert_false(line.join);
+}
+
 static void the_environment_wins_over_the_key(void **state) {
     (void)state;
     assert_int_equal(PARSE_WITH("drop=0.5", "--dev", "--transport.unreliable=1"), LF_OK);
@@ -103,6 +112,9 @@ static void mistakes_are_refused_in_words(void **state) {
     REFUSED("no configuration: start with -c FILE, or with --dev for a single node", "--bootstrap");
     REFUSED("--dev needs no configuration: leave out -c x, or leave out --dev", "--dev", "-c", "x");
     REFUSED("--dev founds its own cluster: leave out --bootstrap", "--dev", "--bootstrap");
+    REFUSED("--dev is a cluster of its own: leave out --join", "--dev", "--join");
+    REFUSED("--bootstrap founds a cluster, --join joins one: leave one of them out", "-c", file, "--bootstrap",
+            "--join");
     REFUSED("--peer-port goes with --dev; with -c, ports are in cluster.nodes", "-c", file, "--peer-port=1");
     REFUSED("--peer-port: 0 is not right; right is a whole number from 1 to 65535", "--dev", "--peer-port=0");
     REFUSED("--raft.hartbeat_ms: unknown flag; did you mean --raft.heartbeat_ms?", "--raft.hartbeat_ms=1");
@@ -121,6 +133,7 @@ int main(void) {
         cmocka_unit_test(a_file_alone_is_enough),
         cmocka_unit_test(flags_win_over_the_file_in_any_order),
         cmocka_unit_test(dev_needs_nothing),
+        cmocka_unit_test(a_start_may_join),
         cmocka_unit_test(the_environment_wins_over_the_key),
         cmocka_unit_test(questions_need_no_configuration),
         cmocka_unit_test(mistakes_are_refused_in_words),

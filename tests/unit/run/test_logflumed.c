@@ -225,6 +225,16 @@ static void bootstrap_is_once(void **state) {
     assert_int_equal(stop(&broker), 0);
 }
 
+static void a_start_to_join_makes_a_store_that_waits_and_may_be_repeated(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        SPAWN(&broker, "-c", write_config(1), "--join");
+        wait_for(&broker, i == 0 ? " joining" : "logflumed ready");
+        assert_int_equal(stop(&broker), 0);
+    }
+    assert_int_equal(RUN("-c", write_config(1), "--bootstrap"), 2); /* it will never found */
+}
+
 static void another_nodes_store_is_refused(void **state) {
     (void)state;
     SPAWN(&broker, "-c", write_config(1), "--bootstrap");
@@ -349,6 +359,7 @@ int main(void) {
         TEST(a_killed_one_starts_again),
         TEST(an_empty_directory_is_refused_and_left_alone),
         TEST(bootstrap_is_once),
+        TEST(a_start_to_join_makes_a_store_that_waits_and_may_be_repeated),
         TEST(another_nodes_store_is_refused),
         TEST(strangers_files_are_left_alone),
         TEST(one_process_per_store),
