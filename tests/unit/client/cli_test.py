@@ -279,7 +279,7 @@ def cluster_commands_teach_and_refuse_nonsense(broker):
         assert done.stdout == b"" and done.stderr, wrong
     for words in (["cluster", "add", "4@h"], ["cluster", "drain", "1"], ["cluster", "remove", "1"], ["cluster", "check"],
                   ["cluster", "transfer", "--metadata"], ["partition", "move", "t/0", "--to", "1"]):
-        run(*words, "-b", "127.0.0.1:1", "--timeout", "300", code=3)
+        run(*words, "-b", "127.0.0.1:1", "--timeout", "1500", code=3)
 
 
 def a_reader_that_leaves_is_no_error(broker):
