@@ -205,9 +205,10 @@ static void on_store(struct node *node, struct log_store_completion *completion)
         if (completion->status != LF_OK)
             node_fail(node, completion->status, "a write of group %llu failed: %.180s",
                       (unsigned long long)completion->group, completion->error.text);
-        if (completion->id == NODE_DESTROY_TOKEN)
+        if (completion->id == NODE_DESTROY_TOKEN) {
             lf_map_remove(&node->destroying, NODE_MAP_KEY(completion->group));
-        else if (group && completion->id != 0) {
+            reconcile_destroyed(node, completion->group);
+        } else if (group && completion->id != 0) {
             struct raft_event event = {.type = RAFT_EVENT_WROTE,
                                        .now_ms = node->now_ms,
                                        .wrote = {.token = completion->id, .status = completion->status}};

@@ -399,6 +399,8 @@ enum lf_status cluster_propose(struct node *node, struct lf_buf *command);
 void cluster_reconcile(struct node *node);
 void reconcile_topic(struct node *node, const struct metadata_topic *topic);
 void reconcile_partition(struct node *node, const struct metadata_partition *partition);
+/** The store has destroyed the replica that was here: R6. */
+void reconcile_destroyed(struct node *node, uint64_t group);
 /** The store said which replica it holds. False: the group is gone. */
 bool reconcile_loaded(struct node *node, struct group *group, uint64_t replica);
 /** Nodes were added, removed or drained. */

@@ -9,6 +9,8 @@
  *   R4  a replica that is wanted but not current begins as a learner beside the current voters; what its group really
  *       consists of comes with its log
  *   R5  that a retired replica is gone is said only when the store has destroyed it, or holds nothing
+ *   R6  a replica is made only when the store has finished with the one that was here before: completions name the
+ *       group and a token, and tokens begin anew with each replica
  *
  *  Which replica the store holds is known only when it is loaded; then the question is asked again (reconcile_loaded).
  *  What cannot be done at once is a chore (chores.c). */
@@ -77,6 +79,11 @@ static void destroy_deleted(struct node *node, const struct metadata_partition *
     }
 }
 
+/** The store is not done with the replica that was here: R6. */
+static bool being_destroyed(const struct node *node, const struct metadata_partition *partition) {
+    return lf_map_get(&node->destroying, NODE_MAP_KEY(partition->group)) != NULL;
+}
+
 void reconcile_partition(struct node *node, const struct metadata_partition *partition) {
     if (metadata_topic_by_id(node->metadata, partition->topic_id)->deleted) {
         destroy_deleted(node, partition);
@@ -91,7 +98,7 @@ void reconcile_partition(struct node *node, const struct metadata_partition *par
     bool stored = lf_map_get(&node->stored_groups, NODE_MAP_KEY(partition->group)) != NULL;
     if (!group && stored)
         load(node, partition);
-    else if (!group && wants != 0)
+    else if (!group && wants != 0 && !being_destroyed(node, partition))
         create(node, partition, wants);
     chores_look_at(node, partition);
 }
@@ -109,11 +116,15 @@ bool reconcile_loaded(struct node *node, struct group *group, uint64_t replica) 
                     (unsigned long long)group->id, (unsigned long long)replica, (unsigned long long)wants);
         return true;
     }
-    group_destroy(node, group, LF_NOT_LEADER);
-    if (wants != 0)
-        create(node, partition, wants);
+    group_destroy(node, group, LF_NOT_LEADER); /* then one that is wanted is made: reconcile_destroyed */
     chores_look_at(node, partition);
     return false;
+}
+
+void reconcile_destroyed(struct node *node, uint64_t group) {
+    const struct metadata_partition *partition = metadata_partition_by_group(node->metadata, group);
+    if (partition && node->fatal == LF_OK)
+        reconcile_partition(node, partition);
 }
 
 void reconcile_topic(struct node *node, const struct metadata_topic *topic) {

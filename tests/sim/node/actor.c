@@ -47,7 +47,7 @@ static void begin_life(struct sim_actor *actor) {
 
 void sim_actors_start(struct sim_world *world) {
     uint32_t publishers = world->options.publishers, subscribers = world->options.subscribers;
-    world->actor_count = publishers + subscribers + 1;
+    world->actor_count = publishers + subscribers + 2;
     world->actors = sim_alloc(world->actor_count, sizeof *world->actors);
     for (uint32_t i = 0; i < world->actor_count; i++) {
         struct sim_actor *actor = &world->actors[i];
@@ -56,6 +56,8 @@ void sim_actors_start(struct sim_world *world) {
             actor->kind = SIM_PUBLISHER;
         else if (i < publishers + subscribers)
             actor->kind = SIM_SUBSCRIBER;
+        else if (i == publishers + subscribers)
+            actor->kind = SIM_OPERATOR;
         begin_life(actor);
     }
 }
@@ -136,7 +138,10 @@ static void carry_out(struct sim_actor *actor, const struct lf_core_effect *effe
         sim_subscriber_ended(actor, effect);
         return;
     case LF_CORE_ANSWER:
-        sim_admin_answer(actor, effect);
+        if (actor->kind == SIM_OPERATOR)
+            sim_operator_answer(actor, effect);
+        else
+            sim_admin_answer(actor, effect);
         return;
     }
 }
@@ -190,6 +195,9 @@ void sim_actor_work(struct sim_actor *actor, uint64_t life) {
         return;
     case SIM_SUBSCRIBER:
         sim_subscriber_work(actor);
+        return;
+    case SIM_OPERATOR:
+        sim_operator_work(actor);
         return;
     case SIM_ADMIN:
         sim_admin_work(actor);

@@ -9,7 +9,7 @@
 
 #define SIM_CALLS_MAX 16
 
-enum sim_actor_kind { SIM_PUBLISHER, SIM_SUBSCRIBER, SIM_ADMIN };
+enum sim_actor_kind { SIM_PUBLISHER, SIM_SUBSCRIBER, SIM_OPERATOR, SIM_ADMIN };
 
 /** A subscription under way. */
 struct sim_reading {
@@ -34,6 +34,20 @@ struct sim_call {
     int64_t floor; /**< acknowledged when it was asked */
 };
 
+/** What an operator is about. */
+enum sim_plan_kind { SIM_PLAN_NONE, SIM_PLAN_TRANSFER, SIM_PLAN_MOVE, SIM_PLAN_ADD, SIM_PLAN_REMOVE, SIM_PLAN_WIPE };
+enum sim_plan_step { SIM_STEP_BEGIN, SIM_STEP_DRAIN, SIM_STEP_EMPTY, SIM_STEP_REMOVE, SIM_STEP_GONE, SIM_STEP_ADD };
+
+struct sim_plan {
+    enum sim_plan_kind kind;
+    enum sim_plan_step step;
+    struct sim_host *host; /**< whom it is about */
+    uint64_t call;         /**< under way; 0: none */
+    uint32_t calls, tries_unknown;
+    uint64_t since;
+    enum sim_part was; /**< before it was asked to be removed */
+};
+
 struct sim_actor {
     struct sim_world *world;
     uint32_t number; /**< from 1 */
@@ -48,6 +62,7 @@ struct sim_actor {
     size_t connection_count, connection_capacity;
     struct sim_reading reading;
     struct sim_call calls[SIM_CALLS_MAX];
+    struct sim_plan plan; /**< the operator's */
     uint64_t next_id;
 };
 
@@ -80,6 +95,13 @@ void sim_subscriber_ended(struct sim_actor *actor, const struct lf_core_effect *
 void sim_admin_work(struct sim_actor *actor);
 void sim_admin_answer(struct sim_actor *actor, const struct lf_core_effect *effect);
 struct sim_actor *sim_admin(struct sim_world *world);
+
+/* operator.c */
+void sim_operator_work(struct sim_actor *actor);
+void sim_operator_answer(struct sim_actor *actor, const struct lf_core_effect *effect);
+struct sim_actor *sim_operator(struct sim_world *world);
+bool sim_operator_idle(const struct sim_actor *actor);
+
 /** All calls have their answers. */
 bool sim_admin_idle(const struct sim_actor *actor);
 

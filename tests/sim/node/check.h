@@ -30,7 +30,8 @@ struct sim_log {
     size_t last, capacity;
     uint64_t durable; /**< entries up to here survive anything */
     uint64_t durable_term, durable_vote;
-    bool destroyed; /**< durably: it must never come back */
+    bool destroying; /**< that is under way */
+    bool destroyed;  /**< durably: it must never come back */
     /* Of the process that runs now: */
     bool running;
     uint64_t term, commit, applied, led_term;

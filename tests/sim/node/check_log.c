@@ -1,6 +1,8 @@
 /** The checkers' own picture of every log: LM, MV, MT and DUR. */
 #include "check.h"
 
+#include "ledger.h"
+
 #include "lf_crc32c.h"
 #include "lf_entry.h"
 
@@ -91,15 +93,37 @@ static void put(struct sim_host *host, struct sim_log *log, uint64_t index, cons
     note_entry(host, log, index, entry);
 }
 
+/** Is it the group of a topic that lives, as this node knows? Then only this replica goes. */
+static bool moved_away(const struct sim_host *host, uint64_t group) {
+    const struct sim_world *world = host->world;
+    for (size_t i = 0; i < world->topic_count; i++)
+        for (uint32_t k = 0; k < world->topics[i]->partition_count; k++)
+            if (node_find_group(host->node, world->topics[i]->name, k) == group) {
+                host->world->totals.replicas_moved_away++;
+                return true;
+            }
+    return false;
+}
+
+/** Another replica of a group that this store held before, and destroyed: a log of its own. */
+static void begin_anew(struct sim_log *log, uint64_t replica) {
+    struct sim_log fresh = {
+        .group = log->group, .replica = replica, .entries = log->entries, .capacity = log->capacity};
+    *log = fresh;
+}
+
 void sim_check_write(struct sim_host *host, const struct log_store_write *write, uint64_t number) {
     struct sim_log *log = sim_log(host, write->group, true);
     if (write->destroy) {
-        sim_group(host->world, write->group)->condemned = true;
+        sim_group(host->world, write->group)->condemned |= !moved_away(host, write->group);
+        log->destroying = true;
+        log->running = false;
+        log->term = log->commit = log->applied = log->led_term = 0;
         log->last = log->durable = 0;
         log->durable_term = log->durable_vote = 0;
         return;
     }
-    if (write->create)
+    if (write->create && log->replica != write->replica_id)
         log->replica = write->replica_id;
     cut(host, log, write->truncate_from);
     for (uint32_t i = 0; i < write->entry_count; i++)
@@ -111,7 +135,7 @@ void sim_check_write(struct sim_host *host, const struct log_store_write *write,
 
 void sim_check_wrote(struct sim_host *host, const struct sim_pending_write *write) {
     struct sim_log *log = sim_log(host, write->group, true);
-    log->destroyed |= write->destroy;
+    log->destroyed |= write->destroy && !log->running; /* else it is another replica already */
     while (log->durable < log->last && log->entries[log->durable].write <= write->number)
         log->durable++;
     if (!write->hard_state || write->create || sim_group(host->world, write->group)->condemned)
@@ -173,6 +197,12 @@ void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struc
     struct sim_group *group = sim_group(host->world, log->group);
     bool written;
     uint64_t last = began_with(host, log->group, raft_last_index(raft), &written), term = raft_term(raft);
+    if (log->replica != 0 && log->replica != raft_self(raft)) {
+        if (raft_self(raft) < log->replica || !(log->destroyed || log->destroying))
+            sim_fail(host->world, "node %u group %llu runs replica %llu, its store holds replica %llu", host->id,
+                     (ull)log->group, (ull)raft_self(raft), (ull)log->replica);
+        begin_anew(log, raft_self(raft));
+    }
     if (log->destroyed)
         sim_fail(host->world, "node %u group %llu was destroyed and runs again", host->id, (ull)log->group);
     log->replica = raft_self(raft);

@@ -33,18 +33,26 @@ static void on_leader(struct sim_host *host, struct sim_group *group, struct sim
     }
 }
 
-/** CQ: on how many voters is the entry durable? */
-static uint32_t durable_on(struct sim_world *world, uint64_t group, const struct raft_configuration *voters,
+/** CQ: on how many of these voters is the entry durable? */
+static uint32_t durable_on(struct sim_world *world, uint64_t group, const uint64_t *voters, uint32_t voter_count,
                            uint64_t index, uint64_t term) {
     uint32_t count = 0;
-    for (uint32_t n = 0; n < world->options.nodes; n++) {
+    for (uint32_t n = 0; n < world->node_count; n++) {
         const struct sim_log *log = sim_log(&world->hosts[n], group, false);
         if (!log || log->durable < index || log->entries[index - 1].term != term)
             continue;
-        for (uint32_t v = 0; v < voters->voter_count; v++)
-            count += voters->voters[v] == log->replica;
+        for (uint32_t v = 0; v < voter_count; v++)
+            count += voters[v] == log->replica;
     }
     return count;
+}
+
+static void check_durable(const struct sim_host *host, uint64_t group, const uint64_t *voters, uint32_t voter_count,
+                          uint64_t index, uint64_t term) {
+    uint32_t held = durable_on(host->world, group, voters, voter_count, index, term);
+    if (held <= voter_count / 2)
+        sim_fail(host->world, "CQ: node %u group %llu commits %llu^%llu, durable on %u of %u", host->id, (ull)group,
+                 (ull)index, (ull)term, held, voter_count);
 }
 
 static void on_commit(struct sim_host *host, struct sim_group *group, const struct sim_log *log,
@@ -63,11 +71,13 @@ static void on_commit(struct sim_host *host, struct sim_group *group, const stru
                      (ull)group->id, (ull)at, (ull)entry->term, (ull)at, (ull)index->term);
         return;
     }
-    const struct raft_configuration *voters = raft_configuration(raft);
-    uint32_t held = durable_on(world, group->id, voters, at, entry->term);
-    if (held <= voters->voter_count / 2)
-        sim_fail(world, "CQ: node %u group %llu commits %llu^%llu, durable on %u of %u", host->id, (ull)group->id,
-                 (ull)at, (ull)entry->term, held, voters->voter_count);
+    const struct raft_configuration *members = raft_configuration(raft);
+    if (world->wiped == 0) { /* else what was durable on a voter may be no more */
+        check_durable(host, group->id, members->voters, members->voter_count, at, entry->term);
+        if (members->outgoing_count > 0)
+            check_durable(host, group->id, members->outgoing, members->outgoing_count, at, entry->term);
+    }
+    world->totals.joint_commits += members->outgoing_count > 0;
     index->committed = true;
     index->term = entry->term;
     index->sum = entry->sum;
@@ -137,6 +147,7 @@ static void deep_check(struct sim_host *host) {
 void sim_check_step(struct sim_host *host) {
     uint64_t ids[GROUPS_MAX];
     size_t count = node_groups(host->node, ids, GROUPS_MAX);
+    host->fresh &= count == 0;
     if (count > GROUPS_MAX)
         sim_fail(host->world, "node %u runs %zu groups", host->id, count);
     for (size_t i = 0; i < count; i++) {

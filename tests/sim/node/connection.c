@@ -33,7 +33,7 @@ static void session_gone_in(struct sim_connection *connection, uint64_t ms_min, 
 
 struct sim_connection *sim_connect(struct sim_world *world, uint32_t client, const char *address, uint64_t number) {
     unsigned id = 0;
-    if (sscanf(address, "node%u", &id) != 1 || id < 1 || id > world->options.nodes)
+    if (sscanf(address, "node%u", &id) != 1 || id < 1 || id > world->node_count)
         return NULL;
     struct sim_connection *connection = sim_alloc(1, sizeof *connection);
     world->connections = sim_grown(world->connections, &world->connection_capacity, world->connection_count + 1,

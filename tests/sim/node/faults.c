@@ -13,7 +13,7 @@
 /* ---- who --------------------------------------------------------------------------------------------------------- */
 
 static struct sim_host *any_host(struct sim_world *world) {
-    return &world->hosts[sim_between(world, 0, world->options.nodes - 1)];
+    return &world->hosts[sim_between(world, 0, world->node_count - 1)];
 }
 
 /** Half of the time one that leads something. */
@@ -39,7 +39,7 @@ static void stop_one(struct sim_world *world) { sim_host_stop(victim(world)); }
 
 static void power_cut(struct sim_world *world) {
     world->totals.power_cuts++;
-    for (uint32_t i = 0; i < world->options.nodes; i++) {
+    for (uint32_t i = 0; i < world->node_count; i++) {
         struct sim_host *host = &world->hosts[i];
         if (sim_host_up(host))
             sim_host_end(host, SIM_END_POWER, back_at(world));
@@ -69,7 +69,8 @@ static void fail_disk(struct sim_world *world) {
 static void damage(struct sim_world *world) {
     struct sim_host *host = victim(world);
     uint64_t group, index;
-    if (world->damaged || !sim_host_up(host) || !mem_store_damage(host->disk, host->store, &group, &index))
+    if (sim_lossy(world) || host->part != SIM_MEMBER || !sim_host_up(host) ||
+        !mem_store_damage(host->disk, host->store, &group, &index))
         return;
     world->damaged = host;
     world->totals.damages++;
@@ -82,14 +83,14 @@ static void stall_clients(struct sim_world *world, uint32_t side, uint64_t until
     for (uint32_t client = 0; client < SIM_ACTORS_MAX; client++) {
         if (!sim_chance(world, 300))
             continue;
-        for (uint32_t i = 0; i < world->options.nodes; i++)
+        for (uint32_t i = 0; i < world->node_count; i++)
             if (side >> i & 1)
                 world->stalled_until[client][i] = until;
     }
 }
 
 static void cut(struct sim_world *world, bool one_way) {
-    uint32_t nodes = world->options.nodes;
+    uint32_t nodes = world->node_count;
     if (nodes < 2)
         return;
     uint32_t side = (uint32_t)sim_between(world, 1, (1u << nodes) - 2);
@@ -114,7 +115,7 @@ static void one_way(struct sim_world *world) { cut(world, true); }
 /** Some pairs of nodes do not hear each other, while others hear both. With five, sometimes the shape of H4: three hear
  *  each other, each of the other two hears one of them only. */
 static uint64_t partial_cut(struct sim_world *world, bool shape_h4) {
-    uint32_t nodes = world->options.nodes, order[SIM_NODES_MAX], gone[SIM_NODES_MAX] = {0};
+    uint32_t nodes = world->node_count, order[SIM_NODES_MAX], gone[SIM_NODES_MAX] = {0};
     for (uint32_t i = 0; i < nodes; i++)
         order[i] = i;
     for (uint32_t i = nodes - 1; i > 0; i--) {
@@ -198,7 +199,8 @@ static void stall_link(struct sim_world *world) {
 }
 
 static void end_client(struct sim_world *world) {
-    struct sim_actor *actor = &world->actors[sim_between(world, 0, world->actor_count - 2)]; /* not the admin */
+    struct sim_actor *actor =
+        &world->actors[sim_between(world, 0, world->actor_count - 3)]; /* not the last two, who have plans */
     bool closing = sim_chance(world, 400);
     *(closing ? &world->totals.client_closes : &world->totals.client_crashes) += 1;
     sim_actor_restart(actor, closing);
@@ -315,7 +317,7 @@ void sim_faults_stop(struct sim_world *world) {
         world->partial_cut = partial_cut(world, true) + 1; /* H4: leaders come all the same */
     }
     memset(world->stalled_until, 0, sizeof world->stalled_until);
-    for (uint32_t i = 0; i < world->options.nodes; i++)
+    for (uint32_t i = 0; i < world->node_count; i++)
         repair(&world->hosts[i]);
     for (size_t i = 0; i < world->connection_count; i++) {
         struct sim_connection *connection = world->connections[i];

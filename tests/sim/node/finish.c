@@ -19,10 +19,21 @@ typedef unsigned long long ull;
         return false;                                                                                                  \
     } while (0)
 
+/** Nodes that do not come back by themselves. */
+static uint32_t gone_nodes(const struct sim_world *world) {
+    uint32_t gone = 0;
+    for (uint32_t i = 0; i < world->node_count; i++)
+        gone += world->hosts[i].given_up || world->hosts[i].part == SIM_WIPED || world->hosts[i].part == SIM_REMOVED;
+    return gone;
+}
+
+/** Has it a part in what comes at the end? */
+static bool counts(const struct sim_host *host) { return host->part == SIM_MEMBER && !host->given_up; }
+
 /** One leader that can do everything, and all replicas where it is. A group that lost its majority for good is not
  * asked for. */
 static bool group_whole(struct sim_world *world, uint64_t group, char *why) {
-    if (world->damaged && world->damaged->given_up && !sim_group_can_lead(world, group))
+    if (gone_nodes(world) > 0 && !sim_group_can_lead(world, group))
         return true;
     const struct sim_host *leader = sim_leader(world, group);
     if (!leader)
@@ -33,9 +44,9 @@ static bool group_whole(struct sim_world *world, uint64_t group, char *why) {
         NOT_YET("group %llu: its leader, node %u, has committed %llu of %llu, %llu bytes open", (ull)group, leader->id,
                 (ull)commit, (ull)raft_last_index(raft), (ull)raft_uncommitted_bytes(raft));
     uint32_t found = 0, sum = node_group_applied_checksum(leader->node, group);
-    for (uint32_t i = 0; i < world->options.nodes; i++) {
+    for (uint32_t i = 0; i < world->node_count; i++) {
         const struct node *node = world->hosts[i].node;
-        const struct raft *replica = node ? node_group_raft(node, group) : NULL;
+        const struct raft *replica = node && counts(&world->hosts[i]) ? node_group_raft(node, group) : NULL;
         if (!replica)
             continue;
         found++;
@@ -50,20 +61,20 @@ static bool group_whole(struct sim_world *world, uint64_t group, char *why) {
             sim_fail(world, "SM: group %llu has another state on node %u than on node %u, both at %llu", (ull)group,
                      i + 1, leader->id, (ull)commit);
     }
-    bool one_lost = world->damaged && world->damaged->given_up;
-    if (found != raft_configuration(raft)->voter_count &&
-        !(one_lost && found + 1 == raft_configuration(raft)->voter_count))
-        NOT_YET("group %llu runs on %u nodes, it has %u voters", (ull)group, found,
-                raft_configuration(raft)->voter_count);
+    uint32_t members = raft_configuration(raft)->voter_count + raft_configuration(raft)->learner_count;
+    if (raft_configuration(raft)->outgoing_count > 0)
+        NOT_YET("group %llu is between two configurations", (ull)group);
+    if (found > members || found + gone_nodes(world) < members)
+        NOT_YET("group %llu runs on %u nodes, it has %u members", (ull)group, found, members);
     return true;
 }
 
 static bool nodes_whole(struct sim_world *world, char *why) {
-    for (uint32_t i = 0; i < world->options.nodes; i++)
-        if ((!sim_host_up(&world->hosts[i]) || world->hosts[i].stopping) && !world->hosts[i].given_up)
+    for (uint32_t i = 0; i < world->node_count; i++)
+        if ((!sim_host_up(&world->hosts[i]) || world->hosts[i].stopping) && counts(&world->hosts[i]))
             NOT_YET("node %u does not run", i + 1);
-    for (uint32_t i = 0; i < world->options.nodes; i++) {
-        if (world->hosts[i].given_up)
+    for (uint32_t i = 0; i < world->node_count; i++) {
+        if (!counts(&world->hosts[i]))
             continue;
         uint64_t ids[GROUPS_MAX];
         size_t count = node_groups(world->hosts[i].node, ids, GROUPS_MAX);
@@ -80,8 +91,8 @@ static bool nodes_whole(struct sim_world *world, char *why) {
 static bool topics_whole(struct sim_world *world, char *why) {
     for (size_t i = 0; i < world->topic_count; i++) {
         const struct sim_topic *topic = world->topics[i];
-        for (uint32_t n = 0; n < world->options.nodes; n++) {
-            if (world->hosts[n].given_up)
+        for (uint32_t n = 0; n < world->node_count; n++) {
+            if (!counts(&world->hosts[n]))
                 continue;
             bool there = node_find_group(world->hosts[n].node, topic->name, 0) != 0;
             if (topic->state == SIM_TOPIC_LIVE && !there)
@@ -98,6 +109,8 @@ static bool clients_done(struct sim_world *world, char *why) {
         if (lf_core_pending(world->actors[i].core) != 0)
             NOT_YET("client %u has %llu messages without an outcome", i + 1,
                     (ull)lf_core_pending(world->actors[i].core));
+    if (!sim_operator_idle(sim_operator(world)))
+        NOT_YET("the operator has no answer");
     if (!sim_admin_idle(sim_admin(world)))
         NOT_YET("calls of client %u have no answer", sim_admin(world)->number);
     for (size_t i = 0; world->read_back_began > 0 && i < world->record_count; i++)
@@ -140,8 +153,8 @@ static bool look(struct sim_world *world, char *why) {
         }
         world->phase = SIM_READ_BACK;
         world->read_back_began = world->now;
-        for (uint32_t i = 0; i < world->options.nodes; i++)
-            if (sim_host_up(&world->hosts[i]))
+        for (uint32_t i = 0; i < world->node_count; i++)
+            if (sim_host_up(&world->hosts[i]) && counts(&world->hosts[i]))
                 sim_read_back_start(&world->hosts[i]);
         return false;
     default:

@@ -10,17 +10,6 @@
 
 #define STOP_MS_MAX 7000
 
-/** What its configuration names: the founders, and itself. Returns how many. */
-static size_t configured(const struct sim_host *host, struct node_address nodes[SIM_NODES_MAX]) {
-    const struct sim_world *world = host->world;
-    uint32_t founders = world->options.founders ? world->options.founders : world->options.nodes;
-    size_t count = 0;
-    for (uint32_t i = 0; i < world->options.nodes; i++)
-        if (i < founders || i + 1 == host->id)
-            nodes[count++] = world->addresses[i];
-    return count;
-}
-
 static void new_disk(struct sim_host *host) {
     struct sim_world *world = host->world;
     host->disk = mem_disk_new(sim_random(world));
@@ -31,24 +20,13 @@ static void new_disk(struct sim_host *host) {
 
 void sim_host_init(struct sim_world *world, struct sim_host *host, uint32_t id) {
     *host = (struct sim_host){.world = world, .id = id, .clock_ppm = 1000000, .identity = {.node_id = id}};
-    struct node_address nodes[SIM_NODES_MAX];
-    size_t count = configured(host, nodes);
     new_disk(host);
-    if (world->options.founders == 0 || id <= world->options.founders)
-        node_founding_hash("sim", nodes, count, host->identity.founding_hash);
+    if (id <= world->options.nodes)
+        node_founding_hash("sim", world->addresses, world->options.nodes, host->identity.founding_hash);
     host->wall_offset_ms = (int64_t)sim_between(world, 0, 2000) - 1000;
     host->incarnation = sim_between(world, 1, 1000);
     host->tick_at = host->store_at = SIM_NEVER;
     sim_host_clock_boot(host);
-}
-
-void sim_host_wipe(struct sim_host *host) {
-    if (sim_host_up(host))
-        sim_fail(host->world, "node %u is wiped while it runs", host->id);
-    mem_disk_destroy(&host->disk);
-    new_disk(host);
-    memset(host->identity.founding_hash, 0, sizeof host->identity.founding_hash);
-    sim_check_forget(host);
 }
 
 void sim_host_deinit(struct sim_host *host) {
@@ -64,13 +42,25 @@ void sim_host_deinit(struct sim_host *host) {
 
 static void on_trace(void *context, const char *line) { sim_trace_line(context, line); }
 
+/** Its configuration: the founders, and itself. Returns how many. */
+static size_t configured(const struct sim_host *host, struct node_address out[SIM_NODES_MAX]) {
+    const struct sim_world *world = host->world;
+    size_t count = world->options.nodes;
+    for (size_t i = 0; i < count; i++)
+        out[i] = world->addresses[i];
+    if (host->id > count)
+        out[count++] = world->addresses[host->id - 1];
+    return count;
+}
+
 static void make_node(struct sim_host *host) {
     struct sim_world *world = host->world;
     struct node_address nodes[SIM_NODES_MAX];
+    size_t node_count = configured(host, nodes);
     struct node_options options = {.node_id = host->id,
                                    .cluster_name = "sim",
                                    .nodes = nodes,
-                                   .node_count = configured(host, nodes),
+                                   .node_count = node_count,
                                    .identity = host->store->identity,
                                    .groups = host->store->groups,
                                    .group_count = host->store->group_count,
@@ -93,7 +83,7 @@ static void make_node(struct sim_host *host) {
 
 void sim_host_start(struct sim_host *host) {
     struct sim_world *world = host->world;
-    if (sim_host_up(host) || host->given_up)
+    if (sim_host_up(host) || host->given_up || host->part == SIM_OUT)
         return;
     host->generation++;
     host->incarnation += sim_between(world, 1, 3);
@@ -109,6 +99,16 @@ void sim_host_start(struct sim_host *host) {
                host->store->group_count);
     make_node(host);
     sim_host_step(host, &(struct node_event){.type = NODE_EVENT_TICK});
+}
+
+void sim_host_wipe(struct sim_host *host, bool joins) {
+    sim_host_end(host, SIM_END_POWER, SIM_NEVER);
+    mem_disk_destroy(&host->disk);
+    new_disk(host);
+    if (joins)
+        memset(host->identity.founding_hash, 0, sizeof host->identity.founding_hash);
+    sim_check_forget(host);
+    host->fresh = true;
 }
 
 void sim_host_end(struct sim_host *host, enum sim_end how, uint64_t restart_at) {
@@ -180,6 +180,16 @@ static void on_fatal(struct sim_host *host) {
     struct sim_world *world = host->world;
     if (host->effects.fatal == LF_DAMAGED && world->damaged == host) {
         on_damage(host);
+        return;
+    }
+    /* A greeting of the process that had its name before came late and was taken for its own. */
+    if (host->effects.fatal == LF_WRONG_STORE && host->part == SIM_MEMBER && host->fresh)
+        host->part = SIM_WIPED;
+    if (host->effects.fatal == LF_WRONG_STORE && (host->part == SIM_WIPED || host->part == SIM_REMOVED)) {
+        sim_tracef(world, "turned away node=%u %s", host->id, host->effects.fatal_text);
+        *(host->part == SIM_WIPED ? &world->totals.wiped_turned_away : &world->totals.removed_ended) += 1;
+        host->turned_away = true;
+        sim_host_end(host, SIM_END_FATAL, SIM_NEVER);
         return;
     }
     if (!host->disk_failing)
@@ -257,7 +267,7 @@ void sim_host_stop(struct sim_host *host) {
 struct sim_host *sim_leader(struct sim_world *world, uint64_t group) {
     struct sim_host *found = NULL;
     uint64_t term = 0;
-    for (uint32_t i = 0; i < world->options.nodes; i++) {
+    for (uint32_t i = 0; i < world->node_count; i++) {
         struct sim_host *host = &world->hosts[i];
         const struct raft *raft = sim_host_up(host) ? node_group_raft(host->node, group) : NULL;
         if (raft && raft_role(raft) == RAFT_LEADER && raft_term(raft) > term) {

@@ -16,6 +16,14 @@ struct sim_pending_write {
 enum sim_end { SIM_END_KILL, SIM_END_POWER, SIM_END_STOPPED, SIM_END_FATAL };
 enum sim_trap { SIM_TRAP_NONE, SIM_TRAP_KILL, SIM_TRAP_POWER };
 
+/** What the cluster thinks of a node, as its operator knows it. */
+enum sim_part {
+    SIM_MEMBER,
+    SIM_OUT,     /**< it does not run: not added yet, or removed and gone */
+    SIM_WIPED,   /**< its disk is another one, and it is still counted on */
+    SIM_REMOVED, /**< it may still run, and will be told */
+};
+
 struct sim_log;
 
 struct sim_host {
@@ -41,7 +49,10 @@ struct sim_host {
 
     bool connected[SIM_NODES_MAX]; /**< peers it sends to: those configured, then as its effects say */
     bool stopping, disk_failing;
-    bool given_up; /**< it noticed that its bytes changed, and waits for its operator */
+    enum sim_part part;
+    bool fresh;       /**< its disk is new, and it never had a part in any group with it */
+    bool turned_away; /**< it ended since the cluster said that it does not count */
+    bool given_up;    /**< it noticed that its bytes changed, and waits for its operator */
     enum sim_trap trap;
     struct sim_pending_write *pending; /**< pending[pending_head] is the oldest */
     size_t pending_head, pending_count, pending_capacity;
@@ -54,13 +65,12 @@ struct sim_host {
 /* host.c */
 void sim_host_init(struct sim_world *world, struct sim_host *host, uint32_t id);
 void sim_host_deinit(struct sim_host *host);
-/** Its disk is replaced by an empty one, and its next start is one to join. The process must be down. What the checks
- *  remember of its logs is forgotten: nothing that it promised is on a disk any more. */
-void sim_host_wipe(struct sim_host *host);
 static inline bool sim_host_up(const struct sim_host *host) { return host->node != NULL; }
 void sim_host_start(struct sim_host *host);
 /** The process ends here. restart_at: SIM_NEVER for not by itself. */
 void sim_host_end(struct sim_host *host, enum sim_end how, uint64_t restart_at);
+/** An empty disk in place of its own; it is down. joins: its next start is one to join, not to found. */
+void sim_host_wipe(struct sim_host *host, bool joins);
 /** One step of the node and all that it asks for. The process may have ended afterwards. Fills in the clocks. */
 void sim_host_step(struct sim_host *host, struct node_event *event);
 void sim_host_on_tick(struct sim_host *host, uint64_t at);

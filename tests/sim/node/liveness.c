@@ -15,18 +15,27 @@ typedef unsigned long long ull;
 
 /** The node that runs the replica, or NULL. */
 static struct sim_host *host_of(struct sim_world *world, uint64_t group, uint64_t replica) {
-    for (uint32_t i = 0; i < world->options.nodes; i++) {
+    for (uint32_t i = 0; i < world->node_count; i++) {
         struct sim_host *host = &world->hosts[i];
-        const struct raft *raft = sim_host_up(host) ? node_group_raft(host->node, group) : NULL;
+        bool lost = host->part == SIM_WIPED || host->part == SIM_OUT; /* what it says counts for nothing */
+        const struct raft *raft = sim_host_up(host) && !lost ? node_group_raft(host->node, group) : NULL;
         if (raft && raft_self(raft) == replica)
             return host;
     }
     return NULL;
 }
 
+bool sim_group_member_runs(struct sim_world *world, uint64_t group, uint64_t replica) {
+    return host_of(world, group, replica) != NULL;
+}
+
+bool sim_group_member_is_on(struct sim_world *world, uint64_t group, uint64_t replica, const struct sim_host *host) {
+    return host_of(world, group, replica) == host;
+}
+
 static bool hear_each_other(const struct sim_world *world, uint32_t nodes) {
-    for (uint32_t a = 0; a < world->options.nodes; a++)
-        for (uint32_t b = 0; b < world->options.nodes; b++)
+    for (uint32_t a = 0; a < world->node_count; a++)
+        for (uint32_t b = 0; b < world->node_count; b++)
             if (a != b && (nodes >> a & 1) && (nodes >> b & 1) && !sim_net_hears(world, a + 1, b + 1))
                 return false;
     return true;
@@ -42,23 +51,45 @@ static bool has_whole_majority(struct sim_world *world, uint32_t voters, uint32_
     return false;
 }
 
-/** Could this group have a leader? */
-bool sim_group_can_lead(struct sim_world *world, uint64_t group) {
-    for (uint32_t i = 0; i < world->options.nodes; i++) {
+static uint32_t nodes_of(struct sim_world *world, uint64_t group, const uint64_t *voters, uint32_t count) {
+    uint32_t nodes = 0;
+    for (uint32_t v = 0; v < count; v++) {
+        const struct sim_host *voter = host_of(world, group, voters[v]);
+        nodes |= voter ? 1u << (voter->id - 1) : 0;
+    }
+    return nodes;
+}
+
+/** The replica with the longest log of those that run: what it holds can win. */
+static const struct raft *furthest(struct sim_world *world, uint64_t group) {
+    const struct raft *best = NULL;
+    for (uint32_t i = 0; i < world->node_count; i++) {
         const struct sim_host *host = &world->hosts[i];
-        const struct raft *raft = sim_host_up(host) ? node_group_raft(host->node, group) : NULL;
+        const struct raft *raft =
+            sim_host_up(host) && host->part == SIM_MEMBER ? node_group_raft(host->node, group) : NULL;
         if (!raft)
             continue;
-        const struct raft_configuration *members = raft_configuration(raft);
-        uint32_t nodes = 0;
-        for (uint32_t v = 0; v < members->voter_count; v++) {
-            const struct sim_host *voter = host_of(world, group, members->voters[v]);
-            nodes |= voter ? 1u << (voter->id - 1) : 0;
-        }
-        if (has_whole_majority(world, nodes, members->voter_count))
-            return true;
+        uint64_t term = raft_entry_term(raft, raft_last_index(raft));
+        uint64_t best_term = best ? raft_entry_term(best, raft_last_index(best)) : 0;
+        if (!best || term > best_term || (term == best_term && raft_last_index(raft) > raft_last_index(best)))
+            best = raft;
     }
-    return false;
+    return best;
+}
+
+/** Could this group have a leader, by the newest configuration? While that is joint two majorities have to hear each
+ *  other; then all that run are asked for. */
+bool sim_group_can_lead(struct sim_world *world, uint64_t group) {
+    const struct raft *raft = furthest(world, group);
+    if (!raft)
+        return false;
+    const struct raft_configuration *members = raft_configuration(raft);
+    uint32_t nodes = nodes_of(world, group, members->voters, members->voter_count);
+    uint32_t outgoing = nodes_of(world, group, members->outgoing, members->outgoing_count);
+    if (!has_whole_majority(world, nodes, members->voter_count))
+        return false;
+    return members->outgoing_count == 0 ||
+           (has_whole_majority(world, outgoing, members->outgoing_count) && hear_each_other(world, nodes | outgoing));
 }
 
 static bool follows(struct sim_world *world, uint64_t group, uint64_t replica, const struct raft *leader) {
@@ -76,10 +107,13 @@ static bool has_leader(struct sim_world *world, const struct sim_group *group) {
         (raft_commit(leader) != raft_last_index(leader) && raft_commit(leader) <= group->committed_at_calm))
         return false;
     const struct raft_configuration *members = raft_configuration(leader);
-    uint32_t with = 0;
+    uint32_t with = 0, of_outgoing = 0;
     for (uint32_t v = 0; v < members->voter_count; v++)
         with += follows(world, group->id, members->voters[v], leader);
-    return with > members->voter_count / 2;
+    for (uint32_t v = 0; v < members->outgoing_count; v++)
+        of_outgoing += follows(world, group->id, members->outgoing[v], leader);
+    return with > members->voter_count / 2 &&
+           (members->outgoing_count == 0 || of_outgoing > members->outgoing_count / 2);
 }
 
 void sim_liveness_start(struct sim_world *world) {
@@ -108,7 +142,7 @@ bool sim_liveness_done(const struct sim_world *world) {
 static void give_up(struct sim_world *world, const struct sim_group *group) {
     char text[300] = "";
     int used = 0;
-    for (uint32_t i = 0; i < world->options.nodes && used < (int)sizeof text - 60; i++) {
+    for (uint32_t i = 0; i < world->node_count && used < (int)sizeof text - 60; i++) {
         const struct raft *raft =
             sim_host_up(&world->hosts[i]) ? node_group_raft(world->hosts[i].node, group->id) : NULL;
         if (raft)

@@ -72,7 +72,7 @@ static uint32_t fault_kind(const char *name) {
 static bool take_value(struct sim_run_options *options, const char *option, const char *value) {
     struct sim_options *world = &options->world;
     if (strcmp(option, "--nodes") == 0)
-        world->nodes = (uint32_t)number(option, value, 1, SIM_NODES_MAX);
+        world->nodes = (uint32_t)number(option, value, 1, SIM_FOUNDERS_MAX);
     else if (strcmp(option, "--seeds") == 0)
         options->count = number(option, value, 1, SEEDS_MAX);
     else if (strcmp(option, "--minutes") == 0)

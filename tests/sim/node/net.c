@@ -67,7 +67,7 @@ static void post(struct sim_world *world, struct sim_parcel *parcel, enum peer_l
 
 void sim_net_send(struct sim_host *from, const struct peer_envelope *envelope) {
     struct sim_world *world = from->world;
-    if (envelope->to_node < 1 || envelope->to_node > world->options.nodes || envelope->to_node == from->id ||
+    if (envelope->to_node < 1 || envelope->to_node > world->node_count || envelope->to_node == from->id ||
         envelope->from_node != from->id)
         sim_fail(world, "node %u sends from %llu to %llu", from->id, (unsigned long long)envelope->from_node,
                  (unsigned long long)envelope->to_node);
@@ -121,8 +121,8 @@ static uint32_t bit(uint64_t cut) { return 1u << (cut % 32); }
 
 uint64_t sim_net_cut(struct sim_world *world, const uint32_t gone[SIM_NODES_MAX], bool one_way) {
     uint64_t cut = world->next_cut++;
-    for (uint32_t a = 0; a < world->options.nodes; a++)
-        for (uint32_t b = 0; b < world->options.nodes; b++)
+    for (uint32_t a = 0; a < world->node_count; a++)
+        for (uint32_t b = 0; b < world->node_count; b++)
             if (gone[a] >> b & 1) {
                 world->cuts[a][b] |= bit(cut);
                 if (!one_way)
@@ -134,8 +134,8 @@ uint64_t sim_net_cut(struct sim_world *world, const uint32_t gone[SIM_NODES_MAX]
 bool sim_net_hears(const struct sim_world *world, uint32_t from, uint32_t to) { return !is_cut(world, from, to); }
 
 void sim_net_heal(struct sim_world *world, uint64_t cut) {
-    for (uint32_t a = 0; a < world->options.nodes; a++)
-        for (uint32_t b = 0; b < world->options.nodes; b++)
+    for (uint32_t a = 0; a < world->node_count; a++)
+        for (uint32_t b = 0; b < world->node_count; b++)
             world->cuts[a][b] &= ~bit(cut);
 }
 

@@ -95,7 +95,7 @@ void sim_probe(struct sim_world *world) {
     if (world->phase != SIM_STORM)
         return;
     sim_at(world, world->now + sim_between(world, 100, 700) * SIM_MS, SIM_PROBE, 0, 0, NULL);
-    struct sim_host *host = &world->hosts[sim_between(world, 0, world->options.nodes - 1)];
+    struct sim_host *host = &world->hosts[sim_between(world, 0, world->node_count - 1)];
     if (sim_host_up(host) && world->topic_count >= 2)
         begin(host, false);
 }
@@ -152,7 +152,7 @@ static void read_all(struct sim_prober *prober) {
         for (uint32_t k = 0; k < world->topics[i]->partition_count; k++) {
             uint64_t group = node_find_group(prober->host->node, world->topics[i]->name, k);
             if (group == 0 || !node_group_raft(prober->host->node, group) || prober->read_count == PARTITIONS_MAX ||
-                (world->damaged && world->topics[i]->replicas < 3)) /* maybe too few of them are left */
+                (sim_lossy(world) && (world->topics[i]->replicas < 3 || !sim_group_can_lead(world, group))))
                 continue;
             size_t place = prober->read_count++;
             prober->reads[place] = (struct partition_read){.topic = world->topics[i], .partition = k, .end = -1};
@@ -182,6 +182,9 @@ static void read_batch(struct sim_prober *prober, struct partition_read *read, c
     lf_batch_reader_destroy(&reader);
 }
 
+/** While the reader was at it: others have it. */
+static void moved_away(struct partition_read *read) { read->next = read->end = 0; }
+
 static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply, const struct node_frame *frames,
                          size_t count) {
     struct sim_world *world = prober->host->world;
@@ -191,11 +194,17 @@ static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply
             sim_fail(world, "node %u delivers for a subscription nobody made", prober->host->id);
         for (size_t i = 1; i < count; i++)
             read_batch(prober, &prober->reads[place], &frames[i]);
+    } else if (reply->status == LF_NOT_LEADER && reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIPTION_END) {
+        moved_away(&prober->reads[reply->subscription_end->subscription - 1]);
+    } else if (reply->status == LF_NOT_LEADER && reply->request_id >= SUBSCRIBE_REQUESTS) {
+        moved_away(&prober->reads[reply->request_id % SUBSCRIBE_REQUESTS]);
     } else if (reply->status != LF_OK) {
         sim_fail(world, "node %u refuses to be read: %s (%s)", prober->host->id,
                  lf_status_name((enum lf_status)reply->status), reply->error);
     } else if (reply->request_id >= END_REQUESTS) {
-        prober->reads[reply->request_id - END_REQUESTS].end = reply->offsets_lookup->position->offset;
+        struct partition_read *read = &prober->reads[reply->request_id - END_REQUESTS];
+        if (read->end < 0)
+            read->end = reply->offsets_lookup->position->offset;
     }
 }
 

@@ -83,7 +83,7 @@ static void draw_pause(struct sim_world *world) {
 }
 
 static void begin_pause(struct sim_world *world) {
-    uint64_t number = sim_between(world, 0, world->options.nodes - 1);
+    uint64_t number = sim_between(world, 0, world->node_count - 1);
     struct sim_host *host = &world->hosts[number];
     if (!sim_host_up(host))
         sim_fail(world, "node %u does not run, and nothing went wrong", host->id);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #define SIM_NODES_MAX NODE_NODES_MAX
+#define SIM_FOUNDERS_MAX 7
 #define SIM_PUBLISHERS 3
 #define SIM_SUBSCRIBERS 2
 #define SIM_ACTORS_MAX 8 /* number 0 is the probers' */
@@ -98,6 +99,17 @@
     X(bad_seconds, "seconds with faults (profile rate)", 0)                                                            \
     X(good_seconds, "seconds without (profile rate)", 0)                                                               \
     X(undisturbed, "groups that a long pause did not disturb (profile pause)", 0)                                      \
+    X(transfers, "transfers of leadership asked", 2)                                                                   \
+    X(transfers_done, "of them done", 2)                                                                               \
+    X(moves, "moves of partitions taken", 3)                                                                           \
+    X(joint_commits, "entries committed by joint majorities", 3)                                                       \
+    X(replicas_moved_away, "replicas destroyed since they moved away", 3)                                              \
+    X(nodes_added, "nodes added", 3)                                                                                   \
+    X(nodes_drained, "drains asked", 3)                                                                                \
+    X(nodes_removed, "nodes removed", 3)                                                                               \
+    X(removed_ended, "removed nodes that ended in words", 3)                                                           \
+    X(wipes, "disks wiped", 3)                                                                                         \
+    X(wiped_turned_away, "wiped disks under an old name turned away", 3)                                               \
     X(leaders, "leaders elected", 1)                                                                                   \
     X(leader_changes, "leader changes", 1)                                                                             \
     X(truncations, "truncations", 3)                                                                                   \
@@ -123,6 +135,10 @@
     X(clock_step, "steps of the wall clock", 5, 1)                                                                     \
     X(clock_jump, "jumps of the monotonic clock", 4, 1)                                                                \
     X(clock_rate, "fast and slow clocks", 4, 1)                                                                        \
+    X(transfer, "leaderships transferred", 0, 2)                                                                       \
+    X(move, "partitions moved", 0, 3)                                                                                  \
+    X(join, "nodes added and removed", 0, 3)                                                                           \
+    X(wipe, "wiped disks", 0, 3)                                                                                       \
     X(link_break, "broken client connections", 10, 1)                                                                  \
     X(link_stall, "stalled client links", 8, 1)                                                                        \
     X(client_end, "clients that end", 5, 1)                                                                            \
@@ -153,7 +169,6 @@ enum sim_profile {
 
 struct sim_options {
     uint32_t nodes;
-    uint32_t founders; /**< the first of them; 0: all. The others start to join, once somebody adds them */
     uint64_t seed;
     uint32_t seconds; /**< with faults, virtual */
     enum sim_profile profile;
@@ -241,7 +256,10 @@ struct sim_world {
 
     struct node_address addresses[SIM_NODES_MAX];
     struct node_limits limits;
-    struct sim_host *hosts; /**< options.nodes of them; node n is hosts[n - 1] */
+    struct sim_host
+        *hosts; /**< node_count of them; node n is hosts[n - 1]. The first options.nodes found the cluster */
+    uint32_t node_count;
+    uint32_t wiped; /**< disks, so far */
     /* net.c: [from - 1][to - 1] */
     uint32_t cuts[SIM_NODES_MAX][SIM_NODES_MAX]; /**< how many partitions lie across the link */
     uint64_t lane_last[SIM_NODES_MAX][SIM_NODES_MAX][PEER_LANE_COUNT];
@@ -323,6 +341,8 @@ void sim_weather_draw(struct sim_world *world);
 static inline bool sim_fault_on(const struct sim_world *world, enum sim_fault_kind kind) {
     return world->faults_on >> kind & 1;
 }
+/** May a topic with fewer than three replicas have lost something for good? */
+static inline bool sim_lossy(const struct sim_world *world) { return world->damaged || world->wiped > 0; }
 extern const char *const sim_fault_names[SIM_FAULT_KINDS];
 
 /* faults.c */
@@ -340,6 +360,9 @@ void sim_liveness_start(struct sim_world *world);
 void sim_liveness_look(struct sim_world *world);
 /** Can this group have a leader: does a majority of its voters run on nodes that hear each other? */
 bool sim_group_can_lead(struct sim_world *world, uint64_t group);
+/** Does a process run this replica; and is it on that node? */
+bool sim_group_member_runs(struct sim_world *world, uint64_t group, uint64_t replica);
+bool sim_group_member_is_on(struct sim_world *world, uint64_t group, uint64_t replica, const struct sim_host *host);
 /** All groups that can have a leader have one. */
 bool sim_liveness_done(const struct sim_world *world);
 

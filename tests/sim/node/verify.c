@@ -13,7 +13,7 @@ static void verify_record(const struct sim_record *record) {
     ull id = record->id;
     const char *name = record->topic->name;
     /* Gone with its topic, or with a majority of so few replicas, may be what was acknowledged. */
-    bool kept = !record->topic->delete_asked && !(world->damaged && record->topic->replicas < 3);
+    bool kept = !record->topic->delete_asked && !(sim_lossy(world) && record->topic->replicas < 3);
     if (record->outcome == SIM_PENDING)
         sim_fail(world, "record %llu of client %u to %s never had an outcome", id, record->publisher, name);
     if (record->outcome == SIM_NOT_DONE && record->found > 0)

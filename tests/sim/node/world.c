@@ -47,13 +47,18 @@ struct sim_world *sim_world_new(const struct sim_options *options, struct sim_tr
     sim_weather_draw(world);
     sim_profile_draw(world);
     draw_limits(world);
-    for (uint32_t i = 0; i < options->nodes; i++) {
+    world->node_count = options->nodes + (sim_fault_on(world, SIM_FAULT_join) ? 1 : 0);
+    for (uint32_t i = 0; i < world->node_count; i++) {
         world->addresses[i] = (struct node_address){.node_id = i + 1, .client_port = 7700, .peer_port = 7701};
         snprintf(world->addresses[i].host, sizeof world->addresses[i].host, "node%u", i + 1);
     }
-    world->hosts = sim_alloc(options->nodes, sizeof *world->hosts);
-    for (uint32_t i = 0; i < options->nodes; i++) {
+    world->hosts = sim_alloc(world->node_count, sizeof *world->hosts);
+    for (uint32_t i = 0; i < world->node_count; i++) {
         sim_host_init(world, &world->hosts[i], i + 1);
+        if (i >= options->nodes) {
+            world->hosts[i].part = SIM_OUT; /* until the operator adds it */
+            continue;
+        }
         sim_at(world, sim_between(world, 0, 300) * SIM_MS, SIM_HOST_START, i + 1, 0, NULL);
     }
     sim_actors_start(world);
@@ -155,7 +160,7 @@ void sim_world_destroy(struct sim_world **where) {
     *where = NULL;
     for (size_t i = 0; i < world->event_count; i++)
         drop_event(&world->events[i]);
-    for (uint32_t i = 0; i < world->options.nodes; i++) {
+    for (uint32_t i = 0; i < world->node_count; i++) {
         for (size_t k = 0; k < world->hosts[i].backlog_count; k++)
             drop_event(&world->hosts[i].backlog[k]);
         sim_host_deinit(&world->hosts[i]);

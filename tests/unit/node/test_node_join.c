@@ -246,6 +246,45 @@ static void node_that_was_away_finds_members_it_never_heard_of(void **state) {
     assert_int_equal(node_group_applied_checksum(world->nodes[2], 0), node_group_applied_checksum(world->nodes[1], 0));
 }
 
+/** Its disk is lost; it comes back under its name with another. */
+static void replace(struct world *world, size_t at) {
+    world_crash(world, at, MEM_DISK_KILL);
+    world_wipe(world, at);
+    assert_status(world_remove(world, at + 1), LF_OK);
+    wait_members(world, 2, 0);
+    assert_status(world_add(world, at + 1), LF_OK);
+    world_start(world, at);
+    wait_members(world, 3, 0);
+}
+
+/** What it has of group 0's history names stores that are no more, also the leader's. */
+static void node_that_is_behind_hears_those_that_were_replaced_since(void **state) {
+    struct world *world = calloc(1, sizeof *world);
+    const struct node_limits limits = {.raft = {.append_entries_max = 2, .inflight_messages_max = 1}};
+    *state = world;
+    world_init_limited(world, 3, &limits);
+    assert_true(world_wait_leader(world, 0, 5000) >= 0);
+    for (size_t at = 0; at < 3; at++)
+        replace(world, at);
+    world_crash(world, 2, MEM_DISK_KILL); /* whoever it is, all that it knows from the beginning are gone */
+    assert_true(world_wait_leader(world, 0, 5000) >= 0);
+    world_start(world, 2);
+    world_topic(world, "t", 1, 3);
+    world_run(world, 1000);
+    assert_int_equal(node_group_applied_checksum(world->nodes[2], 0), node_group_applied_checksum(world->nodes[1], 0));
+}
+
+/** More of them in one append than a node has place for. */
+static void joiner_takes_any_number_of_changes(void **state) {
+    struct world *world = begin(state, 3);
+    for (int round = 0; round < 3; round++)
+        for (size_t at = 0; at < 3; at++)
+            replace(world, at);
+    assert_status(world_add(world, 4), LF_OK);
+    world_join(world);
+    wait_members(world, 4, 0);
+}
+
 int main(void) {
 #define FACT(name) cmocka_unit_test_teardown(name, tear_down)
     const struct CMUnitTest tests[] = {
@@ -262,6 +301,8 @@ int main(void) {
         FACT(removed_node_leaves_in_words),
         FACT(node_that_was_away_is_told_that_it_was_removed),
         FACT(node_that_was_away_finds_members_it_never_heard_of),
+        FACT(node_that_is_behind_hears_those_that_were_replaced_since),
+        FACT(joiner_takes_any_number_of_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
