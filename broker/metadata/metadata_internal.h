@@ -10,6 +10,8 @@
 /** The longest configuration payload, in bytes. */
 #define METADATA_CONFIGURATION_BYTES_MAX (64u * 1024)
 #define METADATA_PORT_MAX 65535u
+/** As node.id in a configuration. */
+#define METADATA_NODE_ID_MAX 1000000000u
 
 /** Live topics by name: open addressing over topics owned elsewhere. Zero-initialised is empty. */
 struct metadata_names {

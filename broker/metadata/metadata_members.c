@@ -81,12 +81,17 @@ static enum lf_status judge_address(const struct metadata *metadata, const struc
                                     struct lf_error *error) {
     if (wanted->client_port == 0 || wanted->peer_port == 0)
         return lf_error_set(error, LF_INVALID, "node %" PRIu64 ": a port must not be 0", wanted->node_id);
+    if (wanted->node_id > METADATA_NODE_ID_MAX)
+        return lf_error_set(error, LF_INVALID, "node %" PRIu64 ": ids go up to %u", wanted->node_id,
+                            METADATA_NODE_ID_MAX);
     for (size_t i = 0; i < metadata->node_count; i++) {
         const struct metadata_node *other = &metadata->nodes[i];
-        if (!other->removed && other->node_id != wanted->node_id && strcmp(other->host, wanted->host) == 0 &&
-            other->peer_port == wanted->peer_port)
+        if (other->removed || other->node_id == wanted->node_id || strcmp(other->host, wanted->host) != 0)
+            continue;
+        bool peers = other->peer_port == wanted->peer_port;
+        if (peers || other->client_port == wanted->client_port)
             return lf_error_set(error, LF_INVALID, "%.150s:%" PRIu32 " is node %" PRIu64, wanted->host,
-                                wanted->peer_port, other->node_id);
+                                peers ? wanted->peer_port : wanted->client_port, other->node_id);
     }
     return LF_OK;
 }

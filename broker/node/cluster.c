@@ -45,6 +45,22 @@ void cluster_start(struct node *node) {
     node->metadata_ready = true;
 }
 
+/** Others go by the cluster's address, whatever the configuration here says. */
+static void compare_address(struct node *node, const struct metadata_node *self) {
+    for (size_t i = 0; i < node->founding_count; i++) {
+        const struct node_address *own = &node->founding[i];
+        bool differs =
+            own->node_id == node->id && (own->peer_port != self->peer_port || own->client_port != self->client_port);
+        if (differs && node->address_said != self->peer_port)
+            node_tracef(node,
+                        "the cluster knows this node at %s (client port %u, peer port %u), its configuration says %s "
+                        "(%u, %u): nobody will find it there",
+                        self->host, self->client_port, self->peer_port, own->host, own->client_port, own->peer_port);
+        if (differs)
+            node->address_said = self->peer_port;
+    }
+}
+
 /** Group 0 gave this node another replica than the one that runs here, or none. */
 static void check_own_record(struct node *node) {
     const struct metadata_node *self = metadata_node(node->metadata, node->id);
@@ -59,6 +75,8 @@ static void check_own_record(struct node *node) {
         node_fail(node, LF_WRONG_STORE,
                   "the cluster knows node %llu by another store: start it on its old data directory",
                   (unsigned long long)node->id);
+    } else {
+        compare_address(node, self);
     }
 }
 

@@ -103,6 +103,8 @@ void commands_on_request(struct node *node, struct session *session, const Lf__C
     }
     parked->index = index;
     parked->command = request->body_case;
+    if (request->body_case == LF__CLIENT_REQUEST__BODY_REMOVE_NODE)
+        parked->node_id = request->remove_node->node_id;
     parked_insert(&group->parked, parked);
 }
 
@@ -114,7 +116,6 @@ void commands_answer(struct node *node, const struct parked *parked, const struc
     Lf__DeleteTopicReply deleted = LF__DELETE_TOPIC_REPLY__INIT;
     Lf__InitProducerReply producer = LF__INIT_PRODUCER_REPLY__INIT;
     Lf__AddNodeReply added = LF__ADD_NODE_REPLY__INIT;
-    Lf__RemoveNodeReply removed = LF__REMOVE_NODE_REPLY__INIT;
     Lf__DrainNodeReply drained = LF__DRAIN_NODE_REPLY__INIT;
     Lf__MovePartitionReply moved = LF__MOVE_PARTITION_REPLY__INIT;
     if (applied->status != LF_OK) {
@@ -140,9 +141,8 @@ void commands_answer(struct node *node, const struct parked *parked, const struc
         reply.add_node = &added;
         break;
     case LF__CLIENT_REQUEST__BODY_REMOVE_NODE:
-        reply.body_case = LF__CLIENT_REPLY__BODY_REMOVE_NODE;
-        reply.remove_node = &removed;
-        break;
+        removals_wait(node, parked);
+        return;
     case LF__CLIENT_REQUEST__BODY_DRAIN_NODE:
         reply.body_case = LF__CLIENT_REPLY__BODY_DRAIN_NODE;
         reply.drain_node = &drained;

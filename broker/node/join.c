@@ -77,6 +77,14 @@ bool join_store_counts(const struct node *node, const struct peer_envelope *enve
     return !had_store(known, envelope->store_uuid);
 }
 
+/** A store made to found the cluster once more: it must not be taken for that of a node which was added to join, whose
+ *  replica it does not have. */
+bool join_founds_anew(const struct node *node, const struct peer_envelope *envelope) {
+    const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
+    bool joins = envelope->greeting && envelope->greeting->joining;
+    return known && known->joining && !joins && is_zero(envelope->cluster_id);
+}
+
 /* ---- answering ---- */
 
 static struct peer_greeting *new_answer(struct node *node) {
@@ -169,6 +177,8 @@ static enum peer_refusal judge(const struct node *node, const struct peer_envelo
         return PEER_REFUSAL_NONE;
     if (!known)
         return PEER_REFUSAL_NOT_ADDED;
+    if (join_founds_anew(node, envelope))
+        return PEER_REFUSAL_OTHER_STORE;
     if (join_store_counts(node, envelope))
         return PEER_REFUSAL_NONE;
     return known->removed && (greeting->joining || had_store(known, envelope->store_uuid)) ? PEER_REFUSAL_REMOVED
@@ -180,7 +190,13 @@ static enum peer_refusal judge(const struct node *node, const struct peer_envelo
 static void on_refusal(struct node *node, const struct peer_envelope *envelope) {
     const struct peer_greeting *greeting = envelope->greeting;
     unsigned long long id = node->id;
-    if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller)
+    bool founds = node->founder && !node->cluster_known;
+    if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller && founds)
+        node_fail(node, LF_WRONG_STORE,
+                  "the cluster exists already, and this new store of node %llu is not of it. If its disk was lost: "
+                  "`logflume cluster remove %llu`, `logflume cluster add %llu`; then --join on an empty directory",
+                  id, id, id);
+    else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller)
         node_fail(node, LF_WRONG_STORE,
                   "the cluster knows node %llu by another store. If its disk was lost: `logflume cluster remove %llu`, "
                   "`logflume cluster add %llu`, then --join on an empty directory; else start it on its old directory",
@@ -248,6 +264,22 @@ static void on_membership(struct node *node, const struct peer_envelope *envelop
         join_with(node, envelope);
 }
 
+/** Where it says it is, nobody will look for it: its store is not pinned, so that it can be added again. Host names may
+ *  differ and mean the same; ports do not. */
+static bool elsewhere(struct node *node, struct peer *peer, const struct metadata_node *known,
+                      const struct peer_member *self) {
+    if (known->peer_port == self->peer_port && known->client_port == self->client_port)
+        return false;
+    if (!peer->address_said)
+        node_tracef(node,
+                    "peer=%llu wants to join from %s (client port %u, peer port %u), but was added at %s (%u, %u): "
+                    "`logflume cluster remove %llu`, then add it as it is",
+                    (unsigned long long)known->node_id, self->host, self->client_port, self->peer_port, known->host,
+                    known->client_port, known->peer_port, (unsigned long long)known->node_id);
+    peer->address_said = true;
+    return true;
+}
+
 bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
     const struct peer_greeting *greeting = envelope->greeting;
     struct peer *peer = node_peer(node, envelope->from_node);
@@ -272,6 +304,8 @@ bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
     if (!peer || peer->guest || !known || known->removed)
         return false;
     peer->refused = PEER_REFUSAL_NONE;
+    if (greeting->joining && !known->pinned && elsewhere(node, peer, known, &greeting->self))
+        return true;
     if (greeting->joining) { /* 3.: to be pinned if this is the controller */
         memcpy(peer->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
         peer->store_seen = true;
@@ -313,9 +347,11 @@ void join_tick(struct node *node) {
         leave_when_let(node);
     if (node->joining && node->now_ms >= node->join_words_ms) {
         if (node->join_words_ms != 0)
-            node_tracef(node,
-                        "waits to join: no configured node that runs knows node %llu: `logflume cluster add %llu`",
-                        (unsigned long long)node->id, (unsigned long long)node->id);
+            node_tracef(
+                node,
+                "waits to join: no configured node that runs knows node %llu, at the address of its configuration: "
+                "`logflume cluster add %llu`, or `logflume cluster status`",
+                (unsigned long long)node->id, (unsigned long long)node->id);
         node->join_words_ms = node->now_ms + JOIN_WORDS_MS;
     }
 }

@@ -302,6 +302,7 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
         chores_tick(node);
         drain_tick(node);
         transfers_tick(node);
+        removals_tick(node);
     }
     if (node->stopping && !node->stopped)
         hand_over(node);

@@ -36,6 +36,8 @@
 #define NODE_METADATA_VOTERS_MAX 5
 /** Tokens of destructions: the core's never reach it. */
 #define NODE_DESTROY_TOKEN (1ull << 63)
+/** Removals of nodes that are not answered yet. */
+#define NODE_REMOVALS_MAX 16
 /** Requested transfers of leadership under way. */
 #define NODE_TRANSFERS_MAX 64
 /** Log time stays this close to the cluster's median clock. */
@@ -106,6 +108,7 @@ struct parked {
     int64_t producer_id;
     struct partition_verdict verdict; /**< REFUSAL */
     int command;                      /**< COMMAND: the request's body case */
+    uint64_t node_id;                 /**< COMMAND: of a removal */
     enum lookup_kind lookup;
     uint64_t read_id; /**< raft read under way; 0: none */
     bool read_done;   /**< index is the read index */
@@ -197,13 +200,15 @@ struct session {
 
 struct peer {
     struct node_address address;
-    uint64_t incarnation; /**< 0: not known */
-    uint64_t heard_ms;    /**< 0: never */
+    uint64_t incarnation;                          /**< 0: not known */
+    uint8_t incarnation_store[LOG_STORE_ID_BYTES]; /**< each store counts its own starts */
+    uint64_t heard_ms;                             /**< 0: never */
     uint64_t greeted_ms;
-    uint64_t sent_ms; /**< anything */
+    uint64_t sent_ms;        /**< anything */
     int64_t clock_offset_ms; /**< its wall clock minus ours when last heard */
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
     bool store_seen;
+    bool address_said;         /**< that it greets from elsewhere than where it was added */
     bool guest;                /**< not of this cluster, as far as we know: is told so, and not heard */
     enum peer_refusal refused; /**< the last word to it */
     uint64_t answered_ms;      /**< its greeting, with more than a greeting */
@@ -226,6 +231,12 @@ struct pending_transfer {
     uint64_t retry_ms, deadline_ms;
 };
 
+/** A removal that somebody waits for (removals.c). */
+struct pending_removal {
+    uint64_t session, request_id, node_id;
+    uint64_t deadline_ms;
+};
+
 struct node {
     uint64_t id, incarnation, seed;
     char cluster_name[METADATA_CLUSTER_NAME_BYTES_MAX + 1];
@@ -243,6 +254,8 @@ struct node {
     struct peer_greeting *welcome; /**< a membership newer than what is applied here; NULL: none */
     bool joining;                  /**< no founder, and group 0 does not run here yet */
     uint64_t join_words_ms;        /**< when to say next what it waits for */
+    uint64_t superseded_ms;        /**< since when peers speak to a later process of this store; 0: they do not */
+    uint32_t address_said;         /**< the peer port under which the cluster knows this node, if that was said */
     uint64_t removed_ms;           /**< since when this node knows that it was removed; 0: it was not */
     uint64_t asked_members_ms;     /**< when strangers last made us ask who is who */
     struct metadata *metadata;
@@ -254,6 +267,8 @@ struct node {
     uint64_t drain_index; /**< of the last move asked for to drain a node */
     struct pending_transfer transfers[NODE_TRANSFERS_MAX];
     size_t transfer_count;
+    struct pending_removal removals[NODE_REMOVALS_MAX];
+    size_t removal_count;
     struct lf_map stored_groups; /**< ids found in the store and not claimed yet -> (void *)1 */
     struct lf_map sessions;
     struct lf_map subscriptions; /**< key -> struct subscription */
@@ -370,6 +385,7 @@ int64_t peers_median_clock(const struct node *node);
 
 /* join.c: greetings: strangers, nodes that join, nodes that are behind */
 /** True: nothing else is to be made of the envelope. */
+bool join_founds_anew(const struct node *node, const struct peer_envelope *envelope);
 bool join_on_greeting(struct node *node, const struct peer_envelope *envelope);
 void join_tick(struct node *node);
 /** May its envelopes count, by what group 0 says of its store? */
@@ -417,10 +433,12 @@ void reports_on_envelope(struct node *node, const struct peer_envelope *envelope
 void peers_send_report(struct node *node, uint64_t to_node, const struct peer_report *report);
 void membership_tick(struct node *node);
 
-/* drain.c, transfers.c, check.c */
+/* drain.c, transfers.c, removals.c, check.c */
 void drain_tick(struct node *node);
 void transfers_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
 void transfers_tick(struct node *node);
+void removals_wait(struct node *node, const struct parked *parked);
+void removals_tick(struct node *node);
 void check_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
 
 /* sessions.c */

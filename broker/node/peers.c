@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define SUPERSEDED_MS 3000
+
 struct peer *node_peer(struct node *node, uint64_t node_id) {
     for (size_t i = 0; i < node->peer_count; i++)
         if (node->peers[i].address.node_id == node_id)
@@ -90,6 +92,26 @@ static bool same_cluster(const struct node *node, const struct peer_envelope *en
            memcmp(node->identity.founding_hash, envelope->founding_hash, LOG_STORE_ID_BYTES) == 0;
 }
 
+/** A machine that replaces another may have an older clock, and so lower incarnations. */
+static void look_at_store(struct peer *peer, const struct peer_envelope *envelope) {
+    if (memcmp(peer->incarnation_store, envelope->store_uuid, LOG_STORE_ID_BYTES) == 0)
+        return;
+    memcpy(peer->incarnation_store, envelope->store_uuid, LOG_STORE_ID_BYTES);
+    peer->incarnation = 0;
+}
+
+/** A copy of the data directory runs too, and is the later one: this process is not heard any more. A single peer may
+ * be thinking of a former store of this node, so it counts only when nobody speaks to this process for a while. */
+static void on_superseded(struct node *node, uint64_t incarnation) {
+    node->superseded_ms = node->superseded_ms ? node->superseded_ms : node->now_ms;
+    if (node->now_ms - node->superseded_ms >= SUPERSEDED_MS && !node->joining)
+        node_fail(
+            node, LF_WRONG_STORE,
+            "another process was started later on this node's store (incarnation %llu, this one is %llu): is it a "
+            "copy of the data directory? Only one may run; stop the other, then start this one",
+            (unsigned long long)incarnation, (unsigned long long)node->incarnation);
+}
+
 /** LF_OK: its messages count. Learns the sender's incarnation on the way. */
 static bool believe(struct node *node, struct peer *peer, const struct peer_envelope *envelope) {
     if (envelope->protocol_version < NODE_PROTOCOL_VERSION_MIN ||
@@ -101,6 +123,7 @@ static bool believe(struct node *node, struct peer *peer, const struct peer_enve
         node->counts.peer_dropped_store++;
         return false;
     }
+    look_at_store(peer, envelope);
     if (envelope->from_incarnation == 0 || envelope->from_incarnation < peer->incarnation) {
         node->counts.peer_dropped_incarnation++;
         return false;
@@ -112,6 +135,8 @@ static bool believe(struct node *node, struct peer *peer, const struct peer_enve
         greet(node, peer); /* so that it learns ours */
     }
     if (envelope->to_incarnation != node->incarnation) {
+        if (envelope->to_incarnation > node->incarnation)
+            on_superseded(node, envelope->to_incarnation);
         if (envelope->message_count > 0)
             node->counts.peer_dropped_incarnation++;
         if (node->now_ms - peer->greeted_ms >= NODE_GREETING_MS)
@@ -119,6 +144,8 @@ static bool believe(struct node *node, struct peer *peer, const struct peer_enve
         /* A greeting to whom it does not know yet is a sign of life all the same. */
         return envelope->to_incarnation == 0 && envelope->message_count == 0 && envelope->report_count == 0;
     }
+    if (!envelope->greeting || envelope->greeting->member_count == 0) /* such an answer anybody gets who greets */
+        node->superseded_ms = 0;
     return true;
 }
 
@@ -151,7 +178,7 @@ void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
     peer->heard_ms = node->now_ms;
     peer->clock_offset_ms = envelope->wall_clock_ms - node->wall_ms;
     memcpy(peer->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
-    peer->store_seen = true;
+    peer->store_seen |= !join_founds_anew(node, envelope);
     reports_on_envelope(node, envelope);
     for (size_t i = 0; i < envelope->message_count; i++) {
         struct peer_message *message = &envelope->messages[i];

@@ -19,7 +19,7 @@ static const struct option table[] = {{"host", required_argument, NULL, 'H'},
                                       {"metadata", no_argument, NULL, 'M'},
                                       CLI_COMMON_OPTIONS};
 
-uint64_t cli_node(const char *name, const char *text) { return (uint64_t)cli_number(name, text, 1, INT32_MAX); }
+uint64_t cli_node(const char *name, const char *text) { return (uint64_t)cli_number(name, text, 1, 1000000000); }
 
 void cli_topic_partition(const char *text, char topic[256], int32_t *partition) {
     const char *slash = strrchr(text, '/');

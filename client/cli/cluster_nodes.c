@@ -88,7 +88,9 @@ int cli_cluster_remove(struct cli_change *change) {
     }
     if (!change->common.quiet)
         fprintf(stderr,
-                "node %llu is removed: stop it if it still runs, and delete its data, which counts for nothing now.\n",
+                "node %llu is removed and not needed any more: stop it if it still runs, and delete its data, which "
+                "counts for\n"
+                "nothing now.\n",
                 (unsigned long long)node);
     return CLI_OK;
 }
@@ -183,10 +185,12 @@ int cli_cluster_drain(struct cli_change *change) {
     if (change->stop)
         fprintf(stderr, "node %llu takes leaders and replicas again\n", node);
     else if (change->wait)
-        fprintf(stderr,
-                "node %llu is drained: it holds no partition and leads nothing. It is safe to stop it; then\n"
-                "`logflume cluster remove %llu`, or `logflume cluster drain %llu --stop` to use it again.\n",
-                node, node, node);
+        fprintf(
+            stderr,
+            "node %llu is drained: it holds no partition and leads nothing, and it is safe to stop it for a while.\n"
+            "To be rid of it, `logflume cluster remove %llu` first, then stop it; to use it again,\n"
+            "`logflume cluster drain %llu --stop`.\n",
+            node, node, node);
     else
         fprintf(stderr,
                 "node %llu is draining. Do not stop it before `logflume cluster status` says \"drained\"\n"

@@ -261,8 +261,9 @@ LF_API void lf_cluster_free(struct lf_cluster *cluster);
  *  address. */
 LF_API enum lf_status lf_cluster_add_node(lf_client *client, uint64_t node, const char *host, uint32_t client_port,
                                           uint32_t peer_port, struct lf_error *error);
-/** A drained node leaves; what is in its data directory counts for nothing from then on. Refused in words while it
- * holds anything, or when nobody would be left to hold the cluster's metadata. LF_NOT_FOUND: there never was one. */
+/** A drained node leaves; what is in its data directory counts for nothing from then on. LF_OK: it is not needed any
+ *  more, and may be stopped. Refused in words while it holds anything, or when nobody would be left to hold the cluster's
+ *  metadata. LF_NOT_FOUND: there never was one. */
 LF_API enum lf_status lf_cluster_remove_node(lf_client *client, uint64_t node, struct lf_error *error);
 /** Leaders and replicas are to move away from the node; lf_cluster_status shows how far it is. `stop`: no more, place
  *  things on it again. LF_NOT_FOUND. */

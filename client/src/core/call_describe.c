@@ -1,4 +1,5 @@
-/** Describing a topic: each partition's end as its leader knows it, so the leaders are asked in turn. */
+/** Describing a topic: each partition's end as its leader knows it, so the leaders are asked in turn. Who leads is
+ * known by the brokers that hold the partition; where the first one asked does not, these are asked who it is. */
 #include "core_state.h"
 
 #include <stdlib.h>
@@ -24,6 +25,9 @@ static void first_answer(struct lf_call *call, const struct lf_broker *broker, L
         uint64_t leader = partition->metadata ? partition->metadata->leader_node : 0;
         if (leader != 0 && leader != broker->node_id)
             ask_too(call, leader);
+        for (size_t k = 0; leader == 0 && partition->metadata && k < partition->metadata->n_replica_nodes; k++)
+            if (partition->metadata->replica_nodes[k] != broker->node_id)
+                ask_too(call, partition->metadata->replica_nodes[k]);
     }
     call->reply = *reply;
     *reply = NULL;

@@ -127,6 +127,51 @@ static void a_description_asks_each_leader(void **state) {
         assert_int_equal(fake->answer->describe_topic->partitions[i]->high_watermark, 100 * (i + 1));
 }
 
+/* One partition, on nodes 2 and 3, as a node says that takes this one for its leader (0: it does not know). */
+static void answer_led_by(struct fake *fake, struct fake_request *request, uint64_t leader, bool held) {
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = request->message->describe_topic->topic->name;
+    Lf__TopicSummary summary = LF__TOPIC_SUMMARY__INIT;
+    summary.topic = &ref;
+    uint64_t holders[] = {2, 3};
+    Lf__PartitionMetadata metadata = LF__PARTITION_METADATA__INIT;
+    metadata.leader_node = leader;
+    metadata.leader_epoch = leader ? 5 : -1;
+    metadata.replica_nodes = holders;
+    metadata.n_replica_nodes = 2;
+    Lf__PartitionDescription partition = LF__PARTITION_DESCRIPTION__INIT;
+    partition.metadata = &metadata;
+    partition.held_here = held;
+    partition.high_watermark = held ? 70 : 0;
+    Lf__PartitionDescription *partitions[] = {&partition};
+    Lf__DescribeTopicReply body = LF__DESCRIBE_TOPIC_REPLY__INIT;
+    body.topic = &summary;
+    body.n_partitions = 1;
+    body.partitions = partitions;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_TOPIC;
+    reply.describe_topic = &body;
+    fake_answer_reply(fake, request, &reply);
+}
+
+static void a_description_asks_the_holders_who_leads_when_a_broker_that_holds_nothing_is_asked_first(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_DESCRIBE, "m", 0, 0);
+    struct fake_request *request = fake_wait(fake, 0, DESCRIBE, 0);
+    while (request->node != 1) { /* ask again until the one without a replica is asked first */
+        fake_answer(fake, request, LF_NOT_READY);
+        request = fake_wait(fake, 0, DESCRIBE, 0);
+    }
+    answer_led_by(fake, request, 0, false);
+    assert_false(fake->answered);
+    answer_led_by(fake, fake_wait(fake, 2, DESCRIBE, 0), 3, true);
+    answer_led_by(fake, fake_wait(fake, 3, DESCRIBE, 0), 3, true);
+    assert_true(fake->answered);
+    const Lf__PartitionDescription *partition = fake->answer->describe_topic->partitions[0];
+    assert_int_equal(partition->metadata->leader_node, 3);
+    assert_int_equal(partition->high_watermark, 70);
+}
+
 static void a_description_without_a_leader_keeps_what_is_known(void **state) {
     struct fake *fake = *state;
     fake_call(fake, LF_CALL_TOPIC_DESCRIBE, "m", 0, 0);
@@ -217,6 +262,7 @@ int main(void) {
         FACT(an_existing_topic_is_an_error_unless_we_may_have_made_it),
         FACT(a_delete_repeated_after_a_doubt_may_find_nothing),
         FACT(a_description_asks_each_leader),
+        FACT(a_description_asks_the_holders_who_leads_when_a_broker_that_holds_nothing_is_asked_first),
         FACT(a_description_without_a_leader_keeps_what_is_known),
         FACT(the_end_is_asked_of_the_leader),
         FACT(without_any_broker_a_call_cannot_connect),

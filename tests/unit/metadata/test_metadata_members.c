@@ -77,6 +77,7 @@ static void repeated_add_gives_the_same_answer(void **state) {
 static void add_refuses_in_words(void **state) {
     struct log0 *log = *state;
     assert_status(add(log, 0, "h", 1).status, LF_INVALID);
+    assert_status(add(log, 1000000001, "h", 1).status, LF_INVALID); /* no configuration could say that it is this one */
     assert_status(add(log, 4, "", 1).status, LF_INVALID);
     assert_status(add(log, 4, "h", 0).status, LF_INVALID);
     assert_status(add(log, 4, "h", 65536).status, LF_INVALID);

@@ -196,6 +196,82 @@ static void wiped_disk_comes_back_when_removed_and_added_again(void **state) {
     assert_status(world->fatal[2], LF_OK);
 }
 
+/** Whoever is told that the removal is done may stop the node at once; down to the last. */
+static void removed_node_may_be_stopped_once_the_removal_is_answered(void **state) {
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct world *world = begin(state, 3);
+        world_run(world, seed * 13);
+        for (size_t gone = 2; gone >= 1; gone--) {
+            assert_status(world_remove(world, gone + 1), LF_OK);
+            world_crash(world, gone, MEM_DISK_KILL);
+            world_run(world, seed);
+        }
+        world_crash(world, 0, MEM_DISK_POWER);
+        world_start(world, 0);
+        assert_true(world_wait_leader(world, 0, 5000) == 0);
+        world_topic(world, "t", 1, 1);
+        tear_down(state);
+        *state = NULL;
+    }
+}
+
+/** `--bootstrap` in place of `--join`: its store is not taken for that of the node that was added. */
+static void founder_added_again_that_founds_once_more_is_told_to_join(void **state) {
+    struct world *world = begin(state, 3);
+    world_run(world, 500);
+    size_t again = 2;
+    world_crash(world, again, MEM_DISK_KILL);
+    world_wipe(world, again);
+    assert_status(world_remove(world, 3), LF_OK);
+    wait_members(world, 2, 0);
+    assert_status(world_add(world, 3), LF_OK);
+    world->found_again = true;
+    world_start(world, again);
+    assert_true(world_until(world, has_failed, &again, 5000));
+    assert_status(world->fatal[again], LF_WRONG_STORE);
+    assert_non_null(strstr(world->fatal_text[again], "--join"));
+    world_crash(world, again, MEM_DISK_KILL);
+    world_wipe(world, again);
+    world->found_again = false;
+    world_start(world, again);
+    wait_members(world, 3, 0);
+}
+
+static void machine_with_an_older_clock_replaces_a_node(void **state) {
+    struct world *world = begin(state, 3);
+    world_run(world, 500);
+    world->incarnation = 1000;
+    world_crash(world, 2, MEM_DISK_KILL);
+    world_start(world, 2);
+    world_run(world, 500);
+    world_crash(world, 2, MEM_DISK_KILL);
+    world_wipe(world, 2);
+    assert_status(world_remove(world, 3), LF_OK);
+    assert_status(world_add(world, 3), LF_OK);
+    world->incarnation = 500;
+    world_start(world, 2);
+    wait_members(world, 3, 0);
+    world_run(world, 5000);
+    assert_status(world->fatal[2], LF_OK);
+}
+
+/** What a process sees whose store was copied, and the copy started: the others speak to the later one only. */
+static void process_that_a_later_one_of_its_store_replaced_ends_in_words(void **state) {
+    struct world *world = begin(state, 3);
+    world_run(world, 500);
+    size_t old = 2;
+    world->incarnation = 1000;
+    world_crash(world, old, MEM_DISK_KILL);
+    world_start(world, old);
+    world_run(world, 500);
+    world_crash(world, old, MEM_DISK_KILL);
+    world->incarnation = 900;
+    world_start(world, old);
+    assert_true(world_until(world, has_failed, &old, 10000));
+    assert_status(world->fatal[old], LF_WRONG_STORE);
+    assert_non_null(strstr(world->fatal_text[old], "copy of the data directory"));
+}
+
 static void removed_node_leaves_in_words(void **state) {
     struct world *world = begin(state, 4);
     world_run(world, 500);
@@ -298,6 +374,10 @@ int main(void) {
         FACT(another_cluster_name_ends_a_joiner_in_words),
         FACT(wiped_disk_under_an_old_identity_counts_for_nothing),
         FACT(wiped_disk_comes_back_when_removed_and_added_again),
+        FACT(removed_node_may_be_stopped_once_the_removal_is_answered),
+        FACT(founder_added_again_that_founds_once_more_is_told_to_join),
+        FACT(machine_with_an_older_clock_replaces_a_node),
+        FACT(process_that_a_later_one_of_its_store_replaced_ends_in_words),
         FACT(removed_node_leaves_in_words),
         FACT(node_that_was_away_is_told_that_it_was_removed),
         FACT(node_that_was_away_finds_members_it_never_heard_of),
