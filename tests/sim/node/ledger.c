@@ -9,7 +9,7 @@
 
 typedef unsigned long long ull;
 
-#define KEYS 23
+#define KEYS 23 /* two digits at most */
 
 struct sim_topic *sim_topic_add(struct sim_world *world, const char *name, uint32_t partitions, uint32_t replicas,
                                 bool main) {
@@ -46,17 +46,26 @@ struct sim_record *sim_record_new(struct sim_world *world, uint32_t publisher, u
 }
 
 size_t sim_record_value(const struct sim_record *record, uint8_t bytes[SIM_VALUE_BYTES_MAX]) {
-    uint32_t noise = (uint32_t)record->id * 2654435761u;
+    uint64_t noise = record->id * 0x9e3779b97f4a7c15u;
     lf_put_le64(bytes, record->id);
-    for (uint32_t i = 8; i < record->value_bytes; i++) {
-        noise = noise * 1664525u + 1013904223u;
-        bytes[i] = (uint8_t)(noise >> 24);
+    for (uint32_t i = 8; i < record->value_bytes; i += 8) {
+        noise = noise * 6364136223846793005u + 1442695040888963407u;
+        uint64_t mixed = noise ^ noise >> 29;
+        uint32_t left = record->value_bytes - i;
+        memcpy(bytes + i, &mixed, left < 8 ? left : 8);
     }
     return record->value_bytes;
 }
 
 size_t sim_record_key(const struct sim_record *record, char key[16]) {
-    return (size_t)snprintf(key, 16, "key-%u", (unsigned)(record->id * 7919 % KEYS));
+    uint64_t number = record->id * 7919 % KEYS;
+    memcpy(key, "key-", 4);
+    size_t size = 4;
+    if (number >= 10)
+        key[size++] = (char)('0' + number / 10);
+    key[size++] = (char)('0' + number % 10);
+    key[size] = '\0';
+    return size;
 }
 
 /* ---- outcomes ---------------------------------------------------------------------------------------------------- */

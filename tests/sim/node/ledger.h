@@ -25,6 +25,7 @@ struct sim_topic {
     uint32_t partition_count, replicas;
     bool main; /**< lives for ever */
     bool delete_asked;
+    uint64_t gone_at; /**< when its deletion was answered */
     enum sim_topic_state state;
     struct sim_partition partitions[SIM_PARTITIONS_MAX];
 };

@@ -44,7 +44,9 @@ uint32_t sim_profile_seconds(enum sim_profile profile) {
 
 static void draw_rate(struct sim_world *world) {
     struct sim_weather *weather = &world->weather;
-    world->faults_on = ((1u << SIM_FAULT_KINDS) - 1) & ~(1u << SIM_FAULT_damage) & ~world->options.without;
+    const uint32_t other_groups = 1u << SIM_FAULT_damage | 1u << SIM_FAULT_transfer | 1u << SIM_FAULT_move |
+                                  1u << SIM_FAULT_join | 1u << SIM_FAULT_wipe; /* three nodes, eight groups */
+    world->faults_on = ((1u << SIM_FAULT_KINDS) - 1) & ~other_groups & ~world->options.without;
     weather->publish_gap_ms = RATE_PUBLISH_GAP_MS;
     weather->value_bytes_max = 2000;
     weather->large_permille = 40;
