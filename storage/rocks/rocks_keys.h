@@ -1,5 +1,5 @@
 /** Keys of the two column families. Numbers in keys are big-endian, so that byte order is number order; values are
- *  little-endian. The tables are in docs/storage-format.md.
+ *  little-endian. docs/storage-format.md says where the tables of the values are.
  *
  *  default:  'I'                      identity (log_identity.h)
  *            'N'                      next slot: u64
