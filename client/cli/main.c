@@ -135,6 +135,9 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
             return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "logflume: no command \"%s\": pub, sub, topic, partition or cluster\n", argv[1]);
+    if (argv[1][0] == '-')
+        fprintf(stderr, "logflume: options come after the command, as in `logflume topic list -b HOST:PORT`\n");
+    else
+        fprintf(stderr, "logflume: no command \"%s\": pub, sub, topic, partition or cluster\n", argv[1]);
     return CLI_USAGE;
 }

@@ -66,6 +66,8 @@ static int parse_offset(struct sub *sub, const char *text) {
     } else if (text[0] == '-') {
         options->start = LF_START_TAIL;
         options->value = cli_number("-o -N", text + 1, 0, INT64_MAX);
+    } else if (text[0] < '0' || text[0] > '9') {
+        return cli_usage("sub", "-o \"%s\": want start, end, an offset, -N (N before the end) or @TIME", text);
     } else {
         options->start = LF_START_OFFSET;
         options->value = cli_number("-o", text, 0, INT64_MAX);
@@ -89,7 +91,8 @@ static int parse(struct sub *sub, int argc, char **argv) {
             break;
         case 'o':
             sub->positioned = true;
-            parse_offset(sub, optarg);
+            if (parse_offset(sub, optarg) != CLI_OK)
+                return CLI_USAGE;
             break;
         case 'c':
             sub->count_max = (uint64_t)cli_number("-c", optarg, 1, INT64_MAX);

@@ -125,9 +125,16 @@ static void print_member(const struct lf_member *member) {
 static void print_partition(const struct lf_partition *partition, bool verbose) {
     char replicas[160], wanted[160], move[256];
     cli_nodes_words(partition->replica_nodes, partition->replica_count, replicas, sizeof replicas);
-    printf("%u\tleader %llu\tepoch %d\treplicas %s\toffsets %lld to %lld", partition->partition,
-           (unsigned long long)partition->leader_node, (int)partition->leader_epoch, replicas,
-           (long long)partition->log_start_offset, (long long)partition->high_watermark);
+    printf("%u\t", partition->partition);
+    if (partition->leader_node)
+        printf("leader %llu\tepoch %d", (unsigned long long)partition->leader_node, (int)partition->leader_epoch);
+    else
+        printf("leader none\tepoch -");
+    printf("\treplicas %s\t", replicas);
+    if (partition->high_watermark >= 0)
+        printf("offsets %lld to %lld", (long long)partition->log_start_offset, (long long)partition->high_watermark);
+    else
+        printf("offsets unknown");
     if (moving(partition)) {
         cli_nodes_words(partition->wanted_nodes, partition->wanted_count, wanted, sizeof wanted);
         cli_move_words(partition, move, sizeof move);
