@@ -26,8 +26,8 @@ bin=$PWD/build/release/bin
 work=$(mktemp -d "$PWD/build/demo.XXXXXX") # on the disk, not in memory
 declare -A pid=()
 finish() {
-    for node in "${!pid[@]}"; do kill -9 "${pid[$node]}" 2>/dev/null || true; done
-    wait 2>/dev/null || true
+    for node in "${!pid[@]}"; do kill -9 "${pid[$node]}" || true; done 2>/dev/null
+    { wait || true; } 2>/dev/null
     rm -rf "$work"
 }
 trap finish EXIT
@@ -100,6 +100,7 @@ leader=$(leader_of)
 [ -n "${pid[$leader]:-}" ] || fail "no leader is known in the middle"
 at_kill=$(acked)
 kill -9 "${pid[$leader]}"
+{ wait "${pid[$leader]}" || true; } 2>/dev/null # and not a word of the shell about it
 percent=$((at_kill * 100 / total))
 echo "== leader (broker $leader) killed with SIGKILL after $at_kill of $total acknowledgements ($percent %)" >&2
 code=0
