@@ -3,7 +3,7 @@
  *    bench_publish [--messages N] [--bytes B] [--nodes N] [--partitions N] [--read 0|1]
  *
  *  Random payloads, codec none; several partitions take turns, 64 messages each. Reading back is done by `logflume sub
- * -o start -c N >/dev/null`. */
+ *  -o start -c N >/dev/null`. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>

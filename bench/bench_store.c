@@ -5,7 +5,7 @@
  *  First the disk alone: append and fdatasync of one entry's bytes, one after another. Then per number in flight: MB/s,
  *  commits/s, the write's latency (p50, p99, p99.9, longest), bytes written to the device per byte appended
  *  (/proc/self/io), processor time, stalls that RocksDB counted, and one read of everything. --rate paces the writes
- * and measures latency from when each was due. Groups take turns, as partitions of one broker do.
+ *  and measures latency from when each was due. Groups take turns, as partitions of one broker do.
  */
 #include "lf_entry.h"
 #include "rocks_store.h"

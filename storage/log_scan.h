@@ -1,5 +1,5 @@
 /** Carrying out a read over some source of entries: finding where it starts, collecting, checking. Shared by the
- * stores.
+ *  stores.
  *
  *  Hints are only hints: an offset's place is proved by its neighbours' end offsets, so a wrong or missing hint costs
  *  time, never a wrong answer. Every entry given out has passed lf_entry_check (S7).

@@ -1,8 +1,8 @@
 /** The operators' HTTP listener: /metrics, /healthz, /readyz, /status. One thread of its own; only GET and HEAD.
  *
  *  Bounds: connections_max at a time, 16 KiB of memory each (so that no request head is larger), timeout_ms of silence
- * and lifetime_ms in all, ADMIN_ANSWER_MS_MAX for an answer of the loop. Nothing a client does here holds up the loop:
- * it hands out a copy of its figures when asked, one at a time, and all who wait get the same.
+ *  and lifetime_ms in all, ADMIN_ANSWER_MS_MAX for an answer of the loop. Nothing a client does here holds up the loop:
+ *  it hands out a copy of its figures when asked, one at a time, and all who wait get the same.
  */
 #ifndef ADMIN_H
 #define ADMIN_H

@@ -3,7 +3,7 @@
  *  1. the admin thread pushes a snapshot to fill into `questions`; 2. the loop pops it, fills it and pushes it into
  *  `answers`; 3. the admin thread reads it, and may ask again. Only one is ever under way, so the rings never fill, and
  *  whoever holds the address is the only one to touch it. A scraper that reads slowly keeps the admin thread's text,
- * not the loop.
+ *  not the loop.
  */
 #ifndef ADMIN_LINK_H
 #define ADMIN_LINK_H

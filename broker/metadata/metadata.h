@@ -133,7 +133,7 @@ struct metadata_applied {
  *  LF_NO_MEMORY (the machine must be loaded again), LF_UNSUPPORTED (a type with "must be understood", or a command,
  *  that only a newer version knows). A command that cannot be decoded is LF_INTERNAL. When not LF_OK `write` is as it
  *  was. Outcomes in applied->status besides those named: LF_NOT_READY before the cluster is founded, LF_NOT_FOUND for
- * an unknown node, LF_TOPIC_DELETED for a delete that was done before. */
+ *  an unknown node, LF_TOPIC_DELETED for a delete that was done before. */
 enum lf_status metadata_apply(struct metadata *metadata, const struct lf_entry_header *header, struct lf_bytes payload,
                               struct log_store_write *write, struct metadata_applied *applied, struct lf_error *error);
 

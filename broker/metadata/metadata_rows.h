@@ -3,8 +3,8 @@
  *  "c"                   configuration: u8 version 1, u64 index (little-endian), then the entry's payload
  *  "m"                   MetadataCounters
  *  "n" u64 node          MetadataNode
- *  "t" u64 topic u32 k   MetadataTopic with partitions k*N ... k*N+N-1 only (N: METADATA_ROW_PARTITIONS), since a row
- * has a hard limit; name, replicas and deleted are in row 0
+ *  "t" u64 topic u32 k   MetadataTopic with partitions k*N ... k*N+N-1 only (N: METADATA_ROW_PARTITIONS), since a
+ *                        row has a hard limit; name, replicas and deleted are in row 0
  *
  *  Numbers in keys are big-endian. Decoders take nothing on trust.
  */

@@ -3,7 +3,7 @@
  *  A multipart is frame 1, one PeerEnvelope, then one frame per entry, in the order in which the messages name them.
  *  Heartbeats of all groups travel as columns of numbers and come out behind the other messages: of the order within an
  *  envelope nothing depends on them. Entries are never copied: frames and envelopes hold references of the same
- * buffers.
+ *  buffers.
  */
 #ifndef PEER_CODEC_H
 #define PEER_CODEC_H
@@ -36,8 +36,8 @@ enum lf_status peer_codec_encode(const struct peer_envelope *envelope, struct pe
 /** Borrows frames; on LF_OK *envelope (caller destroys) holds references of the entry frames.
  *  Judges all that can be judged without checksums and without knowing the groups: counts against frames, sizes (each
  *  entry with lf_entry_decode), known lane, bounded numbers. A message with an unknown body or status is skipped (a
- * newer peer); it then may not name entries. Errors, in words in `error` (may be NULL): LF_MALFORMED, LF_TOO_LARGE
- * (more frames, messages or bytes than the bounds above), LF_NO_MEMORY. */
+ *  newer peer); it then may not name entries. Errors, in words in `error` (may be NULL): LF_MALFORMED, LF_TOO_LARGE
+ *  (more frames, messages or bytes than the bounds above), LF_NO_MEMORY. */
 enum lf_status peer_codec_decode(struct lf_buf *const *frames, size_t count, struct peer_envelope **envelope,
                                  struct lf_error *error);
 

@@ -1,7 +1,7 @@
 /** Frames -> envelope. Nothing a peer says is believed: every count is held against what is there.
  *
  *  What protobuf-c may allocate while it unpacks a header is bounded too: a header of many empty messages would
- * otherwise take some forty times its size. */
+ *  otherwise take some forty times its size. */
 #include "peer_codec.h"
 
 #include "lf_entry.h"

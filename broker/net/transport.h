@@ -1,7 +1,7 @@
 /** The broker's sockets: one ROUTER for clients, one ROUTER that only receives from peers, three DEALERs per peer.
  *
  *  Belongs to the loop's thread. Never blocks: what cannot go at once is dropped and counted (peers), or ends the
- * session (clients, whose traffic is bounded by credit, so that their queues never fill while they keep to the rules).
+ *  session (clients, whose traffic is bounded by credit, so that their queues never fill while they keep to the rules).
  */
 #ifndef TRANSPORT_H
 #define TRANSPORT_H

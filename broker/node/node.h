@@ -1,10 +1,10 @@
 /** A whole broker, deterministic: events in, effects out. Owns every group of the node, its sessions and its view of
- * the peers. No clock, socket, disk, thread or global; the loop (broker/run) and the simulator (tests/sim) drive this
- * code.
+ *  the peers. No clock, socket, disk, thread or global; the loop (broker/run) and the simulator (tests/sim) drive this
+ *  code.
  *
  *  Order for the owner: feed an event, carry out all effects (any order, but writes, reads and loads in the order
- * given, and sends to one destination in the order given), feed the next. Late loops feed messages and store
- * completions before the tick, and say in the tick how long they were away.
+ *  given, and sends to one destination in the order given), feed the next. Late loops feed messages and store
+ *  completions before the tick, and say in the tick how long they were away.
  */
 #ifndef NODE_H
 #define NODE_H

@@ -1,10 +1,10 @@
 /** The other nodes: who they are, whether an envelope may be believed, and what goes out to them.
  *
  *  Peers are the configured nodes until group 0 is known, then those that group 0 names; besides them nodes that a
- * newer membership named (a node that was away finds its cluster by them), and strangers who are only told that they
- * are such. An envelope counts only when it is from a peer of this cluster that is no stranger, from its pinned store,
- * written by its present process to our present process. Processes learn each other's incarnation by greetings
- * (envelopes without messages), so that nothing written before a restart is ever taken after it. */
+ *  newer membership named (a node that was away finds its cluster by them), and strangers who are only told that they
+ *  are such. An envelope counts only when it is from a peer of this cluster that is no stranger, from its pinned store,
+ *  written by its present process to our present process. Processes learn each other's incarnation by greetings
+ *  (envelopes without messages), so that nothing written before a restart is ever taken after it. */
 #include "node_internal.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /** The state machine of one partition: what its log means. Pure and total.
  *
  *  It holds the state twice: *applied* (what committed entries up to `applied_index` made), and *log end* (the same
- * rules over every entry of the log). Publishes are judged against the log end by the leader; every replica judges
- * again at apply, and a different verdict is LF_INTERNAL: the group stops there.
+ *  rules over every entry of the log). Publishes are judged against the log end by the leader; every replica judges
+ *  again at apply, and a different verdict is LF_INTERNAL: the group stops there.
  *
  *  Invariants:
  *   P1  applied state is a function of the entries 1 ... applied_index

@@ -3,9 +3,9 @@
  *  "m"            meta: u8 version 1, i64 end_offset, i64 log_start_offset, u64 log_time_ms, i64 max_timestamp_ms,
  *                 u32 hint_entries, u64 hint_bytes
  *  "c"            configuration: u8 version 1, u64 index, then the entry's payload
- *  "p" u64 id     producer: u8 version 1, u16 epoch, u64 accepted, u64 last_use_ms, i32 lower_epoch, i32
- * lower_sequence, i64 lower_offset, u8 batch count, then per batch, oldest first: i64 base_offset, u32 records, i32
- * leader_epoch
+ *  "p" u64 id     producer: u8 version 1, u16 epoch, u64 accepted, u64 last_use_ms, i32 lower_epoch,
+ *                 i32 lower_sequence, i64 lower_offset, u8 batch count, then per batch, oldest first:
+ *                 i64 base_offset, u32 records, i32 leader_epoch
  *
  *  Decoders take nothing on trust: sizes exact, every field within what the machine can make.
  */

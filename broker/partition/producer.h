@@ -1,7 +1,7 @@
 /** One producer as one partition knows it: its epoch, how far it got, and its last batches.
  *
  *  Every epoch begins at sequence 0, so `accepted` (records taken under this epoch) says it all: the next sequence is
- * its low 31 bits, and a sequence further back than `accepted` was never taken.
+ *  its low 31 bits, and a sequence further back than `accepted` was never taken.
  */
 #ifndef PARTITION_PRODUCER_H
 #define PARTITION_PRODUCER_H

@@ -1,8 +1,8 @@
 /** Messages that wait for the disk: votes, vote requests, acknowledgements.
  *
  *  None of them is stored. What is stored is that one is owed; when the disk allows it, it is made from the state of
- * that moment, in the term of that moment. So a completion can neither speak for an older term nor to an older leader
- * (B15), and what was overtaken meanwhile is simply not owed any more.
+ *  that moment, in the term of that moment. So a completion can neither speak for an older term nor to an older leader
+ *  (B15), and what was overtaken meanwhile is simply not owed any more.
  */
 #include "raft_internal.h"
 

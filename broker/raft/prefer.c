@@ -2,8 +2,8 @@
  *
  *  Leadership is only ever handed *to* the preferred replica, by whoever leads without being it, and only after that
  *  replica was a caught-up voter for a while. It never hands on by preference itself, so there is no ping-pong between
- * two that can lead. One that cannot keep it (its disk stalls, its process dies again) is waited for longer each time:
- * the wait doubles, up to PREFER_DOUBLINGS times, until it kept leadership for PREFER_CALM waits.
+ *  two that can lead. One that cannot keep it (its disk stalls, its process dies again) is waited for longer each time:
+ *  the wait doubles, up to PREFER_DOUBLINGS times, until it kept leadership for PREFER_CALM waits.
  */
 #include "raft_internal.h"
 

@@ -1,15 +1,15 @@
 /** The consensus core of one replica of one group: events in, effects out.
  *
  *  Pure: no clock, socket, disk, thread, global or callback. Time, randomness (a seed) and the results of writes arrive
- * in events. Equal core + equal event = equal effects. One call is one record of a trace.
+ *  in events. Equal core + equal event = equal effects. One call is one record of a trace.
  *
  *  Payloads stay outside. The core knows an entry by (index, term), its bytes, and, for a configuration, its members.
  *  The owner keeps the bytes, puts them into messages it sends, and hands the store what `persist` names.
  *
  *  What must be durable before what is kept in here: a message that has to wait for a write (a vote, a vote request, an
  *  acknowledgement) does not appear among the effects until the *wrote* event for its token arrived, and then it is
- * made from the state of that moment. So an owner cannot send one early, and a completion of an old term cannot
- * acknowledge to the wrong leader (catalogue A1-A3, B14, B15 in docs/raft.md).
+ *  made from the state of that moment. So an owner cannot send one early, and a completion of an old term cannot
+ *  acknowledge to the wrong leader (catalogue A1-A3, B14, B15 in docs/raft.md).
  *
  *  Invariants, numbered as the comments and raft_check_invariants name them:
  *   I1  term and commit never go back; a vote never changes within a term
@@ -25,8 +25,7 @@
  *   I9  every table is bounded by raft_limits; quotas return to 0 when idle
  *
  *  Sources: Raft dissertation, figure 3.1, sections 3.6.2 (figure 3.7), 4.3 (joint consensus), 6.4 (ReadIndex), 3.10
- *  (transfer), 9.6 (pre-vote);
- *  etcd's progress states for replication.
+ *  (transfer), 9.6 (pre-vote); etcd's progress states for replication.
  */
 #ifndef RAFT_H
 #define RAFT_H
@@ -51,7 +50,7 @@ enum raft_role { RAFT_FOLLOWER, RAFT_PRE_CANDIDATE, RAFT_CANDIDATE, RAFT_LEADER 
  *
  *  Learners get everything and count for nothing. While there are outgoing voters the configuration is *joint*: every
  *  decision needs a majority of the voters and one of the outgoing ones. A learner may be an outgoing voter (it is
- * being demoted), never a voter. */
+ *  being demoted), never a voter. */
 struct raft_configuration {
     uint64_t epoch; /**< assignment epoch given by group 0 */
     uint32_t voter_count;
@@ -296,11 +295,11 @@ void raft_effects_deinit(struct raft_effects *effects);
 
 /** Feed one event; learn what must happen next. effects are emptied first.
  *  Returns LF_OK. For PROPOSE also LF_NOT_LEADER (also while leadership is being handed over), LF_FULL (quota); for
- * READ LF_FULL, and LF_NOT_LEADER when no leader is known; for TRANSFER LF_NOT_LEADER, LF_NOT_FOUND (no such voter),
- * LF_AGAIN (one is under way); for CHANGE LF_NOT_LEADER, LF_AGAIN (a change is under way, or nothing of the own term is
- * committed yet), LF_INVALID (malformed, or of a lower epoch than the one in force), LF_FULL. Refused events change
- * nothing, yet the effects must be carried out (time has passed). Messages, completions and ticks are always consumed;
- * strange ones (wrong `to`, not a member, old) are dropped. */
+ *  READ LF_FULL, and LF_NOT_LEADER when no leader is known; for TRANSFER LF_NOT_LEADER, LF_NOT_FOUND (no such voter),
+ *  LF_AGAIN (one is under way); for CHANGE LF_NOT_LEADER, LF_AGAIN (a change is under way, or nothing of the own term
+ *  is committed yet), LF_INVALID (malformed, or of a lower epoch than the one in force), LF_FULL. Refused events change
+ *  nothing, yet the effects must be carried out (time has passed). Messages, completions and ticks are always consumed;
+ *  strange ones (wrong `to`, not a member, old) are dropped. */
 enum lf_status raft_step(struct raft *raft, const struct raft_event *event, struct raft_effects *effects);
 
 /* Looking at it. */

@@ -2,7 +2,7 @@
  *
  *  One step: an on_*.c (or tick, propose, read, transfer, writes) changes the state and puts messages into the effects;
  *  then raft.c settles: what waited for the disk is released, the leader's commit and reads are looked at again, and
- * the step's one write is numbered. So "after which write may this leave" is answered in one place, held.c, from the
+ *  the step's one write is numbered. So "after which write may this leave" is answered in one place, held.c, from the
  *  state of that moment.
  */
 #ifndef RAFT_INTERNAL_H
@@ -23,8 +23,8 @@
  *
  *  probing: one append at a time, `next` is a guess. replicating: `next` runs ahead of the answers, up to the window.
  *  A network that reorders makes most of a window useless, since a follower takes appends in order only; then few
- * larger appends bring more than many small ones. Appends are numbered per peer; inflight = sequence - answered,
- * whatever was lost. */
+ *  larger appends bring more than many small ones. Appends are numbered per peer; inflight = sequence - answered,
+ *  whatever was lost. */
 struct raft_peer {
     uint64_t replica;
     uint64_t match;    /**< equal and durable there up to here */

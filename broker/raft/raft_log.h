@@ -1,9 +1,10 @@
 /** What the core remembers of the log: terms as runs, bytes of the newest entries, configurations.
  *
  *  Terms: a run per term change, found by halving. Bytes: a ring of running sums over the newest entries, indexed by
- * the low bits of the entry's index, so that the bytes of any stretch are one subtraction; it doubles, up to its bound,
- * only while an entry it would forget is still wanted (not committed, or a peer has not got it). Configurations: the
- * last one at or below commit, and all after it, so that truncation can go back to any that may come into force again.
+ *  the low bits of the entry's index, so that the bytes of any stretch are one subtraction; it doubles, up to its
+ *  bound, only while an entry it would forget is still wanted (not committed, or a peer has not got it).
+ *  Configurations: the last one at or below commit, and all after it, so that truncation can go back to any that may
+ *  come into force again.
  *
  *  Adding is in two steps: raft_log_reserve may fail and changes nothing; raft_log_append after it cannot fail.
  */

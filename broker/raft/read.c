@@ -4,7 +4,7 @@
  *     answered (F1).
  *  2. The read takes that commit index.
  *  3. A majority answers a round of heartbeats that left after the read began: so no newer leader existed when it
- * began. Rounds carry the leader's own numbers, counted within its term; nothing an asker says takes part (F2).
+ *     began. Rounds carry the leader's own numbers, counted within its term; nothing an asker says takes part (F2).
  *  4. Whoever asked serves once it has applied that index.
  */
 #include "raft_internal.h"

@@ -2,8 +2,8 @@
  *
  *  Each step has at most one write; tokens rise by one and complete in order, a completion out of order waits for those
  *  before it (B17). A write makes durable: the term and vote of its step, and the log up to its end of that step. When
- * a later step truncates, every write under way loses what lies at or above the cut: its completion speaks of entries
- * that were replaced (B14, B15), even where a later leader brings back the same term at the same index.
+ *  a later step truncates, every write under way loses what lies at or above the cut: its completion speaks of entries
+ *  that were replaced (B14, B15), even where a later leader brings back the same term at the same index.
  */
 #include "raft_internal.h"
 

@@ -1,5 +1,5 @@
 /** One line = one decision, to one descriptor: `time=2026-01-31T12:00:00.123Z level=info node=2 term=7 grant vote
- * to=3`, or the same as JSON. Payloads are never logged.
+ *  to=3`, or the same as JSON. Payloads are never logged.
  *
  *  Never waits for a reader: a line is written when the descriptor takes it at once, so that what was logged before a
  *  crash is out; else it waits in a bounded backlog, and is dropped and counted when that is full. Used by one thread.

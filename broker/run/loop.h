@@ -2,7 +2,7 @@
  *
  *  Each turn takes a bounded amount from each source, in this order: peers, store completions, clients; then the tick,
  *  which is told how long the loop was away. So nothing starves, and what arrived while the process stood still is
- * heard before any election timer is looked at.
+ *  heard before any election timer is looked at.
  */
 #ifndef LOOP_H
 #define LOOP_H

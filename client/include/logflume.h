@@ -4,8 +4,8 @@
  *  ZeroMQ context; it has no global state, never aborts its host, and any number of clients may live in one process.
  *
  *  Threads: every function may be called from any thread unless it says otherwise, but not while or after
- * lf_client_close runs on the same client. Callbacks run on the I/O thread: be short, and call nothing of this library
- * there except lf_publish and the lf_status_* functions. After fork() only exec() is safe in the child.
+ *  lf_client_close runs on the same client. Callbacks run on the I/O thread: be short, and call nothing of this library
+ *  there except lf_publish and the lf_status_* functions. After fork() only exec() is safe in the child.
  *
  *  Ownership words: *borrows* (yours again when the call returns), *takes* (ours from now on), *returns* (yours; the
  *  function that ends its life is named).
@@ -55,8 +55,8 @@ LF_API void lf_client_options_init(struct lf_client_options *options);
 LF_API enum lf_status lf_client_new(const struct lf_client_options *options, lf_client **client,
                                     struct lf_error *error);
 /** Stops: waits up to timeout_ms for published records to get their outcome, then ends the rest as LF_UNKNOWN_OUTCOME
- * or LF_CANCELLED, each through its callback; ends subscriptions; joins the thread. Leaves *client NULL; NULL inside is
- *  fine. Takes at most timeout_ms plus a second. Not from a callback. */
+ *  or LF_CANCELLED, each through its callback; ends subscriptions; joins the thread. Leaves *client NULL; NULL inside
+ *  is fine. Takes at most timeout_ms plus a second. Not from a callback. */
 LF_API void lf_client_close(lf_client **client, uint32_t timeout_ms);
 
 /* ---- Publishing ------------------------------------------------------------------------------------------------- */
@@ -93,7 +93,7 @@ struct lf_delivery {
 typedef void lf_delivery_callback(const struct lf_delivery *delivery);
 
 /** Hand over a message (copied). callback may be NULL. Waits up to timeout_ms while inflight_bytes_max is reached (on
- * the I/O thread it does not wait). LF_OK: accepted, the callback will tell. Else not accepted, no callback: LF_FULL
+ *  the I/O thread it does not wait). LF_OK: accepted, the callback will tell. Else not accepted, no callback: LF_FULL
  *  (bounded queue, retry), LF_TOO_LARGE, LF_INVALID, LF_CLOSED, LF_NO_MEMORY. */
 LF_API enum lf_status lf_publish(lf_client *client, const struct lf_message *message, lf_delivery_callback *callback,
                                  void *context, uint32_t timeout_ms, struct lf_error *error);

@@ -18,7 +18,7 @@ struct rocks_store_options {
 };
 
 /** Opens or creates. `identity`: node_id must match; cluster_id must match when both are not zero; store_uuid is made
- * by the caller for a new store and ignored for an old one. Cuts the newest WAL's torn end first, keeping a copy, then
+ *  by the caller for a new store and ignored for an old one. Cuts the newest WAL's torn end first, keeping a copy, then
  *  checks hard state and contiguous ends of every group. Errors: LF_NOT_FOUND (empty and not create), LF_WRONG_STORE,
  *  LF_DAMAGED (file named), LF_IO, LF_EXISTS (another process holds it). */
 enum lf_status rocks_store_open(const struct rocks_store_options *options, const struct log_store_identity *identity,

@@ -1,8 +1,8 @@
 /** Judging the write-ahead logs of a store as one stream of batches, oldest log first. Pure.
  *
  *  A batch: sequence u64, count u32 (little-endian), operations; ours begin with a marker (wal_marker.h). The batch
- * after it has sequence + count. Where reading fails, the batch that should be there has the sequence expected there,
- * and:
+ *  after it has sequence + count. Where reading fails, the batch that should be there has the sequence expected there,
+ *  and:
  *   - a readable batch after it whose marker says that this sequence was synced: damage;
  *   - none: a torn end, since nothing shows that the unreadable bytes were ever synced.
  */

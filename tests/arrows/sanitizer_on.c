@@ -1,8 +1,8 @@
 /** The preset's sanitizer is really on, in our libraries too, and its report survives cmocka's signal handlers.
  *
  *  Runs itself with the name of a mistake as argument; the child must make it, end badly and show the report. Asked
- * only where LOGFLUME_SANITIZE is set. The mistakes are made inside base's own functions where possible: they would not
- * be seen if only this file were instrumented. */
+ *  only where LOGFLUME_SANITIZE is set. The mistakes are made inside base's own functions where possible: they would
+ *  not be seen if only this file were instrumented. */
 #include "lf_crc32c.h"
 #include "lf_map.h"
 

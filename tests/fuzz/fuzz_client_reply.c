@@ -6,7 +6,7 @@
  *    of the step repairs the other frames as batches.
  *  - 2: time passes: 16 ms times 1 byte.   - 3: a connection is gone (1 byte).   - 4: a message is published.
  *  - 5: the application took bytes (2 bytes).   - 6: flush; with n in bits 3 to 5: the n-th call about the cluster is
- * made.
+ *    made.
  *  - 7: the newest connection's hello is answered well.
  *
  *  Whatever is said: each message and each call gets exactly one outcome, batches are handed on in order without holes,

@@ -2,11 +2,11 @@
  *
  *  First byte: bit 0: group 0, else a partition. Then the applied index (1 byte), rows (1 byte, modulo 8; each a key of
  *  8-bit size and a value of 16-bit size), and entries until the end: type (1 byte, modulo 9), flags (1 byte),
- * milliseconds passed (1 byte), payload (16-bit size and bytes; a batch is repaired and stamped, unless bit 7 of the
- * flags).
+ *  milliseconds passed (1 byte), payload (16-bit size and bytes; a batch is repaired and stamped, unless bit 7 of the
+ *  flags).
  *
  *  Rows are taken or refused in words; entries are applied or stop the machine in words. What is applied is in the
- * rows: a second machine loaded from what the first one wrote has the same checksum. */
+ *  rows: a second machine loaded from what the first one wrote has the same checksum. */
 #include "fuzz_input.h"
 #include "lf_check.h"
 #include "lf_entry.h"

@@ -1,10 +1,10 @@
 /** What a peer may send to a node: one of three founding nodes gets envelopes, decoded from the input. The other two
- * are gone after a topic was made. The input is a list of steps.
+ *  are gone after a topic was made. The input is a list of steps.
  *
  *  A step is one byte, of which the low two bits say what:
  *  - 0, 1: an envelope: frames (1 byte, modulo 8), then each as 16-bit size and bytes. Decoded as the transport would.
  *    Then bit 7 of the step fills in who speaks to whom (cluster, incarnations, store), bit 6 groups and replicas, bit
- * 5 terms and indexes near the group's own and the entries' checksums: so deep states are reached too.
+ *    5 terms and indexes near the group's own and the entries' checksums: so deep states are reached too.
  *  - 2: time passes: milliseconds (1 byte).
  *  - 3: the node was away: milliseconds (16 bits).
  *

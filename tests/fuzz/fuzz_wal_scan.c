@@ -1,8 +1,8 @@
 /** What start-up reads before RocksDB does: write-ahead logs and MANIFEST as a disk may give them back.
  *
  *  First byte: bit 0: a MANIFEST, else up to 3 logs, oldest first, each as 16-bit size and bytes (the last one: all
- * that is left); bit 1 repairs the fragments' checksums first. Whatever is judged torn must be whole once it is cut
- * there: else a second start would cut again, or refuse. */
+ *  that is left); bit 1 repairs the fragments' checksums first. Whatever is judged torn must be whole once it is cut
+ *  there: else a second start would cut again, or refuse. */
 #include "fuzz_input.h"
 #include "lf_check.h"
 #include "manifest_scan.h"

@@ -16,8 +16,8 @@
  *  rest: 512-byte sectors and names. See disk_shim_state.h for what is noted.
  *
  *  How: writes go to the real files. A file's slot holds its size at its last sync, so bytes appended since then need
- * no note at all; old bytes are copied aside before they are overwritten or cut; a removed file stays as a hard link.
- * So the cost per write is one lseek, per sync one fstat. Not watched: mmap, fopen (RocksDB's info log), dup.
+ *  no note at all; old bytes are copied aside before they are overwritten or cut; a removed file stays as a hard link.
+ *  So the cost per write is one lseek, per sync one fstat. Not watched: mmap, fopen (RocksDB's info log), dup.
  */
 #include "disk_shim_state.h"
 

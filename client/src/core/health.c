@@ -2,7 +2,7 @@
  *
  *  1. Who leads a group judges it: what leaders say is taken as it is.
  *  2. A group without a leader is told by each of its replicas: the same (group, kind) of another broker only adds
- * nodes.
+ *     nodes.
  *  3. A node that does not answer is a problem, unless nothing hangs on it (it has not joined yet, or is drained).
  *  4. The groups led by those who answered, and those known to have no leader, must be all there are. Else the rest was
  *     judged by nobody, and neither "healthy" nor "can stop" can be said. */

@@ -2,15 +2,16 @@
  *  I/O thread (client/src/edge) and the simulator (tests/sim) drive the same code.
  *
  *  Connections are numbers the core gives: it asks for `connect` to host:port, sends frames on it, hears frames or
- * *gone*. All times are milliseconds on the caller's monotonic clock; wall_ms only stamps records that carry no time.
+ *  *gone*. All times are milliseconds on the caller's monotonic clock; wall_ms only stamps records that carry no time.
  *
  *  Invariants:
  *   C1  every accepted message gets exactly one outcome, per partition in order of acceptance
  *   C2  a batch is sent again only with the same producer id, epoch and sequence until its fate is known; renumbering
- * only after RaiseProducerEpoch said what was accepted (so a retry never duplicates) C3  *not done* is reported only
- * when no broker can have appended the batch; else *unknown* C4  at most publish_inflight_batches per partition are
- * unanswered, and never more bytes than the broker granted C5  delivered records of a partition are consecutive from
- * the start position, each once C6  everything is bounded by lf_core_options
+ *       only after RaiseProducerEpoch said what was accepted (so a retry never duplicates)
+ *   C3  *not done* is reported only when no broker can have appended the batch; else *unknown*
+ *   C4  at most publish_inflight_batches per partition are unanswered, and never more bytes than the broker granted
+ *   C5  delivered records of a partition are consecutive from the start position, each once
+ *   C6  everything is bounded by lf_core_options
  */
 #ifndef LF_CORE_H
 #define LF_CORE_H

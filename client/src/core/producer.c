@@ -1,7 +1,7 @@
 /** Who we are to the brokers: the producer id, and the epochs by which a partition forgets an attempt (C2).
  *
  *  Raising: after a batch was given up with its fate unknown, its numbers cannot be used again and a gap cannot be
- * left.
+ *  left.
  *  1. Nothing is sent in the partition.
  *  2. RaiseProducerEpoch: once that is committed, no attempt of a lower epoch can be appended any more, and the answer
  *     says which sequence was the last accepted.

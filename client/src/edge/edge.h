@@ -1,7 +1,7 @@
 /** The library around the core: what its files share. Not installed.
  *
  *  Threads: the I/O thread alone touches the core, the sockets and the tables below "I/O thread"; other threads hand
- * over commands through the ring and wait on `changed`. What both sides read is atomic or guarded by `mutex`.
+ *  over commands through the ring and wait on `changed`. What both sides read is atomic or guarded by `mutex`.
  *
  *  A client is destroyed by lf_client_close only; a subscription outlives it (client NULL) until lf_unsubscribe.
  */
@@ -168,7 +168,7 @@ void lf_command_run(struct lf_client *client, struct lf_command *command);
 /** LF_OK with the reply in *reply (lf__client_reply__free_unpacked ends it; `reply` may be NULL), else the status, in
  *  words in error. */
 enum lf_status lf_ask(struct lf_client *client, struct lf_core_call what, Lf__ClientReply **reply,
-                       struct lf_error *error);
+                      struct lf_error *error);
 /** The same in two halves. lf_ask_end returns the reply, which stays the command's, or NULL: see its status, error. */
 void lf_ask_begin(struct lf_client *client, struct lf_waited_command *command, struct lf_core_call what);
 const Lf__ClientReply *lf_ask_end(struct lf_client *client, struct lf_waited_command *command);

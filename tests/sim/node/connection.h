@@ -1,6 +1,6 @@
 /** Connections of clients to nodes: reliable streams. A connection delivers in order or breaks, and then both ends hear
  *  of it sooner or later. What a node hears comes from a session; a session that the node ended is followed by a new
- * one on the same connection, as the broker's transport has it. */
+ *  one on the same connection, as the broker's transport has it. */
 #ifndef SIM_CONNECTION_H
 #define SIM_CONNECTION_H
 

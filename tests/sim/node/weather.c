@@ -1,5 +1,5 @@
 /** How bad a world is, drawn from its seed: which kinds of faults it has, how much of each, how good its links and
- * disks are. Few faults together find other mistakes than all at once do, so no world has them all for long (Groce and
+ *  disks are. Few faults together find other mistakes than all at once do, so no world has them all for long (Groce and
  *  others, Swarm Testing, ISSTA 2012). */
 #include "sim.h"
 

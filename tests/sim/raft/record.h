@@ -1,7 +1,7 @@
 /** What cores were fed, one by one: enough to feed them the same again, or a part of it.
  *
  *  Operations are noted just before they are carried out, by whoever carries them out. What follows from an operation
- * by itself (a message sent, a write handed over, a process that ends over a failed write) is none. */
+ *  by itself (a message sent, a write handed over, a process that ends over a failed write) is none. */
 #ifndef SIM_RECORD_H
 #define SIM_RECORD_H
 

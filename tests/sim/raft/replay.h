@@ -1,7 +1,7 @@
 /** Feeding cores a list of operations again, or a part of such a list.
  *
  *  What an operation needs and does not find (a message that nobody sent now, a write that is not under way, a host
- * that is down) makes it nothing. A message is looked for by all that it says, then by its kind and term. */
+ *  that is down) makes it nothing. A message is looked for by all that it says, then by its kind and term. */
 #ifndef SIM_REPLAY_H
 #define SIM_REPLAY_H
 

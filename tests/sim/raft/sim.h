@@ -8,7 +8,7 @@
  *   - its invariants (raft_check_invariants, also against the state before the step)
  *   - one leader per term; a leader holds every entry that was committed in an earlier term
  *   - the same index is committed with the same entry everywhere; log matching, by (index, term) -> (value, term
- * before)
+ *     before)
  *   - an entry first committed lies on the disks of a majority of the voters, of both halves if they are joint
  *   - whatever a message promises is on the sender's disk when it leaves: votes, vote requests with their log end,
  *     acknowledgements

@@ -1,6 +1,6 @@
 /** Brokers that a test plays by hand, in virtual time: the core's effects are carried out, its requests are kept for
- * the test to look at and to answer. Hello, ping, metadata and producer ids are answered by the fake itself (as long as
- * the node is up and not frozen).
+ *  the test to look at and to answer. Hello, ping, metadata and producer ids are answered by the fake itself (as long
+ *  as the node is up and not frozen).
  *
  *  Node N listens on "node:770N".
  */

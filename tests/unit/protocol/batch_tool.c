@@ -2,10 +2,11 @@
  *
  *  Not a batch's own format, so that the other program's codec meets ours in the batch alone. Big-endian:
  *     plain  = producer_id i64, producer_epoch i16, base_sequence i32, count i32, count * record
- *     record = offset i64 (ignored by encode), timestamp i64, bytes key, bytes value, headers i32, headers * (bytes,
- * bytes) bytes  = size i32 (-1: null), bytes decode writes attributes u16, base_offset i64, leader_epoch i32,
- * base_timestamp i64, max_timestamp i64, then plain. Exits 1 with a status' name on stderr when a batch is refused, 2
- * when it was called wrongly.
+ *     record = offset i64 (ignored by encode), timestamp i64, bytes key, bytes value, headers i32,
+ *              headers * (bytes, bytes)
+ *     bytes  = size i32 (-1: null), bytes
+ *  decode writes attributes u16, base_offset i64, leader_epoch i32, base_timestamp i64, max_timestamp i64, then plain.
+ *  Exits 1 with a status' name on stderr when a batch is refused, 2 when it was called wrongly.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,10 +4,11 @@
  *
  *  Each round starts a process that opens the store, checks all of it against the history (torture_child.c) and writes
  *  on; it is killed after some acknowledgements, or at the n-th write, sync, open, rename or unlink, so also in the
- * middle of recovery; and then, mostly, the power is cut (disk_cut). What the next process finds must be the history up
- * to some step, and that step is after a power cut:  at least every acknowledged step up to the last synced one, and
- * what an opening found after a kill:       at least every acknowledged step never:              beyond what was
- * submitted
+ *  middle of recovery; and then, mostly, the power is cut (disk_cut). What the next process finds must be the history
+ *  up to some step, and that step is
+ *   - after a power cut: at least every acknowledged step up to the last synced one, and what an opening found
+ *   - after a kill: at least every acknowledged step
+ *   - never: beyond what was submitted
  */
 #include "scratch_directory.h"
 #include "shim_run.h"
