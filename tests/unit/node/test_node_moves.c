@@ -86,6 +86,34 @@ static void node_away_while_moved_away_and_back_holds_a_new_replica(void **state
                      node_group_applied_checksum(story->world.nodes[0], story->group));
 }
 
+static void wait_assignment(struct story *story, uint64_t epoch) {
+    for (int i = 0; i < 1000; i++) {
+        const Lf__PartitionDescription *seen = story_describe(story, 0);
+        if (seen && seen->assignment_epoch == epoch)
+            return;
+        story_run(story, 10);
+    }
+    fail_msg("epoch %llu is not reached", (unsigned long long)epoch);
+}
+
+/** It is not wanted, and wanted again, while writes of what it held are still on their way to its disk. */
+static void new_replica_takes_no_completions_of_the_one_before(void **state) {
+    for (uint32_t delay_ms = 50; delay_ms <= 800; delay_ms *= 2) {
+        struct story *story = story_begin(state, 3, 1);
+        const struct mem_disk_faults slow = {.write_delay_ms_min = delay_ms, .write_delay_ms_max = delay_ms};
+        story_run(story, 300);
+        mem_disk_set_faults(story->world.disks[2], &slow);
+        story_run(story, 100);
+        assert_status(world_move(&story->world, "t", 0, NODES(1, 2, 4)), LF_OK);
+        wait_assignment(story, 2);
+        assert_status(world_move(&story->world, "t", 0, NODES(1, 2, 3)), LF_OK);
+        story_wait_moved(story, NODES(1, 2, 3), 60000);
+        story_assert_nothing_lost(story);
+        story_end(state);
+        *state = NULL;
+    }
+}
+
 static void topic_deleted_during_its_move_is_gone_everywhere(void **state) {
     struct story *story = story_begin(state, 3, 1);
     assert_status(world_move(&story->world, "t", 0, NODES(1, 2, 4)), LF_OK);
@@ -285,6 +313,7 @@ int main(void) {
         FACT(newer_move_wins_over_one_that_hangs),
         FACT(move_that_hangs_is_taken_back),
         FACT(node_away_while_moved_away_and_back_holds_a_new_replica),
+        FACT(new_replica_takes_no_completions_of_the_one_before),
         FACT(topic_deleted_during_its_move_is_gone_everywhere),
         FACT(moves_survive_crashes_and_losses),
         FACT(drained_node_is_empty_leads_nothing_and_can_go),
