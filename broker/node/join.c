@@ -106,6 +106,17 @@ static void add_member(struct peer_greeting *answer, const struct metadata_node 
     memcpy(member->store_uuid, known->store_uuid, LOG_STORE_ID_BYTES);
 }
 
+/** Who is who. */
+static void add_membership(const struct node *node, const struct group *group, struct peer_greeting *answer) {
+    const struct metadata_node *nodes;
+    size_t count = metadata_nodes(node->metadata, &nodes);
+    for (size_t i = 0; i < count; i++)
+        add_member(answer, &nodes[i]);
+    const struct raft_configuration *now = raft_configuration(group->raft);
+    answer->voter_count = now->voter_count;
+    memcpy(answer->voters, now->voters, sizeof answer->voters);
+}
+
 /** 2. and 4.: who is who, and who you are. */
 static void answer_membership(struct node *node, struct peer *peer, const struct peer_envelope *envelope,
                               const struct metadata_node *known) {
@@ -114,13 +125,7 @@ static void answer_membership(struct node *node, struct peer *peer, const struct
         return;
     peer->answered_ms = node->now_ms;
     struct peer_greeting *answer = new_answer(node);
-    const struct metadata_node *nodes;
-    size_t count = metadata_nodes(node->metadata, &nodes);
-    for (size_t i = 0; i < count; i++)
-        add_member(answer, &nodes[i]);
-    const struct raft_configuration *now = raft_configuration(group->raft);
-    answer->voter_count = now->voter_count;
-    memcpy(answer->voters, now->voters, sizeof answer->voters);
+    add_membership(node, group, answer);
     if (known->pinned && same_id(known->store_uuid, envelope->store_uuid)) /* J2 */
         answer->replica_id = known->replica_id;
     peers_send_greeting(node, peer, answer, envelope->from_incarnation);
@@ -164,6 +169,9 @@ static void answer_refusal(struct node *node, struct peer *peer, const struct pe
     peer->answered_ms = node->now_ms;
     struct peer_greeting *answer = new_answer(node);
     answer->refusal = why;
+    const struct group *group = node_group(node, NODE_GROUP_METADATA);
+    if (why == PEER_REFUSAL_OTHER_STORE && group && group->state == GROUP_RUNNING)
+        add_membership(node, group, answer); /* it may know everybody but the controller, whose word ends it */
     peers_send_greeting(node, peer, answer, envelope->from_incarnation);
 }
 
@@ -212,8 +220,14 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
                   (unsigned long long)envelope->from_node, node->cluster_name);
     else if (node->now_ms >= node->join_words_ms) {
         node->join_words_ms = node->now_ms + JOIN_WORDS_MS;
-        node_tracef(node, "node %llu does not count this one in: `logflume cluster add %llu` takes it in",
-                    (unsigned long long)envelope->from_node, id);
+        if (greeting->refusal == PEER_REFUSAL_OTHER_STORE)
+            node_tracef(node,
+                        "node %llu knows node %llu by another store. If its disk was lost: `logflume cluster remove "
+                        "%llu`, `logflume cluster add %llu`, then --join on an empty directory",
+                        (unsigned long long)envelope->from_node, id, id, id);
+        else
+            node_tracef(node, "node %llu does not count this one in: `logflume cluster add %llu` takes it in",
+                        (unsigned long long)envelope->from_node, id);
     }
 }
 
@@ -285,6 +299,8 @@ bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
     struct peer *peer = node_peer(node, envelope->from_node);
     bool to_us = peer && !peer->guest && envelope->to_incarnation == node->incarnation;
     if (greeting->refusal != PEER_REFUSAL_NONE) {
+        if (to_us && node->joining && greeting->member_count > 0)
+            on_membership(node, envelope);
         if (to_us)
             on_refusal(node, envelope);
         return true;

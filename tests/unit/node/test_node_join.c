@@ -182,6 +182,31 @@ static void wiped_disk_under_an_old_identity_counts_for_nothing(void **state) {
     wait_members(world, 3, 0);
 }
 
+/** Whoever it is configured to ask says who is who, so that the controller's word reaches it. */
+static void wiped_disk_hears_of_a_controller_it_was_not_told_of(void **state) {
+    struct world *world = begin(state, 3);
+    assert_status(world_add(world, 4), LF_OK);
+    size_t joined = world_join(world), wiped = 2;
+    wait_members(world, 4, 0);
+    for (int tries = 0; world_leader(world, 0) != (int)joined; tries++) {
+        int leader = world_leader(world, 0);
+        assert_true(tries < 100);
+        if (leader >= 0) {
+            world_crash(world, (size_t)leader, MEM_DISK_KILL);
+            world_run(world, 1000);
+            world_start(world, (size_t)leader);
+        }
+        world_run(world, 1000);
+    }
+    world_crash(world, wiped, MEM_DISK_KILL);
+    world_wipe(world, wiped);
+    world_start(world, wiped);
+    assert_true(world_until(world, has_failed, &wiped, 5000));
+    assert_int_equal(world_leader(world, 0), joined);
+    assert_status(world->fatal[wiped], LF_WRONG_STORE);
+    assert_non_null(strstr(world->fatal_text[wiped], "cluster remove 3"));
+}
+
 static void wiped_disk_comes_back_when_removed_and_added_again(void **state) {
     struct world *world = begin(state, 3);
     world_run(world, 500);
@@ -373,6 +398,7 @@ int main(void) {
         FACT(joining_survives_lost_messages_and_lost_controllers),
         FACT(another_cluster_name_ends_a_joiner_in_words),
         FACT(wiped_disk_under_an_old_identity_counts_for_nothing),
+        FACT(wiped_disk_hears_of_a_controller_it_was_not_told_of),
         FACT(wiped_disk_comes_back_when_removed_and_added_again),
         FACT(removed_node_may_be_stopped_once_the_removal_is_answered),
         FACT(founder_added_again_that_founds_once_more_is_told_to_join),
