@@ -17,8 +17,11 @@ static void begin_life(struct sim_actor *actor) {
                                                  LF_COMPRESSION_ZSTD};
     char brokers[SIM_NODES_MAX * 16] = "", name[16];
     uint32_t skip = world->options.nodes > 1 ? (uint32_t)sim_between(world, 0, world->options.nodes) : 0;
+    /* A list that leaves one out is enough, unless others may be gone for good. */
+    bool gone = sim_fault_on(world, SIM_FAULT_damage) || sim_fault_on(world, SIM_FAULT_join) ||
+                sim_fault_on(world, SIM_FAULT_wipe);
     for (uint32_t n = 1; n <= world->options.nodes; n++)
-        if (n != skip)
+        if (n != skip || gone)
             sprintf(brokers + strlen(brokers), "%snode%u:%d", brokers[0] ? "," : "", n, PORT);
     snprintf(name, sizeof name, "client-%u", actor->number);
     struct lf_core_options options = {.seed = sim_random(world)};
