@@ -525,6 +525,14 @@ EXPORT int close(int fd) {
     return REAL(close)(fd);
 }
 
+/* RocksDB reads files in order through streams: the number of one that is closed may be a socket's next. */
+EXPORT int fclose(FILE *stream) {
+    int fd = fileno(stream);
+    if (fd >= 0 && fd < FD_MAX)
+        atomic_store(&shim.fds[fd], FD_OTHER);
+    return REAL(fclose)(stream);
+}
+
 static ssize_t answer(ssize_t written, int after) {
     if (after == 0)
         return written;

@@ -92,8 +92,20 @@ static void report_calls(void) {
     }
 }
 
+/* Two files are closed through streams; a pipe gets their numbers. */
+static void report_pipe(void) {
+    int first = create("first"), second = create("second"), ends[2];
+    check(fclose(fdopen(first, "r+")) == 0 && fclose(fdopen(second, "r+")) == 0, "fclose");
+    check(pipe(ends) == 0 && ends[1] == second, "pipe");
+    printf("write %zd\n", write(ends[1], bytes, 100));
+}
+
 int main(int count, char **arguments) {
-    check(count == 3 && chdir(arguments[1]) == 0, "usage: shim_writer DIRECTORY cut|calls");
+    check(count == 3 && chdir(arguments[1]) == 0, "usage: shim_writer DIRECTORY cut|calls|pipe");
+    if (strcmp(arguments[2], "pipe") == 0) {
+        report_pipe();
+        return 0;
+    }
     if (strcmp(arguments[2], "calls") == 0) {
         report_calls();
         return 0;

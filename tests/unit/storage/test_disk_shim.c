@@ -184,13 +184,13 @@ static void without_a_cut_everything_written_is_there(void **state) {
 }
 
 /* The calls' results under a rule, as one text. */
-static const char *calls_under(const char *fail, int *how) {
+static const char *calls_under(const char *mode, const char *fail, int *how) {
     static char text[4096];
     struct place place;
     int pipes[2];
     place_init(&place);
     assert_int_equal(pipe(pipes), 0);
-    *how = run_writer(&place, "calls", fail, pipes[1]);
+    *how = run_writer(&place, mode, fail, pipes[1]);
     close(pipes[1]);
     size_t size = 0;
     for (ssize_t got; (got = read(pipes[0], text + size, sizeof text - 1 - size)) > 0;)
@@ -211,23 +211,30 @@ static unsigned count_of(const char *text, const char *line) {
 static void the_nth_call_fails_tears_or_waits(void **state) {
     (void)state;
     int how;
-    const char *text = calls_under("fdatasync:3:EIO", &how);
+    const char *text = calls_under("calls", "fdatasync:3:EIO", &how);
     assert_int_equal(count_of(text, "fdatasync -1 5\n"), 1);
     assert_int_equal(count_of(text, "fdatasync 0 0\n"), 9);
-    text = calls_under("write:4+:ENOSPC", &how);
+    text = calls_under("calls", "write:4+:ENOSPC", &how);
     assert_int_equal(count_of(text, "write -1 28\n"), 7);
     assert_int_equal(count_of(text, "write 100 0\n"), 3);
-    text = calls_under("write:2:short,write:5:torn", &how);
+    text = calls_under("calls", "write:2:short,write:5:torn", &how);
     assert_int_equal(count_of(text, "write 50 0\n"), 1);
     assert_int_equal(count_of(text, "write -1 5\n"), 1);
-    text = calls_under("fdatasync:4:kill", &how);
+    text = calls_under("calls", "fdatasync:4:kill", &how);
     assert_int_equal(how, 9);
     assert_int_equal(count_of(text, "fdatasync 0 0\n"), 3); /* a round is printed at its end */
     struct timespec before, after;
     clock_gettime(CLOCK_MONOTONIC, &before);
-    calls_under("fdatasync:1+:delay=30", &how);
+    calls_under("calls", "fdatasync:1+:delay=30", &how);
     clock_gettime(CLOCK_MONOTONIC, &after);
     assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 >= 300);
+}
+
+static void a_file_closed_through_a_stream_is_not_taken_for_what_gets_its_number(void **state) {
+    (void)state;
+    int how;
+    assert_string_equal(calls_under("pipe", "write:1+:ENOSPC", &how), "write 100\n");
+    assert_int_equal(how, 0);
 }
 
 int main(void) {
@@ -236,6 +243,7 @@ int main(void) {
         cmocka_unit_test(the_same_seed_cuts_the_same),
         cmocka_unit_test(without_a_cut_everything_written_is_there),
         cmocka_unit_test(the_nth_call_fails_tears_or_waits),
+        cmocka_unit_test(a_file_closed_through_a_stream_is_not_taken_for_what_gets_its_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
