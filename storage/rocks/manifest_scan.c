@@ -1,4 +1,7 @@
 #include "manifest_scan.h"
+#include "log_row.h"
+
+#include <stdlib.h>
 
 /* Edits are written and synced one group after another; a group is far smaller than this. A readable edit further
  * behind an unreadable one was begun after that one had been synced. */
@@ -58,16 +61,37 @@ static void skip_varints(struct cursor *cursor, int count) {
         get_varint(cursor);
 }
 
-static void skip_new_file(struct cursor *cursor, uint64_t tag) {
-    skip_varints(cursor, tag == TAG_NEW_FILE_3 ? 4 : 3); /* level, number, (path,) bytes */
-    skip_bytes(cursor);                                  /* smallest key */
-    skip_bytes(cursor);                                  /* largest key */
+static bool add_table(struct manifest_scan *scan, uint64_t number, uint64_t bytes) {
+    if (log_array_reserve(&scan->tables, &scan->table_capacity, scan->table_count, sizeof scan->tables[0]) != LF_OK) {
+        scan->verdict = MANIFEST_NO_MEMORY;
+        return false;
+    }
+    scan->tables[scan->table_count++] = (struct manifest_table){.number = number, .bytes = bytes};
+    return true;
+}
+
+/* One that changes its level is deleted and added by the same edit, in this order. */
+static void delete_table(struct manifest_scan *scan, uint64_t number) {
+    for (size_t i = scan->table_count; i-- > 0;) {
+        if (scan->tables[i].number != number)
+            continue;
+        scan->tables[i] = scan->tables[--scan->table_count];
+        return;
+    }
+}
+
+static bool take_new_file(struct manifest_scan *scan, struct cursor *cursor, uint64_t tag) {
+    skip_varints(cursor, 1); /* level */
+    uint64_t number = get_varint(cursor);
+    skip_varints(cursor, tag == TAG_NEW_FILE_3 ? 1 : 0); /* path */
+    uint64_t bytes = get_varint(cursor);
+    skip_bytes(cursor); /* smallest key */
+    skip_bytes(cursor); /* largest key */
     if (tag != TAG_NEW_FILE)
         skip_varints(cursor, 2); /* smallest and largest sequence */
-    if (tag != TAG_NEW_FILE_4)
-        return;
-    while (cursor->ok && get_varint(cursor) != NEW_FILE_4_END)
+    while (tag == TAG_NEW_FILE_4 && cursor->ok && get_varint(cursor) != NEW_FILE_4_END)
         skip_bytes(cursor);
+    return cursor->ok && add_table(scan, number, bytes);
 }
 
 struct edit {
@@ -76,7 +100,7 @@ struct edit {
     uint64_t log_number, log_keep_min, last_sequence;
 };
 
-static bool take_field(struct cursor *cursor, uint64_t tag, struct edit *edit) {
+static bool take_field(struct manifest_scan *scan, struct cursor *cursor, uint64_t tag, struct edit *edit) {
     switch (tag) {
     case TAG_LOG_NUMBER:
         edit->log_number = get_varint(cursor);
@@ -106,7 +130,8 @@ static bool take_field(struct cursor *cursor, uint64_t tag, struct edit *edit) {
         skip_varints(cursor, 1);
         return true;
     case TAG_DELETED_FILE:
-        skip_varints(cursor, 2);
+        skip_varints(cursor, 1); /* level */
+        delete_table(scan, get_varint(cursor));
         return true;
     case TAG_COMPARATOR:
         skip_bytes(cursor);
@@ -119,8 +144,7 @@ static bool take_field(struct cursor *cursor, uint64_t tag, struct edit *edit) {
     case TAG_NEW_FILE_2:
     case TAG_NEW_FILE_3:
     case TAG_NEW_FILE_4:
-        skip_new_file(cursor, tag);
-        return true;
+        return take_new_file(scan, cursor, tag);
     default:
         if (tag & TAG_MAY_IGNORE)
             skip_bytes(cursor);
@@ -152,8 +176,11 @@ static bool apply(struct manifest_scan *scan, const struct edit *edit) {
         return false;
     if (edit->drop)
         scan->families[at] = scan->families[--scan->family_count];
-    else if (edit->has_log_number && edit->log_number > scan->families[at].log_number)
-        scan->families[at].log_number = edit->log_number;
+    else if (edit->has_log_number) {
+        struct manifest_family *family = &scan->families[at];
+        family->log_number = edit->log_number > family->log_number ? edit->log_number : family->log_number;
+        family->told = true;
+    }
     return true;
 }
 
@@ -161,7 +188,7 @@ static bool take_edit(struct manifest_scan *scan, struct lf_bytes payload) {
     struct cursor cursor = {.at = payload.data, .end = payload.data + payload.size, .ok = true};
     struct edit edit = {0};
     while (cursor.ok && cursor.at < cursor.end)
-        if (!take_field(&cursor, get_varint(&cursor), &edit))
+        if (!take_field(scan, &cursor, get_varint(&cursor), &edit))
             return false;
     return cursor.ok && apply(scan, &edit);
 }
@@ -183,7 +210,7 @@ struct manifest_scan manifest_scan(struct lf_bytes bytes) {
     enum wal_next next;
     while ((next = wal_log_next(&log, &record)) == WAL_NEXT_RECORD) {
         if (!take_edit(&scan, record.payload)) {
-            scan.verdict = MANIFEST_UNKNOWN;
+            scan.verdict = scan.verdict == MANIFEST_NO_MEMORY ? MANIFEST_NO_MEMORY : MANIFEST_UNKNOWN;
             scan.bad_offset = record.offset;
             break;
         }
@@ -197,6 +224,18 @@ struct manifest_scan manifest_scan(struct lf_bytes bytes) {
     }
     wal_log_deinit(&log);
     return scan;
+}
+
+void manifest_scan_deinit(struct manifest_scan *scan) {
+    free(scan->tables);
+    *scan = (struct manifest_scan){0};
+}
+
+bool manifest_is_begun(const struct manifest_scan *scan) {
+    bool begun = scan->family_count > 1;
+    for (size_t i = 0; i < scan->family_count; i++)
+        begun = begun && scan->families[i].told;
+    return begun;
 }
 
 uint64_t manifest_log_min(const struct manifest_scan *scan) {

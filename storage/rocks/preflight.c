@@ -1,8 +1,7 @@
 #include "preflight.h"
-#include "manifest_scan.h"
+#include "current_file.h"
 #include "preflight_file.h"
-#include "store_directory.h"
-#include "wal_scan.h"
+#include "preflight_witness.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,7 +17,9 @@ struct cut {
 struct run {
     const char *directory;
     struct store_files files;
+    struct preflight_witness witness;
     struct manifest_scan manifest;
+    uint64_t manifest_number;
     char manifest_name[64];
     struct wal_stream stream;
     struct cut *cuts;
@@ -39,18 +40,17 @@ static void plan_cut(struct run *run, const char *name, size_t bytes) {
     snprintf(cut->name, sizeof cut->name, "%s", name);
 }
 
-/* CURRENT: the MANIFEST's name and a line end. It is written beside, synced and renamed, so it is never torn. */
 static enum lf_status read_current(struct run *run) {
     struct preflight_bytes text;
     enum lf_status status = preflight_file_read(run->directory, "CURRENT", &text, run->error);
     if (status != LF_OK)
         return status;
-    size_t length = text.size > 0 && text.data[text.size - 1] == '\n' ? text.size - 1 : 0;
-    bool fits = length > 0 && length < sizeof run->manifest_name && memchr(text.data, '/', length) == NULL;
-    if (fits)
-        snprintf(run->manifest_name, sizeof run->manifest_name, "%.*s", (int)length, (const char *)text.data);
+    bool good = current_file_decode(lf_bytes(text.data, text.size), &run->manifest_number);
     preflight_bytes_free(&text);
-    return fits ? LF_OK : damaged(run, "CURRENT", 0, "it does not name a MANIFEST");
+    if (!good)
+        return damaged(run, "CURRENT", 0, "it does not name a MANIFEST");
+    snprintf(run->manifest_name, sizeof run->manifest_name, "MANIFEST-%06" PRIu64, run->manifest_number);
+    return preflight_witness_current(&run->witness, run->manifest_number, run->error);
 }
 
 static enum lf_status judge_manifest(struct run *run) {
@@ -70,11 +70,39 @@ static enum lf_status judge_manifest(struct run *run) {
     }
 }
 
+static const struct store_file *find_table(const struct run *run, uint64_t number) {
+    for (size_t i = 0; i < run->files.count; i++)
+        if (run->files.items[i].kind == STORE_FILE_TABLE && run->files.items[i].number == number)
+            return &run->files.items[i];
+    return NULL;
+}
+
+/* A torn edit that is cut was never relied on: the tables named before it are still there. */
+static enum lf_status judge_tables(struct run *run) {
+    char name[64];
+    for (size_t i = 0; i < run->manifest.table_count; i++) {
+        const struct manifest_table *table = &run->manifest.tables[i];
+        const struct store_file *file = find_table(run, table->number);
+        snprintf(name, sizeof name, "%06" PRIu64 ".sst", table->number);
+        if (!file)
+            return lf_error_set(run->error, LF_DAMAGED, "%s/%s is missing: %s has it with %" PRIu64 " bytes",
+                                run->directory, name, run->manifest_name, table->bytes);
+        if (file->bytes != table->bytes)
+            return lf_error_set(run->error, LF_DAMAGED, "%s/%s has %" PRIu64 " bytes: %s has it with %" PRIu64,
+                                run->directory, name, file->bytes, run->manifest_name, table->bytes);
+    }
+    return LF_OK;
+}
+
 static enum lf_status read_manifest(struct run *run) {
     struct preflight_bytes bytes;
     enum lf_status status = read_current(run);
-    if (status == LF_OK)
-        status = preflight_file_read(run->directory, run->manifest_name, &bytes, run->error);
+    if (status != LF_OK)
+        return status;
+    status = preflight_file_read(run->directory, run->manifest_name, &bytes, run->error);
+    if (status == LF_DAMAGED)
+        return lf_error_set(run->error, status, "%s/%s is missing: CURRENT names it", run->directory,
+                            run->manifest_name);
     if (status != LF_OK)
         return status;
     run->manifest = manifest_scan(lf_bytes(bytes.data, bytes.size));
@@ -88,6 +116,11 @@ static enum lf_status judge_wal(struct run *run, const struct store_file *file, 
     if (first) {
         snprintf(run->torn_name, sizeof run->torn_name, "%s", file->name);
         run->torn_offset = judgement->bad_offset;
+    }
+    if (judgement->verdict != WAL_NO_MEMORY && judgement->verdict != WAL_DAMAGED) {
+        enum lf_status status = preflight_witness_wal(&run->witness, file, judgement, &run->stream, run->error);
+        if (status != LF_OK)
+            return status;
     }
     switch (judgement->verdict) {
     case WAL_WHOLE:
@@ -110,7 +143,8 @@ static enum lf_status judge_wal(struct run *run, const struct store_file *file, 
 
 static enum lf_status scan_wals(struct run *run) {
     uint64_t needed = manifest_log_min(&run->manifest);
-    enum lf_status status = LF_OK;
+    enum lf_status status =
+        preflight_witness_present(&run->witness, &run->files, run->manifest_number, needed, run->error);
     for (size_t i = 0; status == LF_OK && i < run->files.count; i++) {
         const struct store_file *file = &run->files.items[i];
         struct preflight_bytes bytes;
@@ -161,7 +195,15 @@ static enum lf_status run_init(struct run *run) {
 
 static void run_deinit(struct run *run) {
     free(run->cuts);
+    manifest_scan_deinit(&run->manifest);
     store_files_deinit(&run->files);
+}
+
+static void advise(struct lf_error *error) {
+    size_t length = error ? strlen(error->text) : 0;
+    if (error)
+        snprintf(error->text + length, sizeof error->text - length,
+                 "; nothing was changed: keep it, replace this node");
 }
 
 enum lf_status preflight(const char *directory, struct preflight_report *report, struct lf_error *error) {
@@ -169,16 +211,27 @@ enum lf_status preflight(const char *directory, struct preflight_report *report,
     struct run run = {.directory = directory, .report = report, .error = error};
     enum lf_status status = run_init(&run);
     if (status == LF_OK)
+        status = preflight_witness_read(&run.witness, directory, error);
+    if (status == LF_OK)
         status = read_manifest(&run);
     if (status == LF_OK)
         status = judge_manifest(&run);
+    if (status == LF_OK)
+        status = preflight_witness_manifest(&run.witness, run.manifest_number, &run.manifest, error);
     if (status == LF_OK)
         status = scan_wals(&run);
     if (status == LF_OK)
         status = judge_manifest_cut(&run);
     if (status == LF_OK)
+        status = judge_tables(&run);
+    if (status == LF_OK)
+        status = preflight_witness_end(&run.witness, &run.manifest, run.manifest_number, &run.stream, run.cut_count > 0,
+                                       error);
+    if (status == LF_OK)
         status = carry_out_cuts(&run);
     run_deinit(&run);
+    if (status == LF_DAMAGED)
+        advise(error);
     return status;
 }
 
@@ -186,7 +239,8 @@ enum lf_status preflight_has_data(const char *directory, bool *has_data, struct 
     struct preflight_report report = {0};
     struct run run = {.directory = directory, .report = &report, .error = error};
     enum lf_status status = run_init(&run);
-    *has_data = store_files_count(&run.files, STORE_FILE_TABLE) > 0;
+    *has_data =
+        store_files_count(&run.files, STORE_FILE_TABLE) > 0 || store_files_count(&run.files, STORE_FILE_WITNESS) > 0;
     if (status == LF_OK && !*has_data) {
         enum lf_status scanned = scan_wals(&run);
         *has_data = run.stream.records > 0 || scanned == LF_DAMAGED;

@@ -8,17 +8,28 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The first files that creation makes are a MANIFEST and CURRENT; what comes later shows that CURRENT was there. */
+static enum lf_status judge_without_current(const char *directory, const struct store_files *files,
+                                            struct lf_error *error) {
+    for (size_t i = 0; i < files->count; i++) {
+        const struct store_file *file = &files->items[i];
+        bool later = file->kind == STORE_FILE_TABLE || file->kind == STORE_FILE_WITNESS ||
+                     (file->kind == STORE_FILE_WAL && file->bytes > 0);
+        if (file->kind == STORE_FILE_OTHER)
+            return lf_error_set(error, LF_INVALID, "%s holds something else: %s", directory, file->name);
+        if (later)
+            return lf_error_set(error, LF_DAMAGED, "%s/CURRENT is missing: %s shows that it was there", directory,
+                                file->name);
+    }
+    return LF_OK;
+}
+
 static enum lf_status judge_files(const char *directory, const struct store_files *files, bool *present,
                                   struct lf_error *error) {
+    *present = false;
     if (store_files_count(files, STORE_FILE_CURRENT) > 0)
         return preflight_has_data(directory, present, error);
-    *present = false;
-    for (size_t i = 0; i < files->count; i++)
-        if (files->items[i].kind == STORE_FILE_OTHER)
-            return lf_error_set(error, LF_INVALID, "%s holds something else: %s", directory, files->items[i].name);
-    if (store_files_count(files, STORE_FILE_TABLE) > 0)
-        return lf_error_set(error, LF_INVALID, "%s holds tables of RocksDB but no CURRENT", directory);
-    return LF_OK;
+    return judge_without_current(directory, files, error);
 }
 
 enum lf_status rocks_store_present(const char *directory, bool *present, struct lf_error *error) {
@@ -132,8 +143,20 @@ static enum lf_status open_steps(struct rocks_store *rocks, const struct rocks_s
     if (status == LF_OK)
         status = load_identity(rocks, identity, options->create, error);
     if (status == LF_OK)
+        status = witness_keeper_open(&rocks->writer.witness, options->directory, rocks->store.identity.store_uuid,
+                                     rocksdb_get_latest_sequence_number(rocks->db.db), rocks_clock_us(), error);
+    if (status == LF_OK)
         status = start_threads(rocks, error);
     return status;
+}
+
+/* The last word, once RocksDB's threads have stopped: all that was written is durable, and known to be. Where it cannot
+ * be said, the next start only knows less. */
+static void say_farewell(struct rocks_store *rocks) {
+    struct lf_error error = {0};
+    if (rocks->witness_kept && rocks->writer.final.code == LF_OK)
+        witness_keeper_say(&rocks->writer.witness, rocks_clock_us(), &error);
+    witness_keeper_deinit(&rocks->writer.witness);
 }
 
 enum lf_status rocks_store_open(const struct rocks_store_options *options, const struct log_store_identity *identity,
@@ -148,6 +171,7 @@ enum lf_status rocks_store_open(const struct rocks_store_options *options, const
     enum lf_status status = open_steps(rocks, &rocks->options, identity, error);
     rocks->options.directory = NULL; /* borrowed for the call */
     if (status == LF_OK) {
+        rocks->witness_kept = true;
         *store = &rocks->store;
         return LF_OK;
     }
@@ -169,6 +193,7 @@ void rocks_store_free(struct rocks_store **where) {
         rocks_reader_deinit(&rocks->readers[i]);
     lf_ring_destroy(&rocks->completed);
     rocks_db_close(&rocks->db);
+    say_farewell(rocks);
     if (rocks->lock_fd >= 0)
         close(rocks->lock_fd);
     free(rocks->store.groups);

@@ -26,7 +26,7 @@ static void *reader_main(void *argument) {
         if (item)
             carry_out(reader, item);
         else
-            rocks_ring_wait(reader->ring);
+            rocks_ring_wait(reader->ring, -1);
     }
 }
 

@@ -13,6 +13,7 @@ struct rocks_store {
     int lock_fd;
     struct rocks_db db;
     struct rocks_writer writer;
+    bool witness_kept; /**< the store was opened whole */
     struct rocks_reader readers[ROCKS_READER_THREADS_MAX];
     uint32_t reader_count;
     uint32_t reader_next;

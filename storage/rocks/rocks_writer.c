@@ -67,14 +67,38 @@ static void count_commit(struct rocks_writer *writer, const struct commit *commi
         atomic_store_explicit(&counters->commit_us_max, took_us, memory_order_relaxed);
 }
 
+/* Before the writes are acknowledged: a log that the witness does not list may go missing unseen. */
+static enum lf_status tell_witness(struct rocks_writer *writer, bool synced, struct lf_error *error) {
+    uint64_t before = writer->last_sequence;
+    bool said = false;
+    writer->last_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
+    enum lf_status status =
+        witness_keeper_wrote(&writer->witness, before, writer->last_sequence, synced, rocks_clock_us(), &said, error);
+    if (status == LF_OK && (synced || said))
+        writer->synced_sequence = writer->last_sequence;
+    return status;
+}
+
+/* Nothing waits: the witness catches up, and all that was written without a sync becomes durable. */
+static void be_idle(struct rocks_writer *writer) {
+    struct lf_error error = {0};
+    bool behind = writer->witness.behind && writer->final.code == LF_OK;
+    if (rocks_ring_wait(writer->ring, behind ? WITNESS_IDLE_MS : -1))
+        return;
+    if (witness_keeper_say(&writer->witness, rocks_clock_us(), &error) == LF_OK)
+        writer->synced_sequence = writer->last_sequence;
+    else
+        writer->final = error;
+}
+
 /* A failed write or sync is final: never tried again, since the pages may be marked clean and be lost. */
 static void write_batch(struct rocks_writer *writer, rocksdb_writebatch_t *batch, struct commit *commit) {
     struct lf_error error = {0};
     uint64_t started_us = rocks_clock_us();
     enum lf_status status = rocks_db_write(writer->db, batch, commit->sync, &error);
     count_commit(writer, commit, started_us);
-    if (status == LF_OK && commit->sync)
-        writer->synced_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
+    if (status == LF_OK)
+        status = tell_witness(writer, commit->sync, &error);
     if (status == LF_OK)
         return;
     writer->final = error;
@@ -110,13 +134,14 @@ static void carry_out(struct rocks_writer *writer, rocksdb_writebatch_t *scratch
     complete(writer, commit);
 }
 
-void rocks_ring_wait(struct lf_ring *ring) {
+bool rocks_ring_wait(struct lf_ring *ring, int timeout_ms) {
     if (!lf_ring_sleep(ring))
-        return;
+        return true;
     struct pollfd waited = {.fd = lf_ring_fd(ring), .events = POLLIN};
-    int ready = poll(&waited, 1, -1);
-    lf_checkf(ready == 1 || errno == EINTR, "poll: %s", strerror(errno));
+    int ready = poll(&waited, 1, timeout_ms);
+    lf_checkf(ready >= 0 || errno == EINTR, "poll: %s", strerror(errno));
     lf_ring_wake(ring);
+    return ready != 0;
 }
 
 /* Moves all that waits into the queue. False once told to stop. */
@@ -143,7 +168,7 @@ static void *writer_main(void *argument) {
         else if (stopping)
             break;
         else
-            rocks_ring_wait(writer->ring);
+            be_idle(writer);
     }
     rocksdb_writebatch_destroy(batch);
     return NULL;
@@ -162,7 +187,8 @@ enum lf_status rocks_writer_start(struct rocks_writer *writer, size_t writes_max
     writer->ring = lf_ring_new(writes_max + 1);
     if (!writer->ring)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for the writer's ring");
-    writer->synced_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
+    writer->last_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
+    writer->synced_sequence = writer->last_sequence;
     int failed = rocks_thread_start(&writer->thread, writer_main, writer);
     if (failed)
         return lf_error_set(error, LF_IO, "start the writer thread: %s", strerror(failed));

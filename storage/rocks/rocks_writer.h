@@ -5,6 +5,7 @@
 
 #include "lf_ring.h"
 #include "rocks_batch.h"
+#include "witness_keeper.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -23,8 +24,9 @@ struct rocks_writer {
     struct log_store_identity identity;
     atomic_bool pinned; /**< identity.cluster_id was set by a write; read by the loop after that */
     uint32_t commit_bytes_max;
-    uint64_t synced_sequence;
-    struct lf_error final; /**< S6 */
+    uint64_t last_sequence, synced_sequence;
+    struct witness_keeper witness; /**< opened by who opens the store */
+    struct lf_error final;         /**< S6 */
     pthread_t thread;
     bool running;
 };
@@ -39,7 +41,7 @@ void rocks_writer_deinit(struct rocks_writer *writer);
 uint64_t rocks_clock_us(void);
 /** Start a thread with all signals blocked; they belong to the loop. */
 int rocks_thread_start(pthread_t *thread, void *(*run)(void *), void *argument);
-/** Consumer: sleep until the ring has an item. */
-void rocks_ring_wait(struct lf_ring *ring);
+/** Consumer: sleep until the ring has an item, but no longer than timeout_ms (-1: for ever). False: time is up. */
+bool rocks_ring_wait(struct lf_ring *ring, int timeout_ms);
 
 #endif

@@ -1,5 +1,6 @@
 #include "store_directory.h"
 #include "log_row.h"
+#include "witness.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,6 +38,8 @@ static enum store_file_kind kind_of(const char *name, uint64_t *number) {
         return STORE_FILE_LOCK;
     if (torn && number_of(torn + strlen(".torn."), number, ""))
         return STORE_FILE_TORN;
+    if (strcmp(name, WITNESS_NAME) == 0)
+        return STORE_FILE_WITNESS;
     if (strcmp(name, "CURRENT") == 0)
         return STORE_FILE_CURRENT;
     if (number_of(name, number, ".log"))

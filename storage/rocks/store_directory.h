@@ -11,8 +11,9 @@
 /** RocksDB's names, by kind; anything else in the directory is not its own. */
 enum store_file_kind {
     STORE_FILE_OTHER,
-    STORE_FILE_LOCK, /**< ours */
-    STORE_FILE_TORN, /**< NAME.torn.NUMBER: kept torn ends */
+    STORE_FILE_LOCK,    /**< ours */
+    STORE_FILE_WITNESS, /**< ours */
+    STORE_FILE_TORN,    /**< NAME.torn.NUMBER: kept torn ends */
     STORE_FILE_CURRENT,
     STORE_FILE_WAL,   /**< NUMBER.log */
     STORE_FILE_TABLE, /**< NUMBER.sst */

@@ -1,12 +1,14 @@
 /** What start-up reads before RocksDB does: write-ahead logs and MANIFEST as a disk may give them back.
  *
- *  First byte: bit 0: a MANIFEST, else up to 3 logs, oldest first, each as 16-bit size and bytes (the last one: all
- *  that is left); bit 1 repairs the fragments' checksums first. Whatever is judged torn must be whole once it is cut
- *  there: else a second start would cut again, or refuse. */
+ *  First byte: bit 2: a witness's two slots; else bit 0: a MANIFEST, else up to 3 logs, oldest first, each as 16-bit
+ *  size and bytes (the last one: all that is left). Bit 1 repairs the checksums first. Whatever is judged torn must be
+ *  whole once it is cut there: else a second start would cut again, or refuse. */
 #include "fuzz_input.h"
 #include "lf_check.h"
+#include "lf_crc32c.h"
 #include "manifest_scan.h"
 #include "wal_scan.h"
+#include "witness.h"
 
 #include <stdlib.h>
 
@@ -33,13 +35,41 @@ static void repair(uint8_t *bytes, size_t size) {
 static void scan_manifest(struct lf_bytes bytes) {
     struct manifest_scan scan = manifest_scan(bytes);
     lf_check(scan.family_count <= MANIFEST_FAMILIES_MAX);
-    if (scan.verdict != MANIFEST_TORN)
+    if (scan.verdict != MANIFEST_TORN) {
+        manifest_scan_deinit(&scan);
         return;
+    }
     lf_check(scan.whole_bytes <= bytes.size);
     struct manifest_scan again = manifest_scan(lf_bytes(bytes.data, scan.whole_bytes));
     lf_check(again.verdict == MANIFEST_WHOLE);
     lf_check(again.family_count == scan.family_count);
     lf_check(again.last_sequence == scan.last_sequence);
+    lf_check(again.table_count == scan.table_count);
+    manifest_scan_deinit(&again);
+    manifest_scan_deinit(&scan);
+}
+
+/* A witness file: its two slots, one behind the other, without what lies between. */
+static void read_witness(struct lf_bytes slots, bool repaired) {
+    uint8_t file[WITNESS_FILE_BYTES] = {0}, again[WITNESS_SLOT_BYTES];
+    struct witness witness;
+    for (uint64_t i = 0; i < 2 && slots.size >= (i + 1) * WITNESS_SLOT_BYTES; i++) {
+        uint8_t *slot = file + witness_slot_offset(i);
+        memcpy(slot, slots.data + i * WITNESS_SLOT_BYTES, WITNESS_SLOT_BYTES);
+        if (repaired)
+            lf_put_le32(slot + WITNESS_SLOT_BYTES - 4, lf_crc32c(0, slot, WITNESS_SLOT_BYTES - 4));
+    }
+    if (!witness_choose(lf_bytes(file, sizeof file), &witness))
+        return;
+    lf_check(witness.wal_count <= WITNESS_WALS_MAX);
+    witness_encode(&witness, again);
+    struct witness same;
+    lf_check(witness_decode(lf_bytes(again, sizeof again), &same));
+    lf_check(memcmp(&same, &witness, sizeof same) == 0);
+    if (witness_newest(&witness) < UINT64_MAX) {
+        witness_add(&witness, &(struct witness_wal){.number = witness_newest(&witness) + 1});
+        lf_check(witness.wal_count <= WITNESS_WALS_MAX);
+    }
 }
 
 static void scan_logs(struct fuzz_input *input, bool repaired) {
@@ -70,6 +100,10 @@ static void scan_logs(struct fuzz_input *input, bool repaired) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};
     uint8_t mode = fuzz_u8(&input);
+    if (mode & 4) {
+        read_witness(lf_bytes(input.at, input.left), mode & 2);
+        return 0;
+    }
     if (!(mode & 1)) {
         scan_logs(&input, mode & 2);
         return 0;

@@ -147,7 +147,7 @@ int main(int count, char **arguments) {
     unsigned rounds = 50;
     bool keep = false;
     if (count == 4 && strcmp(arguments[1], "--child") == 0)
-        return torture_child(arguments[2], strtoull(arguments[3], NULL, 10));
+        return torture_child(arguments[2], strtoull(arguments[3], NULL, 10), 0, TORTURE_GO_ON);
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--rounds") == 0 && i + 1 < count)
             rounds = (unsigned)strtoul(arguments[++i], NULL, 10);

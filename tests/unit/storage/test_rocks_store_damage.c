@@ -1,10 +1,12 @@
 /** What opening and reading do with a directory that a power cut tore, a disk damaged, or somebody else holds: S7, and
  *  the rules of preflight.h on RocksDB's own files. */
 #include "contract.h"
+#include "manifest_scan.h"
 #include "preflight.h"
 #include "rocks_store.h"
 #include "scratch_directory.h"
 #include "store_directory.h"
+#include "witness.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -167,6 +169,48 @@ static void expect_damage_named(struct fixture *fixture, const char *name) {
     free(copy);
 }
 
+static struct lf_buf *read_file(struct fixture *fixture, const char *name) {
+    char path[PATH_MAX];
+    struct stat about;
+    path_of(fixture, name, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0 && fstat(fd, &about) == 0);
+    struct lf_buf *bytes = lf_buf_new((size_t)about.st_size);
+    assert_int_equal(read(fd, bytes->data, bytes->size), about.st_size);
+    close(fd);
+    return bytes;
+}
+
+static struct witness read_witness(struct fixture *fixture) {
+    struct witness witness;
+    struct lf_buf *bytes = read_file(fixture, WITNESS_NAME);
+    assert_int_equal(bytes->size, WITNESS_FILE_BYTES);
+    assert_true(witness_choose(lf_buf_bytes(bytes), &witness));
+    lf_buf_unref(&bytes);
+    return witness;
+}
+
+static void write_witness(struct fixture *fixture, struct witness *witness) {
+    uint8_t slot[WITNESS_SLOT_BYTES];
+    witness->generation++;
+    witness_encode(witness, slot);
+    write_at(fixture, WITNESS_NAME, (off_t)witness_slot_offset(witness->generation), slot, sizeof slot);
+}
+
+/* As a power cut finds it that came before the witness was written again after opening. */
+static void set_witness_back(struct fixture *fixture) {
+    struct witness witness = read_witness(fixture);
+    assert_int_equal(witness.wal_count, 1);
+    witness.wals[0].bytes = witness.wals[0].last_sequence = witness.last_sequence = 0;
+    write_witness(fixture, &witness);
+}
+
+static void remove_file(struct fixture *fixture, const char *name) {
+    char path[PATH_MAX];
+    path_of(fixture, name, path);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void a_clean_directory_opens_with_all(void **state) { expect_opens_with(*state, ENTRIES, ENTRIES); }
 
 static void a_log_cut_anywhere_opens_with_what_is_whole(void **state) {
@@ -176,6 +220,7 @@ static void a_log_cut_anywhere_opens_with_what_is_whole(void **state) {
     for (uint64_t size = wal.bytes - 5000; size < wal.bytes; size += 611) {
         fixture->directory = scratch_directory_new();
         scratch_directory_copy(whole, fixture->directory);
+        set_witness_back(fixture);
         cut_to(fixture, wal.name, (off_t)size);
         expect_opens_with(fixture, ENTRIES - 3, ENTRIES - 1);
         assert_int_equal(count_files(fixture, STORE_FILE_TORN), 1);
@@ -207,6 +252,7 @@ static void a_sector_missing_from_the_last_batch_loses_only_that(void **state) {
     struct fixture *fixture = *state;
     struct store_file wal = newest(fixture, STORE_FILE_WAL);
     static const uint8_t zeroes[512];
+    set_witness_back(fixture);
     write_at(fixture, wal.name, (off_t)wal.bytes - 1024, zeroes, 512);
     expect_opens_with(fixture, ENTRIES - 1, ENTRIES - 1);
 }
@@ -215,12 +261,168 @@ static void a_changed_byte_in_synced_batches_is_refused_and_named(void **state) 
     struct fixture *fixture = *state;
     struct store_file wal = newest(fixture, STORE_FILE_WAL);
     const uint64_t places[] = {3, 100, 5000, 32768, 32772, wal.bytes / 2, wal.bytes - 2500};
-    for (size_t i = 0; i < 7; i++) {
-        flip_at(fixture, wal.name, (off_t)places[i]);
-        expect_damage_named(fixture, wal.name);
-        flip_at(fixture, wal.name, (off_t)places[i]);
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < 7; i++) {
+            flip_at(fixture, wal.name, (off_t)places[i]);
+            expect_damage_named(fixture, wal.name);
+            flip_at(fixture, wal.name, (off_t)places[i]);
+        }
+        set_witness_back(fixture); /* the batches themselves tell, too */
     }
     expect_opens_with(fixture, ENTRIES, ENTRIES);
+}
+
+static void less_of_a_log_than_the_witness_saw_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    char *whole = fixture->directory;
+    static const uint8_t zeroes[512];
+    const uint64_t sizes[] = {0, 1, 7, 20, 32768, wal.bytes / 2, wal.bytes - 2500, wal.bytes - 700};
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+        uint64_t size = sizes[i / 2];
+        fixture->directory = scratch_directory_new();
+        scratch_directory_copy(whole, fixture->directory);
+        if (i % 2 == 0)
+            cut_to(fixture, wal.name, (off_t)size);
+        else
+            write_at(fixture, wal.name, (off_t)size, zeroes, wal.bytes - size < 512 ? (size_t)(wal.bytes - size) : 512);
+        expect_damage_named(fixture, wal.name);
+        scratch_directory_remove(fixture->directory);
+        free(fixture->directory);
+    }
+    fixture->directory = whole;
+    flip_at(fixture, wal.name, (off_t)wal.bytes - 100); /* the last batch: nothing follows that tells */
+    expect_damage_named(fixture, wal.name);
+    remove_file(fixture, wal.name);
+    expect_damage_named(fixture, wal.name);
+}
+
+static void less_of_a_manifest_than_the_witness_saw_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file manifest = newest(fixture, STORE_FILE_MANIFEST);
+    char *whole = fixture->directory;
+    assert_int_equal(read_witness(fixture).manifest_bytes, manifest.bytes);
+    for (uint64_t size = 0; size < manifest.bytes; size += 1 + size / 8) {
+        fixture->directory = scratch_directory_new();
+        scratch_directory_copy(whole, fixture->directory);
+        cut_to(fixture, manifest.name, (off_t)size);
+        expect_damage_named(fixture, manifest.name);
+        scratch_directory_remove(fixture->directory);
+        free(fixture->directory);
+    }
+    fixture->directory = whole;
+}
+
+static void current_that_is_gone_or_names_another_manifest_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    struct store_file manifest = newest(fixture, STORE_FILE_MANIFEST);
+    char text[64], path[PATH_MAX], older[PATH_MAX];
+    bool present;
+    for (int difference = -1; difference <= 1; difference += 2) {
+        int length = snprintf(text, sizeof text, "MANIFEST-%06u\n", (unsigned)((int)manifest.number + difference));
+        write_at(fixture, "CURRENT", 0, text, (size_t)length);
+        expect_damage_named(fixture, "CURRENT");
+    }
+    path_of(fixture, manifest.name, path);
+    text[15] = '\0';
+    snprintf(text, sizeof text, "MANIFEST-%06u\n", (unsigned)manifest.number - 1);
+    write_at(fixture, "CURRENT", 0, text, strlen(text));
+    text[15] = '\0';
+    path_of(fixture, text, older);
+    assert_int_equal(link(path, older), 0); /* an older one that is still there does not count */
+    expect_damage_named(fixture, "CURRENT");
+    remove_file(fixture, "CURRENT");
+    expect_damage_named(fixture, "CURRENT");
+    assert_int_equal(try_open(fixture, true, 0), LF_DAMAGED); /* and no new store is made in its place */
+    assert_int_equal(rocks_store_present(fixture->directory, &present, &fixture->error), LF_DAMAGED);
+}
+
+static void a_table_of_another_size_is_named(void **state) {
+    struct fixture *fixture = *state;
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    struct store_file table = newest(fixture, STORE_FILE_TABLE);
+    cut_to(fixture, table.name, (off_t)table.bytes - 1);
+    expect_damage_named(fixture, table.name);
+    cut_to(fixture, table.name, (off_t)table.bytes + 1);
+    expect_damage_named(fixture, table.name);
+}
+
+static void a_store_without_a_witness_opens_as_it_did_and_gets_one(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    remove_file(fixture, WITNESS_NAME);
+    cut_to(fixture, wal.name, (off_t)wal.bytes - 10);
+    expect_opens_with(fixture, ENTRIES - 1, ENTRIES - 1);
+    assert_true(read_witness(fixture).last_sequence > 0);
+}
+
+static void one_readable_slot_is_a_witness_and_none_forbids_cutting(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    struct witness witness = read_witness(fixture);
+    write_witness(fixture, &witness); /* both slots say the same */
+    flip_at(fixture, WITNESS_NAME, (off_t)witness_slot_offset(witness.generation) + 70);
+    assert_int_equal(read_witness(fixture).generation, witness.generation - 1);
+    cut_to(fixture, wal.name, (off_t)wal.bytes - 10);
+    expect_damage_named(fixture, wal.name);
+    flip_at(fixture, WITNESS_NAME, (off_t)witness_slot_offset(witness.generation - 1) + 70);
+    expect_damage_named(fixture, WITNESS_NAME);
+}
+
+static void a_witness_that_cannot_be_read_beside_whole_files_is_written_anew(void **state) {
+    struct fixture *fixture = *state;
+    cut_to(fixture, WITNESS_NAME, 0);
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    assert_int_equal(read_witness(fixture).wal_count, 1);
+}
+
+static void the_witness_of_another_store_is_refused(void **state) {
+    struct fixture *fixture = *state;
+    struct witness witness = read_witness(fixture);
+    witness.store_uuid[3] ^= 1;
+    write_witness(fixture, &witness);
+    expect_damage_named(fixture, WITNESS_NAME);
+}
+
+/* What the keeper takes for granted of RocksDB. */
+static void the_witness_lists_the_logs_that_are_in_use(void **state) {
+    struct fixture *fixture = *state;
+    struct store_file replayed = newest(fixture, STORE_FILE_WAL);
+    assert_int_equal(try_open(fixture, false, 64 * 1024), LF_OK);
+    struct store_file wal = newest(fixture, STORE_FILE_WAL);
+    struct store_file manifest = newest(fixture, STORE_FILE_MANIFEST);
+    struct lf_buf *bytes = read_file(fixture, manifest.name);
+    struct manifest_scan scan = manifest_scan(lf_buf_bytes(bytes));
+    assert_int_equal(scan.verdict, MANIFEST_WHOLE);
+    /* what was replayed is in tables: the MANIFEST needs no log older than the new one */
+    assert_in_range(manifest_log_min(&scan), replayed.number + 1, wal.number);
+    assert_int_equal(read_witness(fixture).wal_count, 1);
+    manifest_scan_deinit(&scan);
+    lf_buf_unref(&bytes);
+    for (uint64_t index = ENTRIES + 1; index <= ENTRIES + 300; index++) {
+        struct log_store_write *write = contract_write(3, index);
+        assert_int_equal(log_store_write_add_entry(write, index, contract_entry(3, index, 1, index, 2000)), LF_OK);
+        write_one(fixture, write);
+        struct witness now = read_witness(fixture);
+        assert_int_equal(witness_newest(&now), newest(fixture, STORE_FILE_WAL).number); /* before the acknowledgement */
+    }
+    log_store_close(&fixture->store);
+    struct witness witness = read_witness(fixture);
+    struct store_files files;
+    assert_int_equal(store_files_list(fixture->directory, &files, &fixture->error), LF_OK);
+    size_t logs = 0;
+    for (size_t i = 0; i < files.count; i++) {
+        const struct witness_wal *listed = witness_find(&witness, files.items[i].number);
+        if (files.items[i].kind != STORE_FILE_WAL || !listed)
+            continue;
+        assert_int_equal(listed->bytes, files.items[i].bytes);
+        logs++;
+    }
+    assert_true(logs == store_files_count(&files, STORE_FILE_WAL) || logs == WITNESS_WALS_MAX);
+    assert_true(logs >= 2);
+    store_files_deinit(&files);
+    expect_opens_with(fixture, ENTRIES + 300, ENTRIES + 300);
 }
 
 static void a_block_missing_from_synced_batches_is_refused(void **state) {
@@ -313,11 +515,14 @@ static void a_log_with_an_older_one_missing_is_refused(void **state) {
     while (files.items[first].kind != STORE_FILE_WAL)
         first++;
     path_of(fixture, files.items[first + 1].name, path);
-    char *name = strdup(files.items[first + 2].name);
+    char *missing = strdup(files.items[first + 1].name), *next = strdup(files.items[first + 2].name);
     store_files_deinit(&files);
     assert_int_equal(unlink(path), 0);
-    expect_damage_named(fixture, name);
-    free(name);
+    expect_damage_named(fixture, missing);
+    remove_file(fixture, WITNESS_NAME); /* without it, the gap in the sequences tells */
+    expect_damage_named(fixture, next);
+    free(missing);
+    free(next);
 }
 
 static void one_process_holds_the_store(void **state) {
@@ -365,6 +570,7 @@ static void a_creation_cut_short_can_be_begun_again(void **state) {
     assert_int_equal(try_open(&fresh, true, 0), LF_OK);
     log_store_close(&fresh.store);
     cut_to(&fresh, newest(&fresh, STORE_FILE_WAL).name, 20); /* the identity row was being written */
+    remove_file(&fresh, WITNESS_NAME);                       /* which comes before the witness */
     assert_int_equal(rocks_store_present(fresh.directory, &present, &fixture->error), LF_OK);
     assert_false(present);
     assert_int_equal(try_open(&fresh, true, 0), LF_OK);
@@ -398,6 +604,15 @@ int main(void) {
         TEST(a_sector_missing_from_the_last_batch_loses_only_that),
         TEST(a_changed_byte_in_synced_batches_is_refused_and_named),
         TEST(a_block_missing_from_synced_batches_is_refused),
+        TEST(less_of_a_log_than_the_witness_saw_is_refused),
+        TEST(less_of_a_manifest_than_the_witness_saw_is_refused),
+        TEST(current_that_is_gone_or_names_another_manifest_is_refused),
+        TEST(a_table_of_another_size_is_named),
+        TEST(a_store_without_a_witness_opens_as_it_did_and_gets_one),
+        TEST(one_readable_slot_is_a_witness_and_none_forbids_cutting),
+        TEST(a_witness_that_cannot_be_read_beside_whole_files_is_written_anew),
+        TEST(the_witness_of_another_store_is_refused),
+        TEST(the_witness_lists_the_logs_that_are_in_use),
         TEST(a_torn_end_of_the_manifest_is_cut),
         TEST(a_manifest_edit_lost_to_damage_is_not_silent),
         TEST(a_missing_manifest_or_table_is_named),

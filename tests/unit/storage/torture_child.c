@@ -1,6 +1,9 @@
 /** The process that is killed: opens the store, finds out how far it got, compares all of it with the history replayed
- * to there, and goes on writing, telling every acknowledgement. Lines on standard output: O step         opened, whole,
- * and equal to the history up to this step A step sync    acknowledged F words        failed
+ *  to there, and goes on writing, telling every acknowledgement. Lines on standard output:
+ *    O step           opened, whole, and equal to the history up to this step
+ *    A step sync      acknowledged
+ *    R status words   refused to open (torture_check)
+ *    F words          failed
  */
 #include "torture_child.h"
 #include "rocks_store.h"
@@ -132,11 +135,11 @@ static void compare_all(struct log_store *store, struct torture *torture) {
     }
 }
 
-static void write_on(struct log_store *store, struct torture *torture) {
+static void write_on(struct log_store *store, struct torture *torture, uint64_t until) {
     uint64_t acknowledged = torture->step;
     bool synced[TORTURE_IN_FLIGHT];
-    for (;;) {
-        while (torture->step < acknowledged + TORTURE_IN_FLIGHT) {
+    while (acknowledged < until) {
+        while (torture->step < acknowledged + TORTURE_IN_FLIGHT && torture->step < until) {
             struct log_store_write *write = torture_next(torture);
             synced[write->token % TORTURE_IN_FLIGHT] = write->sync;
             if (log_store_submit(store, &write) != LF_OK)
@@ -155,20 +158,43 @@ static void write_on(struct log_store *store, struct torture *torture) {
     }
 }
 
-int torture_child(const char *directory, uint64_t seed) {
+static enum lf_status open_store(const char *directory, bool create, struct log_store **store, struct lf_error *error) {
     const struct log_store_identity identity = {.store_uuid = {9, 9, 1}, .node_id = 1};
     struct rocks_store_options options = {
-        .directory = directory, .create = true, .memtable_bytes = 256 * 1024, .wal_bytes_max = 2u << 20};
+        .directory = directory, .create = create, .memtable_bytes = 256 * 1024, .wal_bytes_max = 2u << 20};
+    return rocks_store_open(&options, &identity, store, error);
+}
+
+int torture_child(const char *directory, uint64_t seed, uint64_t until, enum torture_end end) {
     struct torture torture = {.seed = seed};
     struct log_store *store = NULL;
     struct lf_error error = {0};
-    if (rocks_store_open(&options, &identity, &store, &error) != LF_OK) {
+    if (open_store(directory, true, &store, &error) != LF_OK) {
         say("F %s\n", error.text);
         return 1;
     }
     find_step(store, &torture);
     compare_all(store, &torture);
     say("O %llu\n", (unsigned long long)torture.step);
-    write_on(store, &torture);
+    write_on(store, &torture, end == TORTURE_GO_ON ? UINT64_MAX : until);
+    while (end == TORTURE_BE_IDLE)
+        pause();
+    log_store_close(&store);
+    return 0;
+}
+
+int torture_check(const char *directory, uint64_t seed) {
+    struct torture torture = {.seed = seed};
+    struct log_store *store = NULL;
+    struct lf_error error = {0};
+    enum lf_status status = open_store(directory, false, &store, &error);
+    if (status != LF_OK) {
+        say("R %d %s\n", (int)status, error.text);
+        return 0;
+    }
+    find_step(store, &torture);
+    compare_all(store, &torture);
+    say("O %llu\n", (unsigned long long)torture.step);
+    log_store_close(&store);
     return 0;
 }
