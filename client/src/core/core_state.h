@@ -11,6 +11,7 @@
 #include "lf_core.h"
 #include "lf_map.h"
 #include "lf_record_batch.h"
+#include "lf_timers.h"
 
 #define LF_PROTOCOL_VERSION 1
 #define LF_PORT_DEFAULT 7700
@@ -40,10 +41,9 @@
 #define LF_CORE_HELLO_SLOW 300   /* no answer to hello for this long: try another broker beside it */
 #define LF_CORE_HELLO_MAX 3000   /* ... and for this long: gone */
 #define LF_CORE_PROBE_AFTER 2000 /* a broker that readers live on, not heard of for this long, is pinged */
-#define LF_CORE_SUSPECT_AFTER                                                                                          \
-    500                            /* so is one with a request this old; no answer to the ping for this long: suspect  \
-                                    */
-#define LF_CORE_ANSWER_OVERDUE 300 /* of a batch at a broker that does not lead any more: do not wait for it */
+/* So is one with a request this old; no answer to the ping for this long: suspect. */
+#define LF_CORE_SUSPECT_AFTER 500
+#define LF_CORE_ANSWER_OVERDUE 300     /* of a batch at a broker that does not lead any more: do not wait for it */
 #define LF_CORE_METADATA_REFRESH 30000 /* brokers come and go: ask who is there at least this often */
 #define LF_CORE_LOOK_INTERVAL 250      /* how often outstanding requests are looked over */
 #define LF_CORE_READER_STALLED 3000    /* more is there, none comes */
@@ -53,36 +53,6 @@ struct lf_broker;
 struct lf_topic_state;
 struct lf_publisher;
 struct lf_reader;
-
-/* ---- timers.c: a heap of deadlines; setting never fails ---------------------------------------------------------- */
-
-enum lf_timer_kind {
-    LF_TIMER_BROKER,
-    LF_TIMER_CORE,
-    LF_TIMER_TOPIC,
-    LF_TIMER_PUBLISHER,
-    LF_TIMER_READER,
-    LF_TIMER_CALL
-};
-struct lf_timer {
-    uint64_t when_ms;
-    size_t slot; /* place in the heap plus 1; 0: not set */
-    enum lf_timer_kind kind;
-    void *owner;
-    bool registered;
-};
-struct lf_timers {
-    struct lf_timer **heap;
-    size_t count, capacity, registered;
-};
-/** Makes room, so that lf_timer_set cannot fail later. False without memory. */
-bool lf_timer_register(struct lf_timers *timers, struct lf_timer *timer, enum lf_timer_kind kind, void *owner);
-void lf_timer_unregister(struct lf_timers *timers, struct lf_timer *timer);
-void lf_timer_set(struct lf_timers *timers, struct lf_timer *timer, uint64_t when_ms);
-void lf_timer_cancel(struct lf_timers *timers, struct lf_timer *timer);
-/** The earliest that is due, now cancelled; NULL: none. */
-struct lf_timer *lf_timer_due(struct lf_timers *timers, uint64_t now_ms);
-uint64_t lf_timers_next(const struct lf_timers *timers);
 
 /* ---- requests and brokers ---------------------------------------------------------------------------------------- */
 

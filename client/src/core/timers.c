@@ -1,4 +1,4 @@
-#include "core_state.h"
+#include "lf_timers.h"
 
 #include <stdlib.h>
 
