@@ -171,6 +171,9 @@ static void start(struct node *node, struct group *group) {
         raft_set_trace(group->raft, trace_group, link);
     }
     group->state = GROUP_RUNNING;
+    /* Only now it is known who its members are: one that was removed may still be counted on, and has to be heard. */
+    if (group->id == NODE_GROUP_METADATA)
+        node->peers_stale = true;
     group->deadline_ms = node->now_ms;
     node_wake_by(node, node->now_ms);
     group->configuration_proposed = start.configuration_count > 1;

@@ -93,9 +93,11 @@ static struct sim_topic *find_part(struct sim_world *world, struct sim_host *hos
     return NULL;
 }
 
-static bool is_of_main_topic(const struct sim_world *world, uint64_t group) {
+/** Also while so few members are there that it has fewer replicas than it should. */
+static bool has_to_last(const struct sim_world *world, uint64_t group) {
     for (size_t i = 0; i < world->topic_count; i++)
-        for (uint32_t k = 0; world->topics[i]->main && k < world->topics[i]->partition_count; k++)
+        for (uint32_t k = 0;
+             (world->topics[i]->main || world->topics[i]->replicas >= 3) && k < world->topics[i]->partition_count; k++)
             if (group_of(world, world->topics[i], k) == group)
                 return true;
     return group == 0;
@@ -118,7 +120,7 @@ static bool can_lose(struct sim_world *world, const struct sim_host *host) {
         for (uint32_t v = 0; v < now->voter_count; v++)
             left += sim_group_member_runs(world, group->id, now->voters[v]) &&
                     !sim_group_member_is_on(world, group->id, now->voters[v], host);
-        if ((now->voter_count >= 3 || is_of_main_topic(world, group->id)) && left <= now->voter_count / 2)
+        if ((now->voter_count >= 3 || has_to_last(world, group->id)) && left <= now->voter_count / 2)
             return false;
     }
     return true;
