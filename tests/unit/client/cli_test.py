@@ -288,7 +288,8 @@ def a_reader_that_leaves_is_no_error(broker):
     sub = subprocess.Popen([LOGFLUME, "sub", topic, "-o", "start"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert sub.stdout.readline() == b"0\n"
     sub.stdout.close()
-    assert sub.wait(20) == 0 and sub.stderr.read() == b""
+    ended = (sub.wait(20), sub.stderr.read())
+    assert ended == (0, b""), ended
 
 
 def signals_end_in_order(broker):
