@@ -301,6 +301,8 @@ static void on_removed(struct sim_actor *actor, enum lf_status status) {
         plan->step = SIM_STEP_EMPTY;
     } else {
         plan->tries_unknown++;
+        if (status == LF_INVALID) /* not done by now; an earlier call may still do it when nothing is left there */
+            plan->step = SIM_STEP_EMPTY;
     }
 }
 
@@ -345,6 +347,6 @@ void sim_operator_answer(struct sim_actor *actor, const struct lf_core_effect *e
     } else if (plan->step == SIM_STEP_ADD) {
         on_added(actor, effect->status);
     }
-    if (plan->calls > CALLS_MAX && plan->step < SIM_STEP_REMOVE)
+    if (plan->calls > CALLS_MAX && plan->step < SIM_STEP_REMOVE && plan->tries_unknown == 0)
         plan->kind = SIM_PLAN_NONE; /* it stays drained, or lost */
 }
