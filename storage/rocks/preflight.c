@@ -21,6 +21,7 @@ struct run {
     struct manifest_scan manifest;
     uint64_t manifest_number;
     char manifest_name[64];
+    bool current_is_ahead; /* CURRENT names a MANIFEST whose name was lost; the witness's is the one to go on with */
     struct wal_stream stream;
     struct cut *cuts;
     size_t cut_count;
@@ -40,16 +41,22 @@ static void plan_cut(struct run *run, const char *name, size_t bytes) {
     snprintf(cut->name, sizeof cut->name, "%s", name);
 }
 
+static void name_manifest(struct run *run, uint64_t number) {
+    run->manifest_number = number;
+    snprintf(run->manifest_name, sizeof run->manifest_name, "MANIFEST-%06" PRIu64, number);
+}
+
 static enum lf_status read_current(struct run *run) {
     struct preflight_bytes text;
     enum lf_status status = preflight_file_read(run->directory, "CURRENT", &text, run->error);
     if (status != LF_OK)
         return status;
-    bool good = current_file_decode(lf_bytes(text.data, text.size), &run->manifest_number);
+    uint64_t number = 0;
+    bool good = current_file_decode(lf_bytes(text.data, text.size), &number);
     preflight_bytes_free(&text);
     if (!good)
         return damaged(run, "CURRENT", 0, "it does not name a MANIFEST");
-    snprintf(run->manifest_name, sizeof run->manifest_name, "MANIFEST-%06" PRIu64, run->manifest_number);
+    name_manifest(run, number);
     return preflight_witness_current(&run->witness, run->manifest_number, run->error);
 }
 
@@ -94,6 +101,26 @@ static enum lf_status judge_tables(struct run *run) {
     return LF_OK;
 }
 
+/* RocksDB makes a new MANIFEST, syncs it, renames CURRENT onto it, and only then syncs the directory. A power cut in
+ * between may keep CURRENT's new name and lose the MANIFEST's. Nothing was acknowledged with the new one yet and
+ * nothing of the old one was removed: that is the witness's, and all that is demanded of it and of its logs and tables
+ * holds, or it is refused like any other. */
+static enum lf_status read_witness_manifest(struct run *run, struct preflight_bytes *bytes) {
+    uint64_t named = run->manifest_number, known = run->witness.witness.manifest_number;
+    enum lf_status status = LF_DAMAGED;
+    if (run->witness.presence == WITNESS_READ && known < named) {
+        name_manifest(run, known);
+        status = preflight_file_read(run->directory, run->manifest_name, bytes, run->error);
+    }
+    run->current_is_ahead = status == LF_OK;
+    if (status == LF_DAMAGED) {
+        name_manifest(run, named);
+        return lf_error_set(run->error, status, "%s/%s is missing: CURRENT names it", run->directory,
+                            run->manifest_name);
+    }
+    return status;
+}
+
 static enum lf_status read_manifest(struct run *run) {
     struct preflight_bytes bytes;
     enum lf_status status = read_current(run);
@@ -101,8 +128,7 @@ static enum lf_status read_manifest(struct run *run) {
         return status;
     status = preflight_file_read(run->directory, run->manifest_name, &bytes, run->error);
     if (status == LF_DAMAGED)
-        return lf_error_set(run->error, status, "%s/%s is missing: CURRENT names it", run->directory,
-                            run->manifest_name);
+        status = read_witness_manifest(run, &bytes);
     if (status != LF_OK)
         return status;
     run->manifest = manifest_scan(lf_bytes(bytes.data, bytes.size));
@@ -174,8 +200,14 @@ static enum lf_status judge_manifest_cut(struct run *run) {
                    "an edit cannot be read, and the logs needed without it are gone");
 }
 
+static enum lf_status name_in_current(struct run *run) {
+    char text[80];
+    int length = snprintf(text, sizeof text, "%s\n", run->manifest_name);
+    return preflight_file_replace(run->directory, "CURRENT", lf_bytes(text, (size_t)length), run->error);
+}
+
 static enum lf_status carry_out_cuts(struct run *run) {
-    enum lf_status status = LF_OK;
+    enum lf_status status = run->current_is_ahead ? name_in_current(run) : LF_OK;
     for (size_t i = 0; status == LF_OK && i < run->cut_count; i++) {
         size_t bytes_cut = 0;
         status = preflight_file_cut(run->directory, run->cuts[i].name, run->cuts[i].bytes, &bytes_cut, run->error);

@@ -134,3 +134,19 @@ enum lf_status preflight_file_cut(const char *directory, const char *name, size_
     preflight_bytes_free(&bytes);
     return status;
 }
+
+enum lf_status preflight_file_replace(const char *directory, const char *name, struct lf_bytes bytes,
+                                      struct lf_error *error) {
+    char path[PATH_MAX], beside[PATH_MAX], beside_name[96];
+    snprintf(beside_name, sizeof beside_name, "%s.new", name);
+    enum lf_status status = path_of(path, directory, name, error);
+    if (status == LF_OK)
+        status = path_of(beside, directory, beside_name, error);
+    if (status == LF_OK && unlink(beside) != 0 && errno != ENOENT)
+        status = failed("remove", beside, error);
+    if (status == LF_OK)
+        status = write_copy(beside, bytes.data, bytes.size, error);
+    if (status == LF_OK && rename(beside, path) != 0)
+        status = failed("rename", beside, error);
+    return status == LF_OK ? store_directory_sync(directory, error) : status;
+}
