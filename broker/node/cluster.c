@@ -130,6 +130,8 @@ void cluster_found_if_leader(struct node *node) {
         node->founding_proposed_term = raft_term(group->raft);
 }
 
+#define PIN_RETRY_MS 1000
+
 void cluster_pin_stores(struct node *node) {
     struct group *group = node_group(node, NODE_GROUP_METADATA);
     if (!group || !group_leads(group) || !raft_leads_fully(group->raft) || !metadata_founded(node->metadata))
@@ -138,11 +140,11 @@ void cluster_pin_stores(struct node *node) {
         struct peer *peer = &node->peers[i];
         const struct metadata_node *known = metadata_node(node->metadata, peer->address.node_id);
         if (!known || known->removed || known->pinned || !peer->store_seen ||
-            peer->pin_proposed_term == raft_term(group->raft))
+            node->now_ms < peer->pin_due_ms)
             continue;
-        uint64_t index;
+        uint64_t index; /* again and again: what was seen may have been a process of before, whose store is refused */
         if (propose(node, group, metadata_command_pin(peer->address.node_id, peer->store_uuid), &index) == LF_OK)
-            peer->pin_proposed_term = raft_term(group->raft);
+            peer->pin_due_ms = node->now_ms + PIN_RETRY_MS;
     }
 }
 

@@ -212,7 +212,7 @@ struct peer {
     bool guest;                /**< not of this cluster, as far as we know: is told so, and not heard */
     enum peer_refusal refused; /**< the last word to it */
     uint64_t answered_ms;      /**< its greeting, with more than a greeting */
-    uint64_t pin_proposed_term;
+    uint64_t pin_due_ms; /**< the controller proposes to pin its store no earlier */
     uint64_t appended_entries, appended_bytes, envelopes[PEER_LANE_COUNT]; /**< for figures */
     struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
 };
