@@ -123,6 +123,13 @@ static uint64_t partial_cut(struct sim_world *world, bool shape_h4) {
         order[i] = order[k];
         order[k] = kept;
     }
+    /* Nodes that do not count take no place among the three: the others could elect nobody. */
+    for (uint32_t i = 0, next = 0; shape_h4 && i < nodes; i++)
+        if (world->hosts[order[i]].part == SIM_MEMBER) {
+            uint32_t counts = order[i];
+            memmove(&order[next + 1], &order[next], (i - next) * sizeof *order);
+            order[next++] = counts;
+        }
     for (uint32_t i = 0; i < nodes; i++)
         for (uint32_t k = i + 1; k < nodes; k++) {
             bool linked = shape_h4 ? k < 3 || (i == 1 && k == 3) || (i == 2 && k == 4) : sim_chance(world, 600);
@@ -312,9 +319,7 @@ void sim_faults_stop(struct sim_world *world) {
     weather->client_delay_us_max = 500;
     weather->disk = (struct mem_disk_faults){.write_delay_ms_max = 2, .read_delay_ms_max = 1};
     sim_net_heal_all(world);
-    /* Not where a disk was lost: with one of the three that hear each other not counted, nobody can be elected. */
-    bool all_count = world->wiped == 0;
-    if (world->options.nodes == 5 && sim_fault_on(world, SIM_FAULT_partial) && sim_chance(world, 500) && all_count) {
+    if (world->options.nodes == 5 && sim_fault_on(world, SIM_FAULT_partial) && sim_chance(world, 500)) {
         world->totals.partial_at_end++;
         world->partial_cut = partial_cut(world, true) + 1; /* H4: leaders come all the same */
     }
