@@ -106,6 +106,8 @@ enum lf_status log_group_judge(const struct log_group *group, const struct log_s
     enum lf_status status = judge_existence(group, write, error);
     if (status != LF_OK || write->destroy)
         return status;
+    if (write->seal_count || write->drop_before || write->replacements || write->install || write->unstage)
+        return lf_error_set(error, LF_UNSUPPORTED, "group %" PRIu64 ": segments are not kept yet", write->group);
     const struct log_group *before = group ? group : &none;
     status = judge_hard_state(before, write, error);
     if (status == LF_OK)

@@ -3,6 +3,8 @@
 #include "log_completion.h"
 #include "log_row.h"
 
+#include "lf_check.h"
+
 #include <stdlib.h>
 
 /* What a write counts besides its parts: its own row updates (hard state, tail, applied index) and headers. */
@@ -10,6 +12,7 @@
 #define HINT_BYTES 48u
 #define ROW_BYTES_BASE 32u
 #define ENTRY_BYTES_BASE 32u
+#define SEGMENT_BYTES (LOG_SEGMENT_BYTES + 32u)
 
 struct log_store_write *log_store_write_new(uint64_t group, uint64_t token) {
     struct log_store_write *write = calloc(1, sizeof *write);
@@ -33,6 +36,9 @@ void log_store_write_destroy(struct log_store_write **where) {
     free(write->entries);
     free(write->rows);
     free(write->hints);
+    free(write->seals);
+    free(write->replacements);
+    free(write->install_segments);
     free(write);
 }
 
@@ -86,6 +92,49 @@ enum lf_status log_store_write_add_hint(struct log_store_write *write, struct lo
     return LF_OK;
 }
 
+enum lf_status log_store_write_add_seal(struct log_store_write *write, const struct log_segment *segment) {
+    enum lf_status status = grow(&write->seals, &write->seal_capacity, write->seal_count, sizeof write->seals[0]);
+    if (status != LF_OK)
+        return status;
+    write->seals[write->seal_count++] = *segment;
+    write->bytes += SEGMENT_BYTES;
+    return LF_OK;
+}
+
+static enum lf_status copy_segments(const struct log_segment *segments, uint32_t count, struct log_segment **copy) {
+    *copy = calloc(count > 0 ? count : 1, sizeof **copy);
+    if (!*copy)
+        return LF_NO_MEMORY;
+    for (uint32_t i = 0; i < count; i++)
+        (*copy)[i] = segments[i];
+    return LF_OK;
+}
+
+enum lf_status log_store_write_set_replacements(struct log_store_write *write, const struct log_segment *segments,
+                                                uint32_t count) {
+    lf_check(write->replacements == NULL);
+    enum lf_status status = copy_segments(segments, count, &write->replacements);
+    if (status != LF_OK)
+        return status;
+    write->replacement_count = count;
+    write->bytes += (size_t)count * SEGMENT_BYTES;
+    return LF_OK;
+}
+
+enum lf_status log_store_write_set_install(struct log_store_write *write, uint64_t index, uint64_t term,
+                                           const struct log_segment *segments, uint32_t count) {
+    lf_check(!write->install);
+    enum lf_status status = copy_segments(segments, count, &write->install_segments);
+    if (status != LF_OK)
+        return status;
+    write->install = true;
+    write->install_index = index;
+    write->install_term = term;
+    write->install_count = count;
+    write->bytes += (size_t)count * SEGMENT_BYTES;
+    return LF_OK;
+}
+
 struct log_store_completion *log_completion_new(enum log_store_done kind, uint64_t group, uint64_t id) {
     struct log_store_completion *completion = calloc(1, sizeof *completion);
     if (!completion)
@@ -105,6 +154,8 @@ void log_store_loaded_destroy(struct log_store_loaded **where) {
         log_row_deinit(&loaded->rows[i]);
     free(loaded->rows);
     free(loaded->runs);
+    free(loaded->segments);
+    free(loaded->staged);
     free(loaded);
 }
 
@@ -116,6 +167,7 @@ void log_store_completion_destroy(struct log_store_completion **where) {
     for (uint32_t i = 0; i < completion->entry_count; i++)
         lf_buf_unref(&completion->entries[i]);
     free(completion->entries);
+    free(completion->segments);
     log_store_loaded_destroy(&completion->loaded);
     free(completion);
 }

@@ -12,6 +12,19 @@
  *   S6  after a failed write (anything but LF_INVALID) all later writes fail with the same status: never retry an fsync
  *   S7  what is read back is what was written, byte for byte, checked; damage is LF_DAMAGED, never wrong bytes
  *   S8  reads see every write that was completed before the read was handed over
+ *   S9  sealed segments touch, oldest first, and all below the active part; what they hold is what was sealed, staged
+ * or rewritten, by checksum, or LF_DAMAGED S10 an install, or a replacement of segments, is in one atomic write: before
+ * it the old log, after it the new one
+ *
+ *  A group's log, oldest first:
+ *
+ *      (dropped)  | segment | segment | ... | segment |  active entries ...  |
+ *                 first_index                          previous? .. last_index
+ *
+ *  Entries above `previous_index` are all there, one by one. At or below it only segments are left: those with every
+ * entry of their range, and rewritten ones, which lack some. Dropping takes whole segments from the front. How a store
+ * keeps segments is its own matter: sealing, dropping and replacing are decisions of the log that arrive in writes, and
+ *  what they cost on the disk happens behind them, in its own time.
  *
  *  An entry is one lf_buf: 64 bytes of header (protocol/lf_entry.h), then the payload.
  */
@@ -21,6 +34,7 @@
 #include "lf_buf.h"
 #include "lf_histogram.h"
 #include "lf_status.h"
+#include "log_segment.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,12 +97,33 @@ struct log_store_write {
     uint32_t hint_count;
     bool has_cluster_id; /**< pin the store's cluster id (group 0 only); LF_WRONG_STORE if another is pinned */
     uint8_t cluster_id[LOG_STORE_ID_BYTES];
+    /** Segments that end here, oldest first: the first begins after the last sealed entry, each where the one before
+     *  ended; all applied (by this write at the latest) and whole. The store keeps the descriptors. */
+    struct log_segment *seals;
+    uint32_t seal_count;
+    /** Segments whose last_index is below this go (after the seals of this write); 0: none. It is the first_index of a
+     *  segment, or the index after the last one. Raises the group's first_index, and previous_index if that is below.
+     */
+    uint64_t drop_before;
+    /** These take the place of all segments from the first one's first_index to the last one's last_index, which are
+     *  borders of segments now. Each is staged, or held already, with an equal descriptor (S10). When a new one lacks
+     *  entries, previous_index rises to its last_index. */
+    struct log_segment *replacements;
+    uint32_t replacement_count;
+    /** The whole group becomes: `install_segments` (each staged, or held, with an equal descriptor; may be none), an
+     * empty log after install_index, the rows of this write and no others, applied_index = install_index. Hard state as
+     * given; no entries, truncation, seals, drop or replacements beside it (S10). */
+    bool install;
+    uint64_t install_index, install_term;
+    struct log_segment *install_segments;
+    uint32_t install_count;
+    bool unstage; /**< what is staged for the group goes (an install or replacement does it too) */
     bool sync;    /**< false: may be lost by power loss until a later synced write (lazy applied state) */
     size_t bytes; /**< all of it; kept by the helpers below */
     /* internal to the stores: */
     struct log_store_write *next;
     struct log_store_completion *completion;
-    uint32_t entry_capacity, row_capacity, hint_capacity;
+    uint32_t entry_capacity, row_capacity, hint_capacity, seal_capacity;
     uint64_t submitted_us;
 };
 
@@ -100,9 +135,15 @@ enum lf_status log_store_write_add_entry(struct log_store_write *write, uint64_t
 /** Copies key and value. LF_NO_MEMORY, LF_TOO_LARGE. */
 enum lf_status log_store_write_add_row(struct log_store_write *write, struct lf_bytes key, struct lf_bytes value);
 enum lf_status log_store_write_add_hint(struct log_store_write *write, struct log_store_hint hint);
+enum lf_status log_store_write_add_seal(struct log_store_write *write, const struct log_segment *segment);
+/** Copy the segments; at most once each. LF_NO_MEMORY. */
+enum lf_status log_store_write_set_replacements(struct log_store_write *write, const struct log_segment *segments,
+                                                uint32_t count);
+enum lf_status log_store_write_set_install(struct log_store_write *write, uint64_t index, uint64_t term,
+                                           const struct log_segment *segments, uint32_t count);
 
 enum log_store_read_from {
-    LOG_STORE_READ_INDEX,  /**< from entry `value` */
+    LOG_STORE_READ_INDEX,  /**< from entry `value`, or the next one that is there */
     LOG_STORE_READ_OFFSET, /**< from the first entry with end_offset > value: the batch that holds that offset */
     LOG_STORE_READ_TIME,   /**< from the first batch whose max_timestamp_ms (capped as above) >= (int64_t)value */
 };
@@ -117,7 +158,40 @@ struct log_store_read {
     uint32_t entries_max;
 };
 
-enum log_store_done { LOG_STORE_DONE_WRITE = 1, LOG_STORE_DONE_READ, LOG_STORE_DONE_LOAD };
+/** A piece of a segment that comes from elsewhere. Pieces come in order, the first one begins the segment anew; a store
+ *  holds one begun segment per group. Only with the last piece, once its descriptor was found true (else LF_DAMAGED:
+ * what was begun is gone), is it staged, durably. Staged segments survive restarts (log_store_loaded.staged) until an
+ * install, a replacement or `unstage`. */
+struct log_store_stage {
+    uint64_t group; /**< exists */
+    uint64_t request;
+    const struct log_segment *segment; /**< borrowed for the call */
+    bool first, last;
+    struct lf_buf **entries; /**< borrowed for the call; the store takes references of its own */
+    uint32_t entry_count;
+};
+
+/** Make new segments from old ones, leaving out entries and records; staged like others when done. The work is done in
+ * the background, in bounded memory, beside everything else; the same request over equal segments gives equal segments.
+ */
+struct log_store_rewrite {
+    uint64_t group, request;
+    uint64_t first_index, last_index; /**< borders of segments */
+    uint64_t segment_bytes;           /**< a new segment ends with the old segment in which it reaches this */
+    bool drop_commands;               /**< entries that are no batches go */
+    bool compact;                     /**< of each key only the last record in the range stays; keyless ones all stay */
+    uint64_t tombstones_before_ms; /**< and null values go, if last of their key and their entry's log time is below */
+};
+
+enum log_store_done {
+    LOG_STORE_DONE_WRITE = 1,
+    LOG_STORE_DONE_READ,
+    LOG_STORE_DONE_LOAD,
+    LOG_STORE_DONE_STAGE,
+    LOG_STORE_DONE_REWRITE,
+    LOG_STORE_DONE_DAMAGE, /**< nobody asked: the store found `segment` of `group` damaged (once per segment and
+                              opening) */
+};
 
 /** A run of consecutive entries of one term, from first_index on. */
 struct log_store_run {
@@ -131,13 +205,19 @@ struct log_store_loaded {
     uint64_t replica_id;
     uint64_t term;
     uint64_t vote;
-    uint64_t first_index; /**< 1; the log is whole (trimming comes with segments) */
-    uint64_t last_index;  /**< 0: empty */
+    uint64_t first_index;    /**< where the log begins: of the oldest segment, else previous_index + 1 */
+    uint64_t previous_index; /**< every entry above it is there; 0: the log is whole */
+    uint64_t previous_term;
+    uint64_t last_index; /**< previous_index when nothing is above it */
     uint64_t applied_index;
-    struct log_store_run *runs;
+    struct log_store_run *runs; /**< of what is above previous_index; the first begins right after it */
     size_t run_count;
     struct log_store_row *rows; /**< all applied state, ordered by key */
     size_t row_count;
+    struct log_segment *segments; /**< oldest first */
+    size_t segment_count;
+    struct log_segment *staged; /**< ordered by first_index */
+    size_t staged_count;
 };
 
 struct log_store_completion {
@@ -145,11 +225,18 @@ struct log_store_completion {
     enum lf_status status;
     struct lf_error error; /**< words when status is not LF_OK */
     uint64_t group;
-    uint64_t id;             /**< token or request */
-    struct lf_buf **entries; /**< READ: consecutive entries, first_index on; entry_count 0 when none matches */
+    uint64_t id; /**< token or request */
+    /** READ: entries with rising indexes, consecutive above previous_index; entry_count 0 when none matches. A read
+     * that begins below the log's first_index begins there. */
+    struct lf_buf **entries;
     uint32_t entry_count;
-    uint64_t first_index;
-    struct log_store_loaded *loaded;   /**< LOAD */
+    uint64_t first_index;            /**< READ: of entries[0] */
+    struct log_store_loaded *loaded; /**< LOAD */
+    struct log_segment *segments;    /**< REWRITE: what was staged, oldest first */
+    uint32_t segment_count;
+    /** READ, LF_DAMAGED; DAMAGE: the segment that is damaged, if it is one: the rest of the store is sound, and a
+     *  replacement repairs it. first_index 0: not in a segment; the store is lost as a whole. */
+    struct log_segment segment;
     struct log_store_completion *next; /* internal */
 };
 /** Frees rows (a key and its value are one allocation), runs and itself; leaves NULL; NULL inside is fine. */
@@ -184,6 +271,8 @@ struct log_store_ops {
     enum lf_status (*submit)(struct log_store *store, struct log_store_write **write);
     enum lf_status (*read)(struct log_store *store, const struct log_store_read *read);
     enum lf_status (*load)(struct log_store *store, uint64_t group, uint64_t request);
+    enum lf_status (*stage)(struct log_store *store, const struct log_store_stage *stage);
+    enum lf_status (*rewrite)(struct log_store *store, const struct log_store_rewrite *rewrite);
     struct log_store_completion *(*poll)(struct log_store *store);
     int (*fd)(const struct log_store *store);
     void (*stats)(const struct log_store *store, struct log_store_stats *out);
@@ -211,6 +300,16 @@ static inline enum lf_status log_store_read(struct log_store *store, const struc
 /** Read a group's state. Completion LOAD. */
 static inline enum lf_status log_store_load(struct log_store *store, uint64_t group, uint64_t request) {
     return store->ops->load(store, group, request);
+}
+/** Hand over a piece of a segment. Completion STAGE, in the order handed over. LF_FULL: too much is under way
+ * (stage_bytes_max); LF_NO_MEMORY. */
+static inline enum lf_status log_store_stage(struct log_store *store, const struct log_store_stage *stage) {
+    return store->ops->stage(store, stage);
+}
+/** Begin a rewrite, one per group at a time. Completion REWRITE: LF_OK; LF_INVALID (borders, one is under way);
+ * LF_DAMAGED; LF_NO_SPACE; LF_CANCELLED (the group changed under it, or was destroyed). LF_FULL: rewrites_max wait. */
+static inline enum lf_status log_store_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {
+    return store->ops->rewrite(store, rewrite);
 }
 /** Returns (caller destroys) the next completion, or NULL. */
 static inline struct log_store_completion *log_store_poll(struct log_store *store) { return store->ops->poll(store); }

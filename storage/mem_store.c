@@ -326,9 +326,23 @@ static void mem_engine_stats(const struct log_store *store, struct log_store_eng
     (void)out;
 }
 
+static enum lf_status mem_stage(struct log_store *store, const struct log_store_stage *stage) {
+    (void)store;
+    (void)stage;
+    return LF_UNSUPPORTED;
+}
+
+static enum lf_status mem_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {
+    (void)store;
+    (void)rewrite;
+    return LF_UNSUPPORTED;
+}
+
 static const struct log_store_ops mem_ops = {.submit = mem_submit,
                                              .read = mem_read,
                                              .load = mem_load,
+                                             .stage = mem_stage,
+                                             .rewrite = mem_rewrite,
                                              .poll = mem_poll,
                                              .fd = mem_fd,
                                              .stats = mem_stats,

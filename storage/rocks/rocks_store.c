@@ -105,9 +105,23 @@ static void rocks_close(struct log_store *store) {
     rocks_store_free(&rocks);
 }
 
+static enum lf_status rocks_stage(struct log_store *store, const struct log_store_stage *stage) {
+    (void)store;
+    (void)stage;
+    return LF_UNSUPPORTED;
+}
+
+static enum lf_status rocks_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {
+    (void)store;
+    (void)rewrite;
+    return LF_UNSUPPORTED;
+}
+
 const struct log_store_ops rocks_store_ops = {.submit = rocks_submit,
                                               .read = rocks_store_read,
                                               .load = rocks_store_load,
+                                              .stage = rocks_stage,
+                                              .rewrite = rocks_rewrite,
                                               .poll = rocks_poll,
                                               .fd = rocks_fd,
                                               .stats = rocks_stats,
