@@ -22,6 +22,7 @@
 #include "lf_bytes.h"
 #include "lf_entry.h"
 #include "log_store.h"
+#include "topic_settings.h"
 
 #define METADATA_REPLICAS_MAX 7
 #define METADATA_TOPIC_NAME_BYTES_MAX 249
@@ -79,6 +80,8 @@ struct metadata_topic {
     uint32_t replicas;
     struct metadata_partition *partitions;
     uint32_t partition_count;
+    struct topic_settings settings;
+    uint32_t settings_set; /**< bit per row of topic_setting_rows: not the default's */
     bool deleted;
 };
 

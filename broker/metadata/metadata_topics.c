@@ -85,6 +85,7 @@ struct metadata_topic *metadata_topic_new(uint64_t topic_id, struct lf_bytes nam
     topic->topic_id = topic_id;
     topic->replicas = replicas;
     topic->partition_count = partitions;
+    topic->settings = topic_settings_default;
     return topic;
 }
 
