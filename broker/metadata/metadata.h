@@ -94,6 +94,7 @@ struct metadata_limits {
 struct metadata;
 struct metadata *metadata_new(const struct metadata_limits *limits); /**< NULL without memory; caller destroys */
 void metadata_destroy(struct metadata **metadata);
+/** LF_OK, LF_DAMAGED, LF_NO_MEMORY, LF_UNSUPPORTED (what only a newer version knows); in words. */
 enum lf_status metadata_load(struct metadata *metadata, uint64_t applied_index, const struct log_store_row *rows,
                              size_t row_count, struct lf_error *error);
 
@@ -101,7 +102,10 @@ enum lf_status metadata_load(struct metadata *metadata, uint64_t applied_index, 
 struct lf_buf *metadata_command_found(const uint8_t cluster_id[LOG_STORE_ID_BYTES], const char *cluster_name,
                                       const struct metadata_node *nodes, size_t count);
 struct lf_buf *metadata_command_pin(uint64_t node_id, const uint8_t store_uuid[LOG_STORE_ID_BYTES]);
-struct lf_buf *metadata_command_create_topic(const char *name, uint32_t partitions, uint32_t replicas);
+/** settings: what is set in it; NULL: nothing. */
+struct lf_buf *metadata_command_create_topic(const char *name, uint32_t partitions, uint32_t replicas,
+                                             const struct topic_settings_change *settings);
+struct lf_buf *metadata_command_alter_topic(uint64_t topic_id, const struct topic_settings_change *change);
 struct lf_buf *metadata_command_delete_topic(uint64_t topic_id);
 struct lf_buf *metadata_command_take_producers(uint32_t count);
 struct lf_buf *metadata_command_add_node(uint64_t node_id, const char *host, uint32_t client_port, uint32_t peer_port);
@@ -126,6 +130,7 @@ struct metadata_applied {
     bool founded;
     const struct metadata_topic *created;       /**< borrowed until the next apply */
     const struct metadata_topic *deleted;       /**< its groups are to be destroyed */
+    const struct metadata_topic *altered;       /**< its settings changed, or were as wanted */
     int64_t first_producer_id;                  /**< TakeProducerIds */
     bool nodes;                                 /**< the nodes, or what is known of one, changed */
     const struct metadata_partition *partition; /**< whose assignments or formers changed; borrowed likewise */

@@ -100,6 +100,7 @@ static enum lf_status apply_create(struct metadata *metadata, const Lf__CreateTo
         metadata_place(metadata, partition->group, create->replicas, &metadata->next_replica, &partition->wanted);
         partition->current = partition->wanted;
     }
+    metadata_settings_take(topic, create->settings, create->n_settings);
     if (!metadata_enter_topic(metadata, topic))
         return LF_NO_MEMORY;
     applied->created = changes->topic = topic;
@@ -143,6 +144,8 @@ static enum lf_status apply_command(struct metadata *metadata, const Lf__Metadat
         return apply_create(metadata, command->create_topic, applied, changes);
     case LF__METADATA_COMMAND__BODY_DELETE_TOPIC:
         return apply_delete(metadata, command->delete_topic, applied, changes);
+    case LF__METADATA_COMMAND__BODY_ALTER_TOPIC:
+        return metadata_apply_alter(metadata, command->alter_topic, applied, changes);
     case LF__METADATA_COMMAND__BODY_TAKE_PRODUCER_IDS:
         return apply_take(metadata, command->take_producer_ids, applied);
     case LF__METADATA_COMMAND__BODY_ADD_NODE:
@@ -193,7 +196,7 @@ static enum lf_status decode(const struct lf_entry_header *header, struct lf_byt
     if (!*command)
         return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": a command of %zu bytes cannot be read",
                             header->index, payload.size);
-    if ((*command)->body_case != LF__METADATA_COMMAND__BODY__NOT_SET)
+    if ((*command)->body_case != LF__METADATA_COMMAND__BODY__NOT_SET && metadata_settings_known_in(*command))
         return LF_OK;
     lf__metadata_command__free_unpacked(*command, NULL);
     *command = NULL;

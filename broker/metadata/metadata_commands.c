@@ -1,7 +1,5 @@
 /** Building command payloads. */
-#include "metadata_internal.h"
-
-#include "metadata.pb-c.h"
+#include "metadata_settings.h"
 
 #include <stdlib.h>
 
@@ -63,8 +61,14 @@ struct lf_buf *metadata_command_pin(uint64_t node_id, const uint8_t store_uuid[L
     return pack(&command);
 }
 
-struct lf_buf *metadata_command_create_topic(const char *name, uint32_t partitions, uint32_t replicas) {
+struct lf_buf *metadata_command_create_topic(const char *name, uint32_t partitions, uint32_t replicas,
+                                             const struct topic_settings_change *settings) {
     Lf__CreateTopicCommand create = LF__CREATE_TOPIC_COMMAND__INIT;
+    struct metadata_settings_packed packed = {.count = 0};
+    if (settings)
+        metadata_settings_pack(&settings->values, settings->set, &packed);
+    create.n_settings = packed.count;
+    create.settings = packed.pointers;
     create.name = text(name);
     create.partitions = partitions;
     create.replicas = replicas;
@@ -80,6 +84,24 @@ struct lf_buf *metadata_command_delete_topic(uint64_t topic_id) {
     Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
     command.body_case = LF__METADATA_COMMAND__BODY_DELETE_TOPIC;
     command.delete_topic = &delete;
+    return pack(&command);
+}
+
+struct lf_buf *metadata_command_alter_topic(uint64_t topic_id, const struct topic_settings_change *change) {
+    Lf__AlterTopicCommand alter = LF__ALTER_TOPIC_COMMAND__INIT;
+    struct metadata_settings_packed packed;
+    uint32_t reset[TOPIC_SETTINGS_COUNT];
+    metadata_settings_pack(&change->values, change->set, &packed);
+    alter.topic_id = topic_id;
+    alter.n_set = packed.count;
+    alter.set = packed.pointers;
+    alter.reset = reset;
+    for (int row = 0; row < TOPIC_SETTINGS_COUNT; row++)
+        if (change->reset & (UINT32_C(1) << row))
+            reset[alter.n_reset++] = topic_setting_rows[row].number;
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_ALTER_TOPIC;
+    command.alter_topic = &alter;
     return pack(&command);
 }
 

@@ -1,6 +1,7 @@
 /** Rebuilding the applied state from its rows, which come in key order: configuration, counters, nodes, topics. */
 #include "metadata_node.h"
 #include "metadata_rows.h"
+#include "metadata_settings.h"
 
 #include "log_row.h"
 
@@ -180,11 +181,15 @@ static enum lf_status begin_topic(struct load *load, const Lf__MetadataTopic *me
     if (!metadata_topic_name_valid(name) || message->replicas == 0 || message->replicas > METADATA_REPLICAS_MAX ||
         message->topic_id >= load->metadata->next_topic)
         return damaged(load, "a topic's name, replicas or id", message->topic_id);
+    if (!metadata_settings_known(message->settings, message->n_settings))
+        return lf_error_set(load->error, LF_UNSUPPORTED,
+                            "topic %" PRIu64 " has settings of a newer version: upgrade this node", message->topic_id);
     load->topic = metadata_topic_new(message->topic_id, name, 0, message->replicas);
     load->topic_rows = 0;
     if (!load->topic)
         return no_memory(load);
     load->topic->deleted = message->deleted;
+    metadata_settings_take(load->topic, message->settings, message->n_settings);
     return LF_OK;
 }
 

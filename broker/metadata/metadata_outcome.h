@@ -4,6 +4,7 @@
 
 #include "metadata_node.h"
 #include "metadata_rows.h"
+#include "metadata_settings.h"
 
 /** What one entry changed, besides the counters. */
 struct metadata_changes {
@@ -29,6 +30,10 @@ enum lf_status metadata_apply_drain(struct metadata *metadata, const Lf__DrainNo
                                     struct metadata_applied *applied, struct metadata_changes *changes);
 enum lf_status metadata_apply_pin(struct metadata *metadata, const Lf__PinStore *pin, struct metadata_applied *applied,
                                   struct metadata_changes *changes);
+
+/* metadata_settings.c */
+enum lf_status metadata_apply_alter(struct metadata *metadata, const Lf__AlterTopicCommand *alter,
+                                    struct metadata_applied *applied, struct metadata_changes *changes);
 
 /* metadata_moves.c */
 enum lf_status metadata_apply_move(struct metadata *metadata, const Lf__MovePartitionCommand *move,

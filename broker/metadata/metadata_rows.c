@@ -1,7 +1,7 @@
 #include "metadata_rows.h"
 
 #include "lf_crc32c.h"
-#include "metadata.pb-c.h"
+#include "metadata_settings.h"
 
 #include <stdlib.h>
 
@@ -132,8 +132,12 @@ static bool pack_partition(struct packed_partition *packed, const struct metadat
 static enum lf_status give_topic_row(const struct metadata_topic *topic, uint32_t number, const struct packing *packing,
                                      metadata_row_sink *sink, void *context) {
     Lf__MetadataTopic message = LF__METADATA_TOPIC__INIT;
+    struct metadata_settings_packed settings;
     message.topic_id = topic->topic_id;
     if (number == 0) {
+        metadata_settings_pack(&topic->settings, topic->settings_set, &settings);
+        message.n_settings = settings.count;
+        message.settings = settings.pointers;
         message.name = text(topic->name);
         message.replicas = topic->replicas;
         message.deleted = topic->deleted;

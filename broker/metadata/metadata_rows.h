@@ -4,7 +4,7 @@
  *  "m"                   MetadataCounters
  *  "n" u64 node          MetadataNode
  *  "t" u64 topic u32 k   MetadataTopic with partitions k*N ... k*N+N-1 only (N: METADATA_ROW_PARTITIONS), since a
- *                        row has a hard limit; name, replicas and deleted are in row 0
+ *                        row has a hard limit; name, replicas, deleted and settings are in row 0
  *
  *  Numbers in keys are big-endian. Decoders take nothing on trust.
  */

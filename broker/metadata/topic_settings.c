@@ -164,6 +164,26 @@ enum lf_status topic_setting_unknown(const char *name, struct lf_error *error) {
     return lf_error_set(error, LF_INVALID, "topics have no setting %.60s: `logflume topic settings` lists them", name);
 }
 
+enum lf_status topic_settings_change_add(struct topic_settings_change *change, const char *name, const char *value,
+                                         struct lf_error *error) {
+    int row = topic_setting_named(name);
+    if (row < 0)
+        return topic_setting_unknown(name, error);
+    uint32_t bit = UINT32_C(1) << row;
+    if ((change->set | change->reset) & bit)
+        return lf_error_set(error, LF_INVALID, "%s is named twice", name);
+    if (!value) {
+        change->reset |= bit;
+        return LF_OK;
+    }
+    int64_t number;
+    if (topic_setting_parse(row, value, &number, error) != LF_OK)
+        return LF_INVALID;
+    topic_setting_put(&change->values, row, number);
+    change->set |= bit;
+    return LF_OK;
+}
+
 /* ---- values as text ---- */
 
 static void print_policy(int64_t value, char *out, size_t size) {

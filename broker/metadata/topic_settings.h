@@ -29,6 +29,13 @@ struct topic_settings {
     int64_t min_compaction_lag_ms; /**< [0] what is younger is not compacted */
 };
 
+/** What is set of a topic, or is to be set and reset: bit per row. */
+struct topic_settings_change {
+    struct topic_settings values; /**< of what is in `set` */
+    uint32_t set;
+    uint32_t reset; /**< back to the default; never shares a bit with `set` */
+};
+
 /** A topic without any of its own. */
 extern const struct topic_settings topic_settings_default;
 
@@ -63,6 +70,9 @@ bool topic_setting_fits(int row, int64_t value);
 enum lf_status topic_setting_parse(int row, const char *text, int64_t *value, struct lf_error *error);
 /** "no setting is called X: did you mean Y?" Returns LF_INVALID. */
 enum lf_status topic_setting_unknown(const char *name, struct lf_error *error);
+/** Adds one to the change; value NULL: a reset. LF_INVALID in words: name, value, or named before. */
+enum lf_status topic_settings_change_add(struct topic_settings_change *change, const char *name, const char *value,
+                                         struct lf_error *error);
 /** "16777216", "-1", "compact,delete": parses to the same value in every version. */
 void topic_setting_plain(int row, int64_t value, char *out, size_t size);
 /** "16 MiB", "unlimited", "7 d". */

@@ -30,7 +30,7 @@ static struct lf_buf *build_command(struct node *node, const Lf__ClientRequest *
         if (metadata_judge_create(node->metadata, lf_bytes_text(create->name), create->partitions, create->replicas,
                                   error) != LF_OK)
             return NULL;
-        return metadata_command_create_topic(create->name, create->partitions, create->replicas);
+        return metadata_command_create_topic(create->name, create->partitions, create->replicas, NULL);
     }
     case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC: {
         const struct metadata_topic *topic;

@@ -470,10 +470,16 @@ static void membership(void) {
     put_u8(&seed, 1);
     put_u8(&seed, 0);
     put_u8(&seed, 0);
+    struct topic_settings_change set = {0}, altered = {0};
+    topic_settings_change_add(&set, "retention.bytes", "1GiB", NULL);
+    topic_settings_change_add(&set, "cleanup.policy", "compact,delete", NULL);
+    topic_settings_change_add(&altered, "segment.bytes", "64KiB", NULL);
+    topic_settings_change_add(&altered, "retention.bytes", NULL, NULL);
     struct lf_buf *commands[] = {
         metadata_command_found(id, "cluster", &node, 1),
         metadata_command_pin(1, id),
-        metadata_command_create_topic("t", 2, 1),
+        metadata_command_create_topic("t", 2, 1, &set),
+        metadata_command_alter_topic(1, &altered),
         metadata_command_add_node(2, "other", 1, 2),
         metadata_command_pin(2, other),
         metadata_command_move(1, 0, (uint64_t[]){2, 1}, 2),

@@ -78,7 +78,7 @@ static inline struct metadata_applied log0_found(struct log0 *log, uint64_t node
 
 static inline struct metadata_applied log0_create(struct log0 *log, const char *name, uint32_t partitions,
                                                   uint32_t replicas) {
-    return log0_command(log, metadata_command_create_topic(name, partitions, replicas));
+    return log0_command(log, metadata_command_create_topic(name, partitions, replicas, NULL));
 }
 
 /** A node that was added and has shown its store (its UUID is made of `store`). */

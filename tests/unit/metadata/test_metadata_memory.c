@@ -30,7 +30,7 @@ static struct lf_buf *command_at(int number) {
         return metadata_command_remove_node(2 + (uint64_t)number / 20);
     if (number % 20 == 3)
         return metadata_command_pin(2 + (uint64_t)number / 20 % 2, uuid);
-    return metadata_command_create_topic(name, 1 + (uint32_t)number % 3, 3);
+    return metadata_command_create_topic(name, 1 + (uint32_t)number % 3, 3, NULL);
 }
 
 static void each_failing_allocation_is_told_and_rows_stay_whole(void **state) {
