@@ -95,6 +95,7 @@ static void write_dropped(struct text *text, const struct admin_snapshot *snapsh
         {"peer_lane_full", net->peer_dropped},
         {"append_reads_full", snapshot->node.metrics.cold_refused},
         {"client_gone", net->client_gone},
+        {"client_unread", counts->unread},
         {"client_refused", net->client_refused},
         {"log_line", snapshot->loop.log_dropped},
     };

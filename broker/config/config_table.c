@@ -92,6 +92,10 @@ const struct config_row config_rows[] = {
           "Unanswered publish bytes per session; the credit granted in hello."),
     BYTES("client.delivery_bytes_max", limits.delivery_bytes_max, 4 * KIB, 16 * MIB, 512 * KIB,
           "Batches in one delivery message; one larger batch goes alone."),
+    BYTES(
+        "client.unsent_bytes_max", limits.session_unsent_bytes_max, 64 * KIB, 16 * GIB, 16 * MIB,
+        "Answers and deliveries of one session that its client has not read: beyond it deliveries pause, long answers "
+        "are refused, and a client that goes on asking loses its session."),
     NUMBER("client.request_timeout_ms", limits.request_timeout_ms, 100, 600000, "ms", 10000,
            "Metadata and read requests are answered by then."),
     NUMBER("client.parked_answers_max", limits.parked_answers_max, 16, 10000000, "", 65536,
@@ -112,6 +116,9 @@ const struct config_row config_rows[] = {
           "Accepted and not yet committed, over all groups."),
     BYTES("node.tail_cache_bytes_max", limits.tail_cache_bytes_max, 1 * MIB, 64 * GIB, 128 * MIB,
           "Newest entries kept in memory for followers and readers, over all groups."),
+    BYTES("node.unsent_bytes_max", limits.unsent_bytes_max, 1 * MIB, 64 * GIB, 256 * MIB,
+          "Answers and deliveries that clients have not read, over all sessions; one session has at most a quarter of "
+          "what is left of it."),
     NUMBER("node.reads_max", limits.reads_max, 1, 65536, "", 512, "Reads from the store under way."),
     NUMBER("node.handover_timeout_ms", limits.handover_timeout_ms, 1, 600000, "ms", 5000,
            "At a stop, leadership is handed over for at most this long."),

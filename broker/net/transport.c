@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/** Queues, in messages. A session's traffic is bounded by credit long before these. */
+/** Queues, in messages. A session's traffic is bounded in bytes long before these. */
 #define CLIENT_SEND_MESSAGES_MAX 65536
 #define CLIENT_RECEIVE_MESSAGES_MAX 256
 #define PEER_RECEIVE_MESSAGES_MAX 1024
@@ -47,6 +47,7 @@ static enum lf_status open_clients(struct transport *transport, const struct tra
     zsock_set_rcvhwm(socket, CLIENT_RECEIVE_MESSAGES_MAX);
     zsock_set_heartbeat_ivl(socket, (int)options->session_timeout_ms / 3);
     zsock_set_heartbeat_timeout(socket, (int)options->session_timeout_ms);
+    zsock_set_tcp_maxrt(socket, (int)options->session_timeout_ms); /* reads nothing for so long: no connection */
     return bind_to(socket, options->bind, port, error);
 }
 
@@ -141,12 +142,12 @@ enum lf_status transport_new(const struct transport_options *options, struct tra
     struct transport *transport = calloc(1, sizeof *transport);
     if (!transport)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for the transport");
-    session_table_init(&transport->sessions, 2 * (size_t)options->sessions_max);
+    bool counted = session_table_init(&transport->sessions, 2 * (size_t)options->sessions_max);
     transport->queue_messages_max = options->queue_messages_max;
     unreliable_init(&transport->unreliable, &options->unreliable);
     transport->scratch = calloc(PEER_CODEC_FRAMES_MAX, sizeof(struct lf_buf *));
     transport->delayed = options->unreliable.on ? delay_queue_new(NODE_PEERS_MAX * PEER_LANE_COUNT) : NULL;
-    enum lf_status status = transport->scratch && (transport->delayed || !options->unreliable.on)
+    enum lf_status status = counted && transport->scratch && (transport->delayed || !options->unreliable.on)
                                 ? open_all(transport, options, error)
                                 : lf_error_set(error, LF_NO_MEMORY, "no memory for the transport");
     lf_check(status != LF_OK || transport->clients != NULL);

@@ -75,6 +75,13 @@ enum lf_status transport_receive_client(struct transport *transport, struct tran
 enum lf_status transport_send_client(struct transport *transport, const struct node_client_send *send);
 void transport_close_session(struct transport *transport, uint64_t session);
 
+/** What was sent and waits for clients to read it, in bytes of node_client_send_bytes. */
+struct transport_unsent {
+    uint64_t session_bytes, total_bytes;
+};
+/** False: no such session (any more). */
+bool transport_unsent(const struct transport *transport, uint64_t session, struct transport_unsent *out);
+
 /** LF_OK with frames (must be empty; caller deinits), LF_AGAIN: none now, LF_TOO_LARGE: one was refused, go on. */
 enum lf_status transport_receive_peer(struct transport *transport, struct peer_frames *frames);
 /** Takes the references in frames (left empty); drops them when they cannot go. */

@@ -20,12 +20,17 @@ static bool send_routing_id(void *handle, const uint8_t routing_id[SESSION_ROUTI
     return send_frame(handle, &message, true);
 }
 
-static bool send_frames(void *handle, const struct node_frame *frames, size_t count) {
-    for (size_t i = 0; i < count; i++) {
+/** The last frame carries the bytes of all: when it is taken, the others were. */
+static bool send_frames(void *handle, const struct node_client_send *send, struct unsent *unsent) {
+    for (size_t i = 0; i < send->count; i++) {
+        const struct node_frame *frame = &send->frames[i];
+        bool last = i + 1 == send->count;
         zmq_msg_t message;
-        bool made = zmq_frame_send(&message, frames[i].buf, frames[i].offset, frames[i].size);
-        lf_checkf(made, "no memory for a frame of %u bytes", frames[i].size);
-        if (!send_frame(handle, &message, i + 1 < count))
+        bool made = last ? zmq_frame_send_counted(&message, frame->buf, frame->offset, frame->size, unsent,
+                                                  node_client_send_bytes(send))
+                         : zmq_frame_send(&message, frame->buf, frame->offset, frame->size);
+        lf_checkf(made, "no memory for a frame of %u bytes", frame->size);
+        if (!send_frame(handle, &message, !last))
             return false;
     }
     return true;
@@ -37,13 +42,21 @@ enum lf_status transport_send_client(struct transport *transport, const struct n
         return LF_NOT_FOUND;
     lf_check(send->count > 0);
     void *handle = zsock_resolve(transport->clients);
-    if (send_routing_id(handle, routing_id) && send_frames(handle, send->frames, send->count)) {
+    struct unsent *unsent = session_table_unsent(&transport->sessions, send->session);
+    if (send_routing_id(handle, routing_id) && send_frames(handle, send, unsent)) {
         transport->counts.client_out++;
         return LF_OK;
     }
     session_table_close(&transport->sessions, send->session);
     transport->counts.client_gone++;
     return LF_NOT_FOUND;
+}
+
+bool transport_unsent(const struct transport *transport, uint64_t session, struct transport_unsent *out) {
+    const struct unsent *unsent = session_table_unsent(&transport->sessions, session);
+    *out = (struct transport_unsent){.session_bytes = unsent ? unsent_bytes(unsent) : 0,
+                                     .total_bytes = unsent_bytes(transport->sessions.sum)};
+    return unsent != NULL;
 }
 
 void transport_close_session(struct transport *transport, uint64_t session) {

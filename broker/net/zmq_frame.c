@@ -54,3 +54,32 @@ bool zmq_frame_send(zmq_msg_t *message, struct lf_buf *buf, size_t offset, size_
     lf_buf_unref(&kept);
     return false;
 }
+
+struct counted {
+    struct lf_buf *buf;
+    struct unsent *unsent;
+    size_t bytes;
+};
+
+static void release_counted(void *data, void *hint) {
+    (void)data;
+    struct counted *counted = hint;
+    lf_buf_unref(&counted->buf);
+    unsent_release(counted->unsent, counted->bytes);
+    free(counted);
+}
+
+bool zmq_frame_send_counted(zmq_msg_t *message, struct lf_buf *buf, size_t offset, size_t size, struct unsent *unsent,
+                            size_t bytes) {
+    lf_check(offset <= buf->size);
+    lf_check(size <= buf->size - offset);
+    struct counted *counted = malloc(sizeof *counted);
+    if (!counted)
+        return false;
+    *counted = (struct counted){.buf = lf_buf_ref(buf), .unsent = unsent, .bytes = bytes};
+    unsent_add(unsent, bytes);
+    if (zmq_msg_init_data(message, buf->data + offset, size, release_counted, counted) == 0)
+        return true;
+    release_counted(NULL, counted);
+    return false;
+}

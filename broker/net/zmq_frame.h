@@ -3,6 +3,7 @@
 #define ZMQ_FRAME_H
 
 #include "lf_buf.h"
+#include "unsent.h"
 
 #include <zmq.h>
 
@@ -15,5 +16,9 @@
 struct lf_buf *zmq_frame_receive(zmq_msg_t *message);
 /** Makes `message` of a part of buf, holding a reference of it when large. False without memory. */
 bool zmq_frame_send(zmq_msg_t *message, struct lf_buf *buf, size_t offset, size_t size);
+/** The same, never copied: `bytes` are added to `unsent` until ZeroMQ's thread has taken this frame, or thrown it away.
+ */
+bool zmq_frame_send_counted(zmq_msg_t *message, struct lf_buf *buf, size_t offset, size_t size, struct unsent *unsent,
+                            size_t bytes);
 
 #endif

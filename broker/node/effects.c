@@ -82,6 +82,12 @@ void node_add_closed(struct node *node, uint64_t session) {
     effects->closed_sessions[effects->closed_count++] = session;
 }
 
+void node_add_watch(struct node *node, uint64_t session, uint64_t bytes) {
+    struct node_effects *effects = node->effects;
+    GROW(effects->watches, effects->watch_count, effects->watch_capacity);
+    effects->watches[effects->watch_count++] = (struct node_watch){.session = session, .bytes = bytes};
+}
+
 void node_fail(struct node *node, enum lf_status status, const char *format, ...) {
     if (node->fatal != LF_OK)
         return; /* the first cause is the one to tell */
@@ -122,7 +128,7 @@ void node_effects_clear(struct node_effects *effects) {
     }
     effects->write_count = effects->read_count = effects->load_count = 0;
     effects->connect_count = effects->forgotten_count = 0;
-    effects->envelope_count = effects->send_count = effects->closed_count = 0;
+    effects->envelope_count = effects->send_count = effects->closed_count = effects->watch_count = 0;
     effects->stopped = false;
     effects->fatal = LF_OK;
     effects->fatal_text[0] = '\0';
@@ -138,5 +144,6 @@ void node_effects_deinit(struct node_effects *effects) {
     free(effects->envelopes);
     free(effects->sends);
     free(effects->closed_sessions);
+    free(effects->watches);
     *effects = (struct node_effects){0};
 }

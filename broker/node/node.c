@@ -32,6 +32,8 @@ void node_limits_default(struct node_limits *limits) {
     OR_DEFAULT(limits->tail_cache_bytes_max, 128u * 1024 * 1024);
     OR_DEFAULT(limits->reads_max, 512);
     OR_DEFAULT(limits->delivery_bytes_max, 512 * 1024);
+    OR_DEFAULT(limits->session_unsent_bytes_max, 16 * 1024 * 1024);
+    OR_DEFAULT(limits->unsent_bytes_max, 256u * 1024 * 1024);
     OR_DEFAULT(limits->parked_answers_max, 65536);
     OR_DEFAULT(limits->groups_max, 4096);
     OR_DEFAULT(limits->topics_max, 10000);
@@ -320,7 +322,10 @@ void node_step(struct node *node, const struct node_event *event, struct node_ef
             peers_on_envelope(node, event->envelope);
             break;
         case NODE_EVENT_CLIENT:
-            sessions_on_frames(node, event->client.session, event->client.frames, event->client.count);
+            sessions_on_frames(node, event);
+            break;
+        case NODE_EVENT_CLIENT_ROOM:
+            room_on_event(node, event);
             break;
         case NODE_EVENT_CLIENT_GONE:
             if (node_session(node, event->session))

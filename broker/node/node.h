@@ -42,6 +42,8 @@ struct node_limits {
     uint64_t tail_cache_bytes_max;        /**< [128 MiB] over all groups; newest entries kept for sending and reading */
     uint32_t reads_max;                   /**< [512] store reads under way */
     uint32_t delivery_bytes_max;          /**< [512 KiB] batches in one delivery message */
+    uint64_t session_unsent_bytes_max;    /**< [16 MiB] sent to a session and not taken; less while others fill ... */
+    uint64_t unsent_bytes_max;            /**< [256 MiB] ... what all sessions have of it together */
     uint32_t parked_answers_max;          /**< [65536] requests waiting for commit, apply or a read round */
     uint32_t groups_max;                  /**< [4096] groups on this node */
     uint32_t topics_max;                  /**< [10000] in the cluster */
@@ -84,6 +86,7 @@ enum node_event_type {
     NODE_EVENT_PEER,        /**< an envelope arrived */
     NODE_EVENT_CLIENT,      /**< a multipart arrived from a session (its first one opens it) */
     NODE_EVENT_CLIENT_GONE, /**< the session's connection cannot be reached any more */
+    NODE_EVENT_CLIENT_ROOM, /**< of a session that effects.watches named: no more than that waits for it now */
     NODE_EVENT_STORE,       /**< a completion */
     NODE_EVENT_STOP,        /**< hand leadership over, then effects.stopped */
 };
@@ -101,7 +104,9 @@ struct node_event {
             uint64_t session;          /**< given by the transport, never reused, not 0 */
             struct node_frame *frames; /**< borrowed */
             size_t count;
-        } client;
+            /** Sent before and not taken yet, in bytes of node_client_send_bytes: for this session, and for all. */
+            uint64_t unsent_bytes, unsent_total_bytes;
+        } client;                                /**< CLIENT; CLIENT_ROOM: without frames */
         uint64_t session;                        /**< CLIENT_GONE */
         struct log_store_completion *completion; /**< borrowed; the node may take entries by setting them NULL */
     };
@@ -111,6 +116,21 @@ struct node_client_send {
     uint64_t session;
     struct node_frame *frames;
     size_t count;
+};
+
+/** What one message costs while it waits, per frame and besides its bytes: buffers, queue entries. */
+#define NODE_FRAME_COST_BYTES 192u
+static inline uint64_t node_client_send_bytes(const struct node_client_send *send) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < send->count; i++)
+        bytes += send->frames[i].size + NODE_FRAME_COST_BYTES;
+    return bytes;
+}
+
+/** Feed CLIENT_ROOM once no more than `bytes` of what was sent to the session wait to be taken. Until then the node
+ *  sends it nothing that it can hold back. At most one is outstanding per session; a session that ends forgets it. */
+struct node_watch {
+    uint64_t session, bytes;
 };
 
 struct node_effects {
@@ -134,6 +154,8 @@ struct node_effects {
     size_t send_count, send_capacity;
     uint64_t *closed_sessions; /**< forget these */
     size_t closed_count, closed_capacity;
+    struct node_watch *watches;
+    size_t watch_count, watch_capacity;
     uint64_t deadline_ms; /**< send a tick no later than this */
     bool stopped;         /**< after NODE_EVENT_STOP: nothing is led any more (or the time for it is over) */
     enum lf_status fatal; /**< not LF_OK: end the process with fatal_text; nothing further may be sent */
@@ -175,6 +197,7 @@ struct node_counts {
         peer_dropped_malformed, peer_dropped_stranger;
     uint64_t elections_won, leader_losses;
     uint64_t publishes, duplicates, refused;
+    uint64_t unread; /**< sessions closed since they did not read their answers */
     uint64_t groups_led, groups_running, sessions, subscriptions;
 };
 struct node_counts node_counts(const struct node *node);

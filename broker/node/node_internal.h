@@ -193,6 +193,10 @@ struct session {
     uint64_t publish_received, publish_answered, publish_granted; /**< bytes, cumulative */
     struct subscription *subscriptions;
     uint32_t subscription_count;
+    uint64_t turn;          /**< key of the subscription that is served first when there is room again; 0: any */
+    uint64_t unsent_bytes;  /**< sent and not taken: as told last, and what was sent since (room.c) */
+    uint64_t reading_bytes; /**< at most, of what the store is reading for it */
+    bool awaits_room;       /**< the owner was asked to say when there is room */
 };
 
 /* ---- peers ---------------------------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ struct peer {
     bool guest;                /**< not of this cluster, as far as we know: is told so, and not heard */
     enum peer_refusal refused; /**< the last word to it */
     uint64_t answered_ms;      /**< its greeting, with more than a greeting */
-    uint64_t pin_due_ms; /**< the controller proposes to pin its store no earlier */
+    uint64_t pin_due_ms;       /**< the controller proposes to pin its store no earlier */
     uint64_t appended_entries, appended_bytes, envelopes[PEER_LANE_COUNT]; /**< for figures */
     struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
 };
@@ -278,8 +282,9 @@ struct node {
     size_t parked_count;
     uint64_t next_request, next_key;
     uint64_t uncommitted_bytes;
-    uint64_t tail_bytes; /**< of all groups' tails */
-    size_t tail_cursor;  /**< in `groups`: whose tail is looked at next when the cache is full */
+    uint64_t unsent_bytes; /**< to all sessions, as session.unsent_bytes */
+    uint64_t tail_bytes;   /**< of all groups' tails */
+    size_t tail_cursor;    /**< in `groups`: whose tail is looked at next when the cache is full */
     uint64_t last_index_hint;
     uint64_t session_check_ms;
     uint64_t founding_proposed_term;
@@ -312,6 +317,7 @@ void node_add_forgotten(struct node *node, uint64_t node_id);
 /** Takes frames' references and copies the array. */
 void node_add_send(struct node *node, uint64_t session, const struct node_frame *frames, size_t count);
 void node_add_closed(struct node *node, uint64_t session);
+void node_add_watch(struct node *node, uint64_t session, uint64_t bytes);
 void node_fail(struct node *node, enum lf_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void node_tracef(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void node_wake_by(struct node *node, uint64_t deadline_ms);
@@ -443,9 +449,20 @@ void check_on_request(struct node *node, struct session *session, const Lf__Clie
 
 /* sessions.c */
 struct session *node_session(const struct node *node, uint64_t id);
-void sessions_on_frames(struct node *node, uint64_t id, struct node_frame *frames, size_t count);
+void sessions_on_frames(struct node *node, const struct node_event *event);
 void session_close(struct node *node, struct session *session);
 void sessions_tick(struct node *node);
+
+/* room.c: what waits for clients to read it */
+bool room_left(const struct node *node, const struct session *session);
+void room_use(struct node *node, struct session *session, const struct node_client_send *send);
+/** subscriptions_pump_session is called when there is room. */
+void room_await(struct node *node, struct session *session);
+/** The owner's figures of an event; session NULL: none. */
+void room_on_told(struct node *node, struct session *session, const struct node_event *event);
+void room_on_event(struct node *node, const struct node_event *event);
+/** A session that asks on and on and reads nothing. True: it was closed, in words. */
+bool room_closes(struct node *node, struct session *session, uint64_t request_id);
 
 /* replies.c */
 void reply_init(struct node *node, Lf__ClientReply *reply, uint64_t request_id);
@@ -488,6 +505,7 @@ void subscriptions_on_unsubscribe(struct node *node, struct session *session, co
 void subscriptions_on_credit(struct node *node, struct session *session, const Lf__Credit *credit);
 void subscriptions_answer_lookup(struct node *node, struct parked *parked);
 void subscriptions_pump_group(struct node *node, struct group *group);
+void subscriptions_pump_session(struct node *node, struct session *session);
 void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_completion *completion);
 void subscriptions_on_time(struct node *node, struct parked *parked, struct log_store_completion *completion);
 void subscriptions_end_group(struct node *node, struct group *group, enum lf_status status, const char *text);

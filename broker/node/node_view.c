@@ -134,6 +134,7 @@ static void copy_queues(const struct node *node, struct node_view *view) {
     put(view->items, &view->item_count, "parked_answers", node->parked_count, limits->parked_answers_max);
     put(view->items, &view->item_count, "node_reads", node->reads.count, limits->reads_max);
     put(view->bytes, &view->byte_count, "uncommitted", node->uncommitted_bytes, limits->uncommitted_bytes_max);
+    put(view->bytes, &view->byte_count, "unsent", node->unsent_bytes, limits->unsent_bytes_max);
     put(view->bytes, &view->byte_count, "tail_cache", node->tail_bytes, limits->tail_cache_bytes_max);
 }
 

@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/** Answers up to this many bytes are sent also where nothing long is. Only answers that change nothing are longer. */
+#define REPLY_SHORT_BYTES 4096u
+
 void reply_init(struct node *node, Lf__ClientReply *reply, uint64_t request_id) {
     lf__client_reply__init(reply);
     reply->protocol_version = NODE_PROTOCOL_VERSION_MAX;
@@ -29,7 +32,14 @@ void reply_send(struct node *node, uint64_t session_id, Lf__ClientReply *reply, 
         session->publish_granted = granted;
     if (reply->request_id != 0)
         reply->publish_credit_total = session->publish_granted;
-    struct lf_buf *header = lf_buf_new(lf__client_reply__get_packed_size(reply));
+    size_t size = lf__client_reply__get_packed_size(reply);
+    if (size > REPLY_SHORT_BYTES && reply->request_id != 0 && !room_left(node, session)) {
+        reply_error(node, session_id, reply->request_id, LF_OVERLOADED,
+                    "%llu bytes of answers wait for this client to read them: no room for %zu more",
+                    (unsigned long long)session->unsent_bytes, size);
+        return;
+    }
+    struct lf_buf *header = lf_buf_new(size);
     lf_check(header != NULL);
     lf__client_reply__pack(reply, header->data);
     struct node_frame *all = node_alloc(count + 1, sizeof *all);
@@ -39,6 +49,7 @@ void reply_send(struct node *node, uint64_t session_id, Lf__ClientReply *reply, 
         lf_buf_ref(frames[i].buf);
     }
     node_add_send(node, session_id, all, count + 1);
+    room_use(node, session, &(struct node_client_send){.frames = all, .count = count + 1});
     free(all);
 }
 

@@ -157,8 +157,12 @@ static void refuse(struct node *node, uint64_t id, enum lf_status status, const 
     node_add_closed(node, id);
 }
 
-void sessions_on_frames(struct node *node, uint64_t id, struct node_frame *frames, size_t count) {
+void sessions_on_frames(struct node *node, const struct node_event *event) {
+    uint64_t id = event->client.session;
+    struct node_frame *frames = event->client.frames;
+    size_t count = event->client.count;
     struct session *session = open_session(node, id);
+    room_on_told(node, session, event);
     if (!session) {
         refuse(node, id, LF_OVERLOADED, "sessions_max is reached: retry later or use another broker");
         return;
@@ -168,6 +172,11 @@ void sessions_on_frames(struct node *node, uint64_t id, struct node_frame *frame
     if (count >= 1 && frames[0].size <= NODE_REQUEST_HEADER_BYTES_MAX)
         request = lf__client_request__unpack(NULL, frames[0].size, frames[0].buf->data + frames[0].offset);
     struct lf_error error;
+    if (room_closes(node, session, request ? request->request_id : 0)) {
+        if (request)
+            lf__client_request__free_unpacked(request, NULL);
+        return;
+    }
     if (!request) {
         reply_error(node, id, 0, LF_MALFORMED, "frame 1 is not a ClientRequest of at most %u bytes",
                     NODE_REQUEST_HEADER_BYTES_MAX);

@@ -18,6 +18,7 @@ void subscription_free(struct node *node, struct subscription *subscription) {
     if (subscription->next_in_group)
         subscription->next_in_group->previous_in_group = subscription->previous_in_group;
     session->subscription_count--;
+    session->reading_bytes -= subscription->reading ? node->limits.delivery_bytes_max : 0;
     lf_map_remove(&node->subscriptions, subscription->key);
     free(subscription); /* a read under way finds its key gone */
 }
@@ -131,23 +132,54 @@ static void read_store(struct node *node, struct subscription *subscription, con
                                   .entries_max = DELIVERY_BATCHES_MAX};
     lf_check(lf_map_put(&node->reads, read.request, pending));
     node_add_read(node, &read);
+    node_session(node, subscription->session)->reading_bytes += node->limits.delivery_bytes_max;
     subscription->reading = true;
 }
 
+/** One delivery, or the read for one. False: nothing more can be done for it now. */
+static bool pump_once(struct node *node, struct subscription *subscription, struct group *group) {
+    if (subscription->reading || subscription->delivered_total >= subscription->credit_total ||
+        subscription->next_offset >= partition_high_watermark(group->partition))
+        return false;
+    struct session *session = node_session(node, subscription->session);
+    if (!room_left(node, session)) {
+        if (!session->awaits_room)
+            session->turn = subscription->key;
+        room_await(node, session);
+        return false;
+    }
+    uint64_t index = tail_find_offset(&group->tail, group->applied, subscription->next_offset);
+    if (index == 0) {
+        read_store(node, subscription, group);
+        return false;
+    }
+    struct delivery delivery = {.count = 0};
+    for (; index <= group->applied; index++)
+        if (!delivery_add(node, &delivery, tail_get(&group->tail, index)))
+            break;
+    lf_check(delivery.count > 0);
+    deliver(node, subscription, group, &delivery);
+    return true;
+}
+
 static void pump(struct node *node, struct subscription *subscription, struct group *group) {
-    while (!subscription->reading && subscription->delivered_total < subscription->credit_total &&
-           subscription->next_offset < partition_high_watermark(group->partition)) {
-        uint64_t index = tail_find_offset(&group->tail, group->applied, subscription->next_offset);
-        if (index == 0) {
-            read_store(node, subscription, group);
-            return;
-        }
-        struct delivery delivery = {.count = 0};
-        for (; index <= group->applied; index++)
-            if (!delivery_add(node, &delivery, tail_get(&group->tail, index)))
-                break;
-        lf_check(delivery.count > 0);
-        deliver(node, subscription, group, &delivery);
+    while (pump_once(node, subscription, group)) {
+    }
+}
+
+/** One delivery each in turn, beginning with the one that was first to go without, until the room is used up. */
+void subscriptions_pump_session(struct node *node, struct session *session) {
+    struct subscription *first = session->turn ? lf_map_get(&node->subscriptions, session->turn) : NULL;
+    if (!first || first->session != session->id)
+        first = session->subscriptions;
+    bool more = first != NULL;
+    while (more && !session->awaits_room) {
+        struct subscription *subscription = first;
+        more = false;
+        do {
+            more |= pump_once(node, subscription, node_group(node, subscription->group));
+            subscription = subscription->next_in_session ? subscription->next_in_session : session->subscriptions;
+        } while (subscription != first && !session->awaits_room);
     }
 }
 
@@ -165,6 +197,7 @@ void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_com
         return;
     struct group *group = node_group(node, subscription->group);
     subscription->reading = false;
+    node_session(node, subscription->session)->reading_bytes -= node->limits.delivery_bytes_max;
     if (completion->status != LF_OK) {
         if (completion->status == LF_DAMAGED)
             node_fail(node, LF_DAMAGED, "group %llu: %.200s", (unsigned long long)group->id, completion->error.text);

@@ -30,6 +30,7 @@ void loop_destroy(struct loop **where) {
         return;
     store_queue_deinit(&loop->queue);
     node_effects_deinit(&loop->effects);
+    free(loop->watches);
     free(loop);
 }
 
@@ -86,7 +87,8 @@ static uint64_t timeout_ms(const struct loop *loop, bool more) {
         due_ms = loop->stats_due_ms;
     if (more || due_ms <= loop->now_ms)
         return 0;
-    return due_ms - loop->now_ms < LOOP_SLEEP_MS_MAX ? due_ms - loop->now_ms : LOOP_SLEEP_MS_MAX;
+    uint64_t sleep_ms_max = loop->watch_count > 0 ? LOOP_WATCH_MS : LOOP_SLEEP_MS_MAX;
+    return due_ms - loop->now_ms < sleep_ms_max ? due_ms - loop->now_ms : sleep_ms_max;
 }
 
 /** Not while the store is far behind: clients then wait in their connections. */
@@ -119,6 +121,7 @@ static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT],
         more |= loop_take_store(loop, away);
     if (items[ITEM_CLIENTS].revents)
         more |= loop_take_clients(loop);
+    loop_tell_room(loop);
     if (items[ITEM_SIGNALS].revents)
         take_signals(loop);
     if (loop->failed == LF_OK && (away || loop->now_ms >= loop->deadline_ms))

@@ -20,6 +20,8 @@
 #define LOOP_CATCH_UP_MS_MAX 50
 /** Longest sleep, in ms: bounds how much of an absence goes unnoticed. */
 #define LOOP_SLEEP_MS_MAX 25
+/** While sessions have no room, what waits for them is looked at this often, in ms. */
+#define LOOP_WATCH_MS 2
 
 struct loop_options {
     struct node *node; /**< borrowed, as all here */

@@ -1,6 +1,10 @@
 /** Effects: to the store, to peers, to clients. */
 #include "loop_internal.h"
 
+#include "lf_check.h"
+
+#include <stdlib.h>
+
 /** Whom to send to: before anything is sent. */
 static void follow_peers(struct loop *loop) {
     const struct node_effects *effects = &loop->effects;
@@ -24,6 +28,16 @@ static void send_to_peers(struct loop *loop) {
     }
 }
 
+/** As many as there are sessions, at most. */
+static void watch(struct loop *loop, struct node_watch watch) {
+    if (loop->watch_count == loop->watch_capacity) {
+        loop->watch_capacity = loop->watch_capacity ? 2 * loop->watch_capacity : 16;
+        loop->watches = realloc(loop->watches, loop->watch_capacity * sizeof watch);
+        lf_checkf(loop->watches != NULL, "no memory for %zu sessions that do not read", loop->watch_capacity);
+    }
+    loop->watches[loop->watch_count++] = watch;
+}
+
 static void send_to_clients(struct loop *loop) {
     const struct node_effects *effects = &loop->effects;
     for (size_t i = 0; i < effects->send_count; i++) {
@@ -31,6 +45,8 @@ static void send_to_clients(struct loop *loop) {
         if (transport_send_client(loop->options.transport, send) == LF_NOT_FOUND && loop->gone_count < LOOP_GONE_MAX)
             loop->gone[loop->gone_count++] = send->session;
     }
+    for (size_t i = 0; i < effects->watch_count; i++)
+        watch(loop, effects->watches[i]);
     for (size_t i = 0; i < effects->closed_count; i++)
         transport_close_session(loop->options.transport, effects->closed_sessions[i]);
 }

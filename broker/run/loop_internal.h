@@ -21,6 +21,8 @@ struct loop {
     uint64_t stats_due_ms;
     uint64_t gone[LOOP_GONE_MAX];
     size_t gone_count;
+    struct node_watch *watches; /**< one per session at most */
+    size_t watch_count, watch_capacity;
     unsigned stop_signals;
     bool stopping;
     bool stopped;
@@ -44,6 +46,8 @@ void loop_fail(struct loop *loop, enum lf_status status, const char *text);
 bool loop_take_peers(struct loop *loop, bool catch_up);
 bool loop_take_store(struct loop *loop, bool catch_up);
 bool loop_take_clients(struct loop *loop);
+/** Tells the node which of the sessions that it watches have room. */
+void loop_tell_room(struct loop *loop);
 
 /** Fills what the admin thread asked for. */
 void loop_answer_admin(struct loop *loop);

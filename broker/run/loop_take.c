@@ -67,6 +67,24 @@ bool loop_take_store(struct loop *loop, bool catch_up) {
     return loop->store_waits;
 }
 
+/** Sessions for which the node holds something back. */
+void loop_tell_room(struct loop *loop) {
+    for (size_t i = loop->watch_count; i-- > 0 && loop->failed == LF_OK;) {
+        struct node_watch watch = loop->watches[i];
+        struct transport_unsent unsent;
+        bool there = transport_unsent(loop->options.transport, watch.session, &unsent);
+        if (there && unsent.session_bytes > watch.bytes)
+            continue;
+        loop->watches[i] = loop->watches[--loop->watch_count];
+        struct node_event event = {.type = NODE_EVENT_CLIENT_ROOM,
+                                   .client = {.session = watch.session,
+                                              .unsent_bytes = unsent.session_bytes,
+                                              .unsent_total_bytes = unsent.total_bytes}};
+        if (there)
+            loop_feed(loop, &event); /* may watch again, at the end */
+    }
+}
+
 bool loop_take_clients(struct loop *loop) {
     struct share share = share_of(loop, false);
     while (is_left(loop, &share)) {
@@ -79,6 +97,10 @@ bool loop_take_clients(struct loop *loop) {
         struct node_event event = {
             .type = NODE_EVENT_CLIENT,
             .client = {.session = message.session, .frames = message.frames, .count = message.count}};
+        struct transport_unsent unsent;
+        transport_unsent(loop->options.transport, message.session, &unsent);
+        event.client.unsent_bytes = unsent.session_bytes;
+        event.client.unsent_total_bytes = unsent.total_bytes;
         loop_feed(loop, &event);
         transport_client_message_deinit(&message);
     }

@@ -65,6 +65,7 @@
     X(commits_torn, "disk commits torn", 1)                                                                            \
     X(commits_lost, "disk commits lost", 1)                                                                            \
     X(disk_failures, "disks that failed", 1)                                                                           \
+    X(rooms_awaited, "deliveries held back until a client had read", 1)                                                \
     X(disk_stalls, "disk stalls", 1)                                                                                   \
     X(stops, "graceful stops", 1)                                                                                      \
     X(restarts, "restarts", 1)                                                                                         \

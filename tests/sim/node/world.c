@@ -30,6 +30,8 @@ static void draw_limits(struct sim_world *world) {
     if (sim_chance(world, 300))
         limits->delivery_bytes_max = (uint32_t)sim_between(world, 500, 8000);
     if (sim_chance(world, 300))
+        limits->session_unsent_bytes_max = (uint32_t)sim_between(world, 500, 8000);
+    if (sim_chance(world, 300))
         limits->publish_credit_bytes = (uint32_t)sim_between(world, 500, 20000);
     if (sim_chance(world, 200))
         limits->raft.uncommitted_bytes_max = (uint32_t)sim_between(world, 4000, 50000);

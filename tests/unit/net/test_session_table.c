@@ -10,8 +10,7 @@ static struct session_table table;
 
 static int open_table(void **state) {
     (void)state;
-    session_table_init(&table, 3);
-    return 0;
+    return session_table_init(&table, 3) ? 0 : -1;
 }
 
 static int close_table(void **state) {
@@ -49,6 +48,45 @@ static void numbers_are_never_reused(void **state) {
     assert_true(open_session(1) > a);
 }
 
+static void a_connection_that_was_closed_unread_opens_again_when_it_has_read(void **state) {
+    (void)state;
+    uint64_t a = open_session(1);
+    struct unsent *unsent = session_table_unsent(&table, a);
+    unsent_add(unsent, 1000);
+    unsent_add(unsent, 2 * SESSION_REOPEN_BYTES);
+    assert_int_equal(unsent_bytes(table.sum), 1000 + 2 * SESSION_REOPEN_BYTES);
+    session_table_close(&table, a);
+    assert_null(session_table_unsent(&table, a));
+    assert_int_equal(open_session(1), 0);
+    unsent_release(unsent, 2 * SESSION_REOPEN_BYTES);
+    uint64_t b = open_session(1);
+    assert_true(b > a);
+    assert_int_equal(unsent_bytes(session_table_unsent(&table, b)), 1000); /* what it had is still its own */
+    unsent_release(unsent, 1000);
+    assert_int_equal(unsent_bytes(table.sum), 0);
+}
+
+static void a_connection_that_reads_nothing_keeps_its_place_until_it_has_read(void **state) {
+    (void)state;
+    uint64_t a = open_session(1);
+    struct unsent *unsent = session_table_unsent(&table, a);
+    unsent_add(unsent, 10);
+    session_table_close(&table, a);
+    open_session(2), open_session(3);
+    assert_int_equal(open_session(4), 0);
+    unsent_release(unsent, 10);
+    assert_int_not_equal(open_session(4), 0);
+}
+
+static void what_is_under_way_outlives_the_table(void **state) {
+    (void)state;
+    struct unsent *unsent = session_table_unsent(&table, open_session(1));
+    unsent_add(unsent, 10);
+    session_table_deinit(&table);
+    unsent_release(unsent, 10);
+    assert_true(session_table_init(&table, 3));
+}
+
 static void it_is_bounded(void **state) {
     (void)state;
     uint64_t a = open_session(1);
@@ -71,6 +109,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(the_same_connection_is_the_same_session),
         TEST(numbers_are_never_reused),
+        TEST(a_connection_that_was_closed_unread_opens_again_when_it_has_read),
+        TEST(a_connection_that_reads_nothing_keeps_its_place_until_it_has_read),
+        TEST(what_is_under_way_outlives_the_table),
         TEST(it_is_bounded),
         TEST(chosen_routing_ids_are_refused),
     };

@@ -192,6 +192,72 @@ static void a_closed_session_comes_back_as_a_new_one(void **state) {
     transport_client_message_deinit(&message);
 }
 
+static uint64_t unsent(uint64_t session) {
+    struct transport_unsent now;
+    transport_unsent(nodes[0], session, &now);
+    assert_true(now.session_bytes <= now.total_bytes);
+    return now.total_bytes;
+}
+
+/** Whatever the sizes: small frames are copied by ZeroMQ, and none is left out. */
+static void what_a_client_has_not_read_is_counted(void **state) {
+    (void)state;
+    static char part[1000001];
+    const uint32_t sizes[] = {0, 1, 32, 33, 511, 512, 8192, 1000000};
+    struct transport_client_message message;
+    connect_client(NULL);
+    client_send("head", 4, false);
+    assert_int_equal(receive_client(&message), LF_OK);
+    uint64_t session = message.session, deadline = now_ms() + DEADLINE_MS, sent = 0, bytes = 0;
+    transport_client_message_deinit(&message);
+    while (unsent(session) < 20 * 1000 * 1000) { /* the kernel takes some, and so does the client's queue */
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++, sent++) {
+            assert_int_equal(answer(session, sizes[i]), LF_OK);
+            bytes += sizes[i] + 1 + 2 * NODE_FRAME_COST_BYTES;
+        }
+        assert_true(sent < 100000 && now_ms() < deadline);
+    }
+    assert_true(unsent(session) <= bytes);
+    transport_close_session(nodes[0], session);
+    client_send("more", 4, false); /* refused: it is to read first */
+    wait_for(nodes[0], deadline);
+    assert_int_equal(transport_receive_client(nodes[0], &message), LF_NOT_FOUND);
+    for (; sent > 0; sent--)
+        for (int frame = 0; frame < 2; frame++)
+            assert_true(zmq_recv(client, part, sizeof part, 0) >= 0);
+    while (unsent(session) > 0)
+        assert_true(now_ms() < deadline);
+    client_send("more", 4, false);
+    assert_int_equal(receive_client(&message), LF_OK);
+    assert_true(message.session > session);
+    transport_client_message_deinit(&message);
+}
+
+/** Its connection ends, and so does what waited for it. */
+static void a_client_that_left_unread_leaves_nothing_behind(void **state) {
+    (void)state;
+    struct transport_client_message message;
+    int few = 1;
+    connect_client(NULL);
+    zmq_setsockopt(client, ZMQ_RCVHWM, &few, sizeof few);
+    client_send("head", 4, false);
+    assert_int_equal(receive_client(&message), LF_OK);
+    uint64_t session = message.session, deadline = now_ms() + DEADLINE_MS;
+    transport_client_message_deinit(&message);
+    while (unsent(session) < 4 * 1000 * 1000) {
+        assert_int_equal(answer(session, 1000000), LF_OK);
+        assert_true(now_ms() < deadline);
+    }
+    zmq_close(client);
+    client = NULL;
+    while (unsent(session) > 0) {
+        zmq_pollitem_t items[TRANSPORT_POLL_ITEMS];
+        transport_poll_items(nodes[0], items);
+        zmq_poll(items, TRANSPORT_POLL_ITEMS, 1); /* hears of the end */
+        assert_true(now_ms() < deadline);
+    }
+}
+
 static void too_many_frames_come_as_the_header_alone(void **state) {
     (void)state;
     struct transport_client_message message;
@@ -414,6 +480,8 @@ int main(void) {
         TEST(a_client_is_heard_and_answered),
         TEST(a_client_that_left_is_gone),
         TEST(a_closed_session_comes_back_as_a_new_one),
+        TEST(what_a_client_has_not_read_is_counted),
+        TEST(a_client_that_left_unread_leaves_nothing_behind),
         TEST(too_many_frames_come_as_the_header_alone),
         TEST(a_client_with_a_routing_id_of_its_own_is_refused),
         TEST(peers_hear_each_other_on_every_lane),

@@ -140,7 +140,7 @@ static void keep_reply(struct world *world, const struct node_client_send *send)
         lf_check(world->replies != NULL);
     }
     struct world_reply *reply = &world->replies[world->reply_count++];
-    *reply = (struct world_reply){.session = send->session};
+    *reply = (struct world_reply){.session = send->session, .bytes = node_client_send_bytes(send)};
     const struct node_frame *header = &send->frames[0];
     reply->reply = lf__client_reply__unpack(NULL, header->size, header->buf->data + header->offset);
     lf_check(reply->reply != NULL);
@@ -177,6 +177,10 @@ static void carry_out(struct world *world, size_t at) {
         keep_reply(world, &effects.sends[i]);
     for (size_t i = 0; i < effects.envelope_count; i++)
         deliver(world, at, effects.envelopes[i]);
+    for (size_t i = 0; i < effects.watch_count && !world->clients_are_deaf; i++) {
+        struct node_event event = {.type = NODE_EVENT_CLIENT_ROOM, .client = {.session = effects.watches[i].session}};
+        feed(world, at, &event);
+    }
     node_effects_deinit(&effects);
 }
 
@@ -239,6 +243,15 @@ int world_wait_leader(struct world *world, uint64_t group, uint64_t ms) {
     return world_leader(world, group);
 }
 
+/** All that was ever sent waits to be read. */
+static void say_unread(const struct world *world, struct node_event *event) {
+    for (size_t i = 0; i < world->reply_count; i++) {
+        const struct world_reply *reply = &world->replies[i];
+        event->client.unsent_bytes += reply->session == event->client.session ? reply->bytes : 0;
+        event->client.unsent_total_bytes += reply->bytes;
+    }
+}
+
 void world_request(struct world *world, size_t node, uint64_t session, const Lf__ClientRequest *request,
                    struct lf_buf *batch) {
     struct lf_buf *header = lf_buf_new(lf__client_request__get_packed_size(request));
@@ -250,6 +263,8 @@ void world_request(struct world *world, size_t node, uint64_t session, const Lf_
     event.client.session = session;
     event.client.frames = frames;
     event.client.count = batch ? 2 : 1;
+    if (world->clients_are_deaf)
+        say_unread(world, &event);
     feed(world, node, &event);
     lf_buf_unref(&header);
 }

@@ -13,6 +13,7 @@
 /** A client's message as it left a node: the decoded header and its frames. */
 struct world_reply {
     uint64_t session;
+    uint64_t bytes; /**< as node_client_send_bytes counts them */
     Lf__ClientReply *reply;
     struct lf_buf *frames[64];
     size_t frame_count;
@@ -39,6 +40,7 @@ struct world {
     enum lf_status fatal[WORLD_NODES_MAX];
     char fatal_text[WORLD_NODES_MAX][LF_ERROR_TEXT_BYTES];
     const char *cluster_names[WORLD_NODES_MAX]; /**< NULL: "unit" */
+    bool clients_are_deaf; /**< what was sent to a session waits for ever, and the nodes are told so */
     bool verbose;
 };
 
