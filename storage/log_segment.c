@@ -52,6 +52,23 @@ void log_segment_add(struct log_segment *segment, struct lf_bytes entry) {
     segment->checksum = lf_crc32c((uint32_t)segment->checksum, entry.data, LF_ENTRY_HEADER_BYTES);
 }
 
+bool log_segment_consistent(const struct log_segment *segment) {
+    if (segment->first_index == 0 || segment->last_index < segment->first_index || segment->last_index == UINT64_MAX)
+        return false;
+    if (segment->last_term == 0 || segment->entry_count > segment->last_index - segment->first_index + 1)
+        return false;
+    if (segment->base_offset > segment->end_offset || segment->command_bytes > segment->bytes)
+        return false;
+    if (segment->bytes / LF_ENTRY_HEADER_BYTES < segment->entry_count)
+        return false;
+    return segment->first_log_time_ms <= segment->last_log_time_ms && segment->checksum <= UINT32_MAX;
+}
+
+bool log_segment_follows(const struct log_segment *segment, const struct log_segment *before) {
+    return segment->first_index == before->last_index + 1 && segment->base_offset == before->end_offset &&
+           segment->last_term >= before->last_term && segment->first_log_time_ms >= before->last_log_time_ms;
+}
+
 bool log_segment_equal(const struct log_segment *a, const struct log_segment *b) {
     uint8_t left[LOG_SEGMENT_BYTES], right[LOG_SEGMENT_BYTES];
     log_segment_encode(a, left);
@@ -100,9 +117,7 @@ enum lf_status log_segment_decode(struct lf_bytes bytes, struct log_segment *seg
                                .max_timestamp_ms = (int64_t)fields[10],
                                .checksum = fields[11],
                                .rewrites = fields[12]};
-    if (read.first_index == 0 || read.last_index < read.first_index || read.last_term == 0 ||
-        read.entry_count > read.last_index - read.first_index + 1 || read.base_offset > read.end_offset ||
-        read.command_bytes > read.bytes || read.first_log_time_ms > read.last_log_time_ms)
+    if (!log_segment_consistent(&read))
         return lf_error_set(error, LF_DAMAGED,
                             "the descriptor of the segment %" PRIu64 "-%" PRIu64 " contradicts itself",
                             read.first_index, read.last_index);

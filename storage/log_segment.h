@@ -40,6 +40,10 @@ void log_segment_add(struct log_segment *segment, struct lf_bytes entry);
 static inline bool log_segment_whole(const struct log_segment *segment) {
     return segment->entry_count == segment->last_index - segment->first_index + 1;
 }
+/** Do the fields agree with each other? What can be said without the entries. */
+bool log_segment_consistent(const struct log_segment *segment);
+/** Does the segment begin where `before` ends: index, offset; terms and log times not below? */
+bool log_segment_follows(const struct log_segment *segment, const struct log_segment *before);
 bool log_segment_equal(const struct log_segment *a, const struct log_segment *b);
 
 /** Byte table: the fields in order, u64 little-endian each, then 8 bytes: crc32c of what is before, 0. */

@@ -12,7 +12,7 @@
  *   S6  after a failed write (anything but LF_INVALID) all later writes fail with the same status: never retry an fsync
  *   S7  what is read back is what was written, byte for byte, checked; damage is LF_DAMAGED, never wrong bytes
  *   S8  reads see every write that was completed before the read was handed over
- *   S9  sealed segments touch, oldest first, and all below the active part; what they hold is what was sealed, staged
+ *   S9  sealed segments touch, oldest first, and lie below the active part; what they hold is what was sealed, staged
  * or rewritten, by checksum, or LF_DAMAGED S10 an install, or a replacement of segments, is in one atomic write: before
  * it the old log, after it the new one
  *
@@ -21,10 +21,14 @@
  *      (dropped)  | segment | segment | ... | segment |  active entries ...  |
  *                 first_index                          previous? .. last_index
  *
- *  Entries above `previous_index` are all there, one by one. At or below it only segments are left: those with every
- * entry of their range, and rewritten ones, which lack some. Dropping takes whole segments from the front. How a store
- * keeps segments is its own matter: sealing, dropping and replacing are decisions of the log that arrive in writes, and
- *  what they cost on the disk happens behind them, in its own time.
+ *  Entries above `previous_index` are all there, one by one, in segments or active. At or below it only segments are
+ *  left: those with every entry of their range, and rewritten ones, which lack some. Dropping takes whole segments from
+ *  the front. How a store keeps segments is its own matter: sealing, dropping and replacing are decisions of the log
+ *  that arrive in writes, and what they cost on the disk happens behind them, in its own time.
+ *
+ *  Parts of one write take effect in this order: hard state, truncation, entries, applied index and rows; seals;
+ *  replacements; drop_before; unstage. A write that breaks a rule named here is LF_INVALID, and nothing of it is done
+ *  (log_group.h judges).
  *
  *  An entry is one lf_buf: 64 bytes of header (protocol/lf_entry.h), then the payload.
  */
@@ -97,32 +101,39 @@ struct log_store_write {
     uint32_t hint_count;
     bool has_cluster_id; /**< pin the store's cluster id (group 0 only); LF_WRONG_STORE if another is pinned */
     uint8_t cluster_id[LOG_STORE_ID_BYTES];
-    /** Segments that end here, oldest first: the first begins after the last sealed entry, each where the one before
-     *  ended; all applied (by this write at the latest) and whole. The store keeps the descriptors. */
+    /** Segments that end here, oldest first: the first begins after the last sealed entry (or previous_index), each
+     *  where the one before ended, in offsets too; all applied (by this write at the latest) and whole. The store keeps
+     *  the descriptors. */
     struct log_segment *seals;
     uint32_t seal_count;
-    /** Segments whose last_index is below this go (after the seals of this write); 0: none. It is the first_index of a
-     *  segment, or the index after the last one. Raises the group's first_index, and previous_index if that is below.
-     */
+    /** Segments whose last_index is below this go; 0: none. It is the first_index of a segment, or the index after the
+     *  last one, as seals and replacements leave them; at or below the group's first index nothing happens. Raises the
+     *  group's first_index, and previous_index if that is below. */
     uint64_t drop_before;
     /** These take the place of all segments from the first one's first_index to the last one's last_index, which are
-     *  borders of segments now. Each is staged, or held already, with an equal descriptor (S10). When a new one lacks
-     *  entries, previous_index rises to its last_index. */
+     *  borders of segments now; the offsets at both ends, and the last term, stay. Each is staged, or held within that
+     *  range, with an equal descriptor; where it is both, the staged copy is taken: so a damaged segment is repaired
+     *  (S10). When a new one lacks entries, previous_index rises to its last_index. What else is staged within the
+     * range goes. */
     struct log_segment *replacements;
     uint32_t replacement_count;
-    /** The whole group becomes: `install_segments` (each staged, or held, with an equal descriptor; may be none), an
-     * empty log after install_index, the rows of this write and no others, applied_index = install_index. Hard state as
-     * given; no entries, truncation, seals, drop or replacements beside it (S10). */
+    /** The whole group becomes: `install_segments` (each staged, or held, with an equal descriptor; they end at
+     *  install_index, in install_term; may be none), an empty log after install_index, which is previous_index from
+     * then on, the rows of this write and no others, applied_index = install_index. Hints of before go. Hard state as
+     * given; no entries, truncation, seals, drop or replacements beside it; `create` may be (S10). Only forward:
+     * install_index is above applied_index; and never over entries that follow an entry of install_term at
+     * install_index, since those may be acknowledged: such a log has no need of it. */
     bool install;
     uint64_t install_index, install_term;
     struct log_segment *install_segments;
     uint32_t install_count;
-    bool unstage; /**< what is staged for the group goes (an install or replacement does it too) */
+    bool unstage; /**< what is staged for the group goes, also what was begun (an install does it too) */
     bool sync;    /**< false: may be lost by power loss until a later synced write (lazy applied state) */
     size_t bytes; /**< all of it; kept by the helpers below */
     /* internal to the stores: */
     struct log_store_write *next;
     struct log_store_completion *completion;
+    bool stages; /**< of the store's own making: `entries` are what is in `replacements`, which become staged */
     uint32_t entry_capacity, row_capacity, hint_capacity, seal_capacity;
     uint64_t submitted_us;
 };
@@ -158,12 +169,16 @@ struct log_store_read {
     uint32_t entries_max;
 };
 
-/** A piece of a segment that comes from elsewhere. Pieces come in order, the first one begins the segment anew; a store
- *  holds one begun segment per group. Only with the last piece, once its descriptor was found true (else LF_DAMAGED:
- * what was begun is gone), is it staged, durably. Staged segments survive restarts (log_store_loaded.staged) until an
- * install, a replacement or `unstage`. */
+/** A piece of a segment that comes from elsewhere. Pieces come in order, the first one begins the segment anew, in
+ * place of one that was begun: a store holds one begun segment per group, and forgets it when it is closed. A later
+ * piece of another segment than the one begun is LF_INVALID and changes nothing. Only with the last piece, once the
+ * descriptor was found true, is the segment staged, durably; else, or when a piece does not belong in it, LF_DAMAGED:
+ * what was begun is gone. True is: entries are whole, of this group, in order and in the range, and give what of the
+ * descriptor follows from them: counts, bytes and checksum, and all of it when the segment is whole. Staged segments
+ * are told apart by their whole descriptors, and may overlap; one staged again takes the place of its equal. They
+ * survive restarts (log_store_loaded.staged) until a write takes or drops them. */
 struct log_store_stage {
-    uint64_t group; /**< exists */
+    uint64_t group; /**< exists, else LF_NOT_FOUND */
     uint64_t request;
     const struct log_segment *segment; /**< borrowed for the call */
     bool first, last;
@@ -216,7 +231,7 @@ struct log_store_loaded {
     size_t row_count;
     struct log_segment *segments; /**< oldest first */
     size_t segment_count;
-    struct log_segment *staged; /**< ordered by first_index */
+    struct log_segment *staged; /**< ordered by first_index, then last_index */
     size_t staged_count;
 };
 
@@ -226,8 +241,8 @@ struct log_store_completion {
     struct lf_error error; /**< words when status is not LF_OK */
     uint64_t group;
     uint64_t id; /**< token or request */
-    /** READ: entries with rising indexes, consecutive above previous_index; entry_count 0 when none matches. A read
-     * that begins below the log's first_index begins there. */
+    /** READ: entries with rising indexes, consecutive above previous_index and in whole segments; entry_count 0 when
+     * none matches. A read that begins below the log's first_index begins there. */
     struct lf_buf **entries;
     uint32_t entry_count;
     uint64_t first_index;            /**< READ: of entries[0] */

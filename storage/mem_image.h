@@ -2,18 +2,7 @@
 #ifndef MEM_IMAGE_H
 #define MEM_IMAGE_H
 
-#include "log_group.h"
-#include "log_store.h"
-
-struct mem_group {
-    struct log_group log;
-    struct lf_buf **entries; /**< entries[i] has index i + 1; log.last_index of them */
-    size_t entry_capacity;
-    struct log_store_row *rows; /**< ordered by key */
-    size_t row_count, row_capacity;
-    struct log_store_hint *hints; /**< ordered by index */
-    size_t hint_count, hint_capacity;
-};
+#include "mem_group.h"
 
 /** Zeroed is an empty disk. */
 struct mem_image {

@@ -280,24 +280,34 @@ void mem_store_crash(struct log_store **store, enum mem_disk_crash how) {
 /** Puts the damaged copy in place of the entry, if that is what stands there. */
 static void put_damaged(struct mem_image *image, uint64_t id, uint64_t index, const struct lf_buf *whole,
                         struct lf_buf *damaged) {
-    struct mem_group *group = mem_image_find(image, id);
-    if (!group || group->log.last_index < index || group->entries[index - 1] != whole)
+    const struct mem_group *group = mem_image_find(image, id);
+    uint64_t found = 0;
+    struct lf_buf **at = group ? mem_group_next(group, index, &found) : NULL;
+    if (!at || *at != whole)
         return;
-    lf_buf_unref(&group->entries[index - 1]);
-    group->entries[index - 1] = lf_buf_ref(damaged);
+    lf_buf_unref(at);
+    *at = lf_buf_ref(damaged);
+}
+
+static bool has_entries(const struct mem_group *group) {
+    uint64_t found;
+    return mem_group_next(group, 0, &found) != NULL;
 }
 
 bool mem_store_damage(struct mem_disk *disk, struct log_store *store, uint64_t *group, uint64_t *index) {
     const struct mem_group *at = NULL;
     uint32_t count = (uint32_t)disk->synced.group_count, first = count > 0 ? mem_disk_between(disk, 0, count - 1) : 0;
     for (uint32_t i = 0; i < count && !at; i++)
-        if (disk->synced.groups[(first + i) % count]->log.last_index > 0)
+        if (has_entries(disk->synced.groups[(first + i) % count]))
             at = disk->synced.groups[(first + i) % count];
     if (!at)
         return false;
     *group = at->log.id;
-    *index = mem_disk_between(disk, 1, (uint32_t)at->log.last_index);
-    struct lf_buf *whole = lf_buf_ref(at->entries[*index - 1]);
+    uint64_t wanted = mem_disk_between(disk, (uint32_t)log_group_first_index(&at->log), (uint32_t)at->log.last_index);
+    struct lf_buf **entry = mem_group_next(at, wanted, index);
+    if (!entry) /* the log ends with a hole */
+        entry = mem_group_next(at, 0, index);
+    struct lf_buf *whole = lf_buf_ref(*entry);
     struct lf_buf *damaged = lf_buf_copy(lf_buf_bytes(whole));
     lf_check(damaged != NULL);
     damaged->data[mem_disk_between(disk, 0, damaged->size - 1)] ^= (uint8_t)(1u << mem_disk_between(disk, 0, 7));

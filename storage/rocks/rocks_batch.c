@@ -120,6 +120,8 @@ static enum lf_status pin_cluster(struct rocks_batch *batch, const struct log_st
 enum lf_status rocks_batch_add(struct rocks_batch *batch, const struct log_store_write *write, struct lf_error *error) {
     struct log_group *group = rocks_groups_find(batch->groups, write->group);
     struct log_group_change change;
+    if (write->seal_count || write->drop_before || write->replacements || write->install || write->unstage)
+        return lf_error_set(error, LF_UNSUPPORTED, "group %" PRIu64 ": segments are not kept yet", write->group);
     enum lf_status status = log_group_judge(group, write, error);
     if (status == LF_OK && write->has_cluster_id)
         status = pin_cluster(batch, write, error);

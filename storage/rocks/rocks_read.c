@@ -16,33 +16,45 @@ struct view {
     uint64_t slot;
 };
 
-static bool stands_at(rocksdb_iterator_t *iterator, const struct rocks_key *wanted) {
+/* Where the iterator stands; 0: at no entry. */
+static uint64_t index_at(const rocksdb_iterator_t *iterator) {
+    uint64_t slot, index;
     size_t size = 0;
     if (!rocksdb_iter_valid(iterator))
-        return false;
+        return 0;
     const char *key = rocksdb_iter_key(iterator, &size);
-    return size == wanted->size && memcmp(key, wanted->bytes, size) == 0;
+    return rocks_key_parse_entry(lf_bytes(key, size), &slot, &index) ? index : 0;
 }
 
 /* Mostly the next one is asked for, so a step is tried before a seek. */
-static enum lf_status entry_at(void *context, uint64_t index, struct lf_bytes *entry, struct lf_error *error) {
+static enum lf_status next_entry(void *context, const struct log_held *segment, uint64_t index, uint64_t *found,
+                                 struct lf_bytes *entry, struct lf_error *error) {
     struct view *view = context;
-    struct rocks_key before = rocks_key_entry(view->slot, index - 1), wanted = rocks_key_entry(view->slot, index);
-    if (stands_at(view->entries, &before))
+    (void)segment;
+    struct rocks_key wanted = rocks_key_entry(view->slot, index);
+    if (index > 1 && index_at(view->entries) == index - 1)
         rocksdb_iter_next(view->entries);
-    if (!stands_at(view->entries, &wanted))
+    if (index_at(view->entries) != index)
         rocksdb_iter_seek(view->entries, (const char *)wanted.bytes, wanted.size);
-    if (stands_at(view->entries, &wanted)) {
+    *found = index_at(view->entries);
+    if (*found != 0) {
         const char *value = rocksdb_iter_value(view->entries, &entry->size);
         entry->data = (const uint8_t *)value;
         return LF_OK;
     }
     char *failure = NULL;
     rocksdb_iter_get_error(view->entries, &failure);
-    enum lf_status status = rocks_error(&failure, error, "read entries");
-    return status != LF_OK
-               ? status
-               : lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": entry %" PRIu64 " is missing", view->group, index);
+    return rocks_error(&failure, error, "read entries");
+}
+
+static enum lf_status no_segment(void *context, uint64_t index, bool *found, struct log_held *segment,
+                                 struct lf_error *error) {
+    (void)context;
+    (void)index;
+    (void)segment;
+    (void)error;
+    *found = false;
+    return LF_OK;
 }
 
 static bool hint_at(void *context, uint64_t index, struct log_store_hint *hint) {
@@ -98,7 +110,8 @@ static void read_entries(struct view *view, const struct log_store_read *read, u
                                      .group = view->group,
                                      .first_index = LOG_GROUP_FIRST_INDEX,
                                      .last_index = last_index,
-                                     .entry = entry_at,
+                                     .segment = no_segment,
+                                     .next = next_entry,
                                      .hint = hint_at};
     log_scan_read(&source, read, completion);
     rocksdb_iter_destroy(view->entries);

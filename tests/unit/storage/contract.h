@@ -56,6 +56,8 @@ struct log_store_write *contract_write(uint64_t group, uint64_t token);
 struct log_store_write *contract_create(uint64_t group, uint64_t token);
 /** Adds `count` entries of 100 bytes, one offset each: the entry at index i ends at offset i. */
 void contract_add(struct log_store_write *write, uint64_t first_index, uint32_t count, uint64_t term);
+/** The true descriptor of entries as contract_add makes them. */
+struct log_segment contract_segment(uint64_t group, uint64_t first_index, uint64_t last_index, uint64_t term);
 void contract_row(struct log_store_write *write, const char *key, const char *value);
 
 void contract_submit(struct contract *contract, struct log_store_write *write);

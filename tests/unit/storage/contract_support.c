@@ -99,6 +99,17 @@ void contract_add(struct log_store_write *write, uint64_t first_index, uint32_t 
     }
 }
 
+struct log_segment contract_segment(uint64_t group, uint64_t first_index, uint64_t last_index, uint64_t term) {
+    struct log_segment segment;
+    log_segment_begin(&segment, first_index, first_index - 1, first_index);
+    for (uint64_t index = first_index; index <= last_index; index++) {
+        struct lf_buf *entry = contract_entry(group, index, term, index, 100);
+        log_segment_add(&segment, lf_buf_bytes(entry));
+        lf_buf_unref(&entry);
+    }
+    return segment;
+}
+
 void contract_row(struct log_store_write *write, const char *key, const char *value) {
     struct lf_bytes bytes = value ? lf_bytes_text(value) : lf_bytes(NULL, 0);
     assert_int_equal(log_store_write_add_row(write, lf_bytes_text(key), bytes), LF_OK);

@@ -3,9 +3,9 @@
  *
  *  store_faults DIRECTORY     "F STATUS" when it does not open; else "W INDEX STATUS" per write
  */
+#include "store_faults.h"
 #include "lf_entry.h"
 #include "rocks_store.h"
-#include "store_faults.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-#include "store_faults.h"
 #include "lf_entry.h"
+#include "store_faults.h"
 
 #include <stdlib.h>
 #include <string.h>

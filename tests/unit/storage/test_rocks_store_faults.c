@@ -1,7 +1,7 @@
 /** S6 on the real store: whichever call of the disk fails, the writes before it are there, none after it succeeds, and
  *  the next process opens with all that was acknowledged. This one tells what happened, unless RocksDB ends it: Debian
- *  builds it with assertions, and one of them does not expect a file to be closed after a failed write of it. That is an
- *  end like any other kill: nothing that was acknowledged may be missing. */
+ *  builds it with assertions, and one of them does not expect a file to be closed after a failed write of it. That is
+ * an end like any other kill: nothing that was acknowledged may be missing. */
 #include "contract.h"
 #include "rocks_store.h"
 #include "scratch_directory.h"
@@ -19,7 +19,7 @@ struct outcome {
     bool opened;
     bool aborted; /**< by an assertion of RocksDB */
     enum lf_status open_status;
-    uint32_t told;        /**< outcomes of writes, in order */
+    uint32_t told;         /**< outcomes of writes, in order */
     uint32_t acknowledged; /**< writes that ended LF_OK, all before the first failure */
     enum lf_status failure;
 };
