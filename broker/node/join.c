@@ -278,6 +278,17 @@ static void on_membership(struct node *node, const struct peer_envelope *envelop
         join_with(node, envelope);
 }
 
+/** We know that the cluster took us in, by more of its metadata than the sender had: a controller that was paused, and
+ *  leads no more, still answers the greetings from before that. */
+static bool is_old_news(const struct node *node, const struct peer_greeting *greeting) {
+    if (node->joining || !node->cluster_known)
+        return false;
+    uint64_t known = cluster_applied(node);
+    if (node->welcome && node->welcome->metadata_index > known)
+        known = node->welcome->metadata_index;
+    return greeting->metadata_index < known;
+}
+
 /** Where it says it is, nobody will look for it: its store is not pinned, so that it can be added again. Host names may
  *  differ and mean the same; ports do not. */
 static bool elsewhere(struct node *node, struct peer *peer, const struct metadata_node *known,
@@ -301,7 +312,7 @@ bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
     if (greeting->refusal != PEER_REFUSAL_NONE) {
         if (to_us && node->joining && greeting->member_count > 0)
             on_membership(node, envelope);
-        if (to_us)
+        if (to_us && !is_old_news(node, greeting))
             on_refusal(node, envelope);
         return true;
     }

@@ -330,6 +330,43 @@ static void node_that_was_away_is_told_that_it_was_removed(void **state) {
 }
 
 /** All that it knew are gone or were replaced, but for one. */
+/** A controller that was paused, and leads no more, answers the greeting of a joiner by what it knew before. */
+static void joined_node_does_not_believe_a_refusal_older_than_what_it_knows(void **state) {
+    struct world *world = begin(state, 3);
+    world_run(world, 500);
+    world_crash(world, 2, MEM_DISK_KILL);
+    world_wipe(world, 2);
+    assert_status(world_remove(world, 3), LF_OK);
+    wait_members(world, 2, 0);
+    assert_status(world_add(world, 3), LF_OK);
+    world_start(world, 2);
+    wait_members(world, 3, 0);
+    struct peer_envelope late = {.protocol_version = 1,
+                                 .from_node = 1,
+                                 .to_node = 3,
+                                 .from_incarnation = 1,
+                                 .to_incarnation = world->incarnation,
+                                 .lane = PEER_LANE_CONTROL};
+    struct peer_greeting refusal = {
+        .cluster_name = "unit", .self = {.node_id = 1}, .refusal = PEER_REFUSAL_REMOVED, .from_controller = true};
+    for (uint64_t known = 1; known <= 2; known++) {
+        struct peer_envelope *envelope = peer_envelope_new();
+        struct peer_greeting *greeting = calloc(1, sizeof *greeting);
+        assert_non_null(envelope);
+        assert_non_null(greeting);
+        *greeting = refusal;
+        greeting->metadata_index = known == 1 ? 1 : UINT64_MAX;
+        *envelope = late;
+        memcpy(envelope->cluster_id, world->stores[0]->identity.cluster_id, LOG_STORE_ID_BYTES);
+        memcpy(envelope->store_uuid, world->stores[0]->identity.store_uuid, LOG_STORE_ID_BYTES);
+        envelope->greeting = greeting;
+        struct node_event event = {.type = NODE_EVENT_PEER, .envelope = envelope};
+        world_event(world, 2, &event);
+        peer_envelope_destroy(&envelope);
+        assert_status(world->fatal[2], known == 1 ? LF_OK : LF_WRONG_STORE);
+    }
+}
+
 static void node_that_was_away_finds_members_it_never_heard_of(void **state) {
     struct world *world = begin(state, 3);
     world_run(world, 500);
@@ -406,6 +443,7 @@ int main(void) {
         FACT(process_that_a_later_one_of_its_store_replaced_ends_in_words),
         FACT(removed_node_leaves_in_words),
         FACT(node_that_was_away_is_told_that_it_was_removed),
+        FACT(joined_node_does_not_believe_a_refusal_older_than_what_it_knows),
         FACT(node_that_was_away_finds_members_it_never_heard_of),
         FACT(node_that_is_behind_hears_those_that_were_replaced_since),
         FACT(joiner_takes_any_number_of_changes),
