@@ -38,7 +38,13 @@ enum lf_entry_type {
     LF_ENTRY_METADATA = 4,      /**< a command of group 0 (protocol/metadata.proto) */
     LF_ENTRY_LEVEL = 5,         /**< reserved: raises what the group's entries may mean */
     LF_ENTRY_PRODUCER = 6,      /**< a producer raises its epoch in this partition (protocol/raft_log.proto) */
-    LF_ENTRY_TYPE_MAX_KNOWN = LF_ENTRY_PRODUCER,
+    /* The set of segments is changed by the log alone; payloads in protocol/raft_log.proto, rules in
+     * broker/partition/partition.h. All must be understood. */
+    LF_ENTRY_SEGMENT_ROLL = 7, /**< a segment ends with this entry; empty payload */
+    LF_ENTRY_LOG_START = 8,    /**< the log's first offset, up to which whole segments go */
+    LF_ENTRY_REWRITE = 9,      /**< neighbouring segments become new ones, which lack some of their entries */
+    LF_ENTRY_REWRITTEN = 10,   /**< what came of it where the leader is: must be equal everywhere */
+    LF_ENTRY_TYPE_MAX_KNOWN = LF_ENTRY_REWRITTEN,
 };
 
 #define LF_ENTRY_MUST_UNDERSTAND 0x0001u

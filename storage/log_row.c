@@ -1,5 +1,7 @@
 #include "log_row.h"
 
+#include "lf_check.h"
+
 #include <stdlib.h>
 
 enum lf_status log_row_init(struct log_store_row *row, struct lf_bytes key, struct lf_bytes value) {
@@ -13,6 +15,11 @@ enum lf_status log_row_init(struct log_store_row *row, struct lf_bytes key, stru
     row->key = lf_bytes(copy, key.size);
     row->value = lf_bytes(value.data ? copy + key.size : NULL, value.size);
     return LF_OK;
+}
+
+void log_row_overwrite(struct log_store_row *row, struct lf_bytes value) {
+    lf_check(row->value.data != NULL && row->value.size == value.size);
+    memcpy((void *)(uintptr_t)row->value.data, value.data, value.size);
 }
 
 void log_row_deinit(struct log_store_row *row) {

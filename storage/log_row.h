@@ -6,6 +6,8 @@
 
 /** Copies key and value (data NULL stays NULL) into *row. LF_NO_MEMORY. */
 enum lf_status log_row_init(struct log_store_row *row, struct lf_bytes key, struct lf_bytes value);
+/** The value, of the same size, becomes another one. */
+void log_row_overwrite(struct log_store_row *row, struct lf_bytes value);
 void log_row_deinit(struct log_store_row *row);
 /** Order of keys: bytes, then length. <0, 0, >0. */
 int log_row_compare(struct lf_bytes a, struct lf_bytes b);

@@ -292,10 +292,11 @@ void group_on_load(struct node *node, struct log_store_completion *completion) {
         group->loaded = completion->loaded;
         completion->loaded = NULL;
         group->applied = group->loaded->applied_index;
-        completion->status = group->partition ? partition_load(group->partition, group->applied, group->loaded->rows,
-                                                               group->loaded->row_count, &error)
-                                              : metadata_load(node->metadata, group->applied, group->loaded->rows,
-                                                              group->loaded->row_count, &error);
+        completion->status =
+            group->partition
+                ? partition_load(group->partition, group->applied, group->loaded->rows, group->loaded->row_count,
+                                 group->loaded->segments, group->loaded->segment_count, &error)
+                : metadata_load(node->metadata, group->applied, group->loaded->rows, group->loaded->row_count, &error);
     }
     if (completion->status != LF_OK) {
         node_fail(node, completion->status, "group %llu cannot be loaded: %.180s", (unsigned long long)group->id,

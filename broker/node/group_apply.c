@@ -26,7 +26,7 @@ static bool apply_one(struct node *node, struct group *group, uint64_t index) {
     struct metadata_applied metadata = {0};
     struct lf_error error = {0};
     enum lf_status status = group->partition
-                                ? partition_apply(group->partition, &header, payload, write, &partition, &error)
+                                ? partition_apply(group->partition, lf_buf_bytes(entry), write, &partition, &error)
                                 : metadata_apply(node->metadata, &header, payload, write, &metadata, &error);
     if (status == LF_UNSUPPORTED) {
         if (!group->apply_blocked)

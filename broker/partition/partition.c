@@ -24,6 +24,7 @@ struct partition *partition_new(const struct partition_limits *limits) {
     partition_state_init(&partition->applied);
     partition_state_init(&partition->log_end);
     partition->max_timestamp_ms = -1;
+    partition_segments_begin(&partition->segments, 0, 0, 0);
     return partition;
 }
 
@@ -34,6 +35,7 @@ void partition_destroy(struct partition **where) {
         return;
     partition_state_deinit(&partition->applied);
     partition_state_deinit(&partition->log_end);
+    partition_segments_deinit(&partition->segments);
     free(partition->configuration);
     free(partition->kept);
     free(partition);
@@ -65,6 +67,11 @@ struct partition_verdict partition_judge_epoch(const struct partition *partition
     struct partition_rules rules = rules_at_the_door(partition);
     return settle(partition,
                   partition_state_judge_epoch(state, producer_id, producer_epoch, state->log_time_ms, &rules));
+}
+
+struct partition_verdict partition_judge_log_start(const struct partition *partition, int64_t offset) {
+    return settle(partition,
+                  partition_state_judge_log_start(&partition->log_end, offset, partition->applied.end_offset));
 }
 
 enum lf_status partition_kept_reserve(struct partition *partition, struct lf_error *error) {
@@ -100,6 +107,7 @@ enum lf_status partition_append(struct partition *partition, const struct lf_ent
         return lf_error_set(error, LF_NO_MEMORY, "no memory for one more producer");
     partition_state_advance(&partition->log_end, &entry, retention_ms, NULL);
     partition->kept_count++;
+    partition->kept_structure += partition_is_structure(entry.type);
     *partition_kept_at(partition, partition->kept_count - 1) = entry;
     return LF_OK;
 }
@@ -109,9 +117,11 @@ void partition_truncate(struct partition *partition, uint64_t index) {
     if (index > partition->log_end.index)
         return;
     partition->kept_count = (uint32_t)(index - 1 - partition->applied.index);
+    partition->kept_structure = 0;
     bool copied = partition_state_copy(&partition->log_end, &partition->applied);
     lf_check(copied); /* the log end had at least this room before */
     for (uint32_t i = 0; i < partition->kept_count; i++) {
+        partition->kept_structure += partition_is_structure(partition_kept_at(partition, i)->type);
         bool room = producer_table_reserve(&partition->log_end.producers);
         lf_check(room);
         partition_state_advance(&partition->log_end, partition_kept_at(partition, i),
@@ -122,18 +132,23 @@ void partition_truncate(struct partition *partition, uint64_t index) {
 
 struct partition_meta partition_meta(const struct partition *partition) {
     return (struct partition_meta){.end_offset = partition->applied.end_offset,
-                                   .log_start_offset = partition->log_start_offset,
+                                   .log_start_offset = partition->applied.log_start_offset,
                                    .log_time_ms = partition->applied.log_time_ms,
                                    .max_timestamp_ms = partition->max_timestamp_ms,
                                    .hint_entries = partition->hint_entries,
-                                   .hint_bytes = partition->hint_bytes};
+                                   .hint_bytes = partition->hint_bytes,
+                                   .rewrite_index = partition->applied.rewrite_index,
+                                   .rewrite_open = partition->applied.rewrite_open,
+                                   .seals_checksum = partition->segments.seals_checksum,
+                                   .rewrite_expected = partition->segments.expected,
+                                   .rewrite_own = partition->segments.own};
 }
 
 uint64_t partition_applied_index(const struct partition *partition) { return partition->applied.index; }
 uint64_t partition_log_end_index(const struct partition *partition) { return partition->log_end.index; }
 int64_t partition_high_watermark(const struct partition *partition) { return partition->applied.end_offset; }
 int64_t partition_log_end_offset(const struct partition *partition) { return partition->log_end.end_offset; }
-int64_t partition_log_start_offset(const struct partition *partition) { return partition->log_start_offset; }
+int64_t partition_log_start_offset(const struct partition *partition) { return partition->applied.log_start_offset; }
 uint64_t partition_log_time_ms(const struct partition *partition) { return partition->log_end.log_time_ms; }
 int64_t partition_max_timestamp_ms(const struct partition *partition) { return partition->max_timestamp_ms; }
 size_t partition_producer_count(const struct partition *partition) { return partition->applied.producers.count; }
@@ -153,12 +168,23 @@ static struct lf_bytes configuration_row(const struct partition *partition) {
                                              : 0);
 }
 
+/** What is equal everywhere, as rows. */
+struct equal_rows {
+    uint8_t meta[PARTITION_META_ROW_BYTES], open[LOG_SEGMENT_BYTES];
+};
+
+static struct equal_rows equal_rows(const struct partition *partition) {
+    struct equal_rows rows;
+    struct partition_meta meta = partition_meta(partition);
+    meta.rewrite_own = 0;
+    partition_meta_encode(&meta, rows.meta);
+    partition_open_encode(&partition->segments.open, rows.open);
+    return rows;
+}
+
 bool partition_applied_equal(const struct partition *a, const struct partition *b) {
-    uint8_t meta_a[PARTITION_META_ROW_BYTES], meta_b[PARTITION_META_ROW_BYTES];
-    struct partition_meta x = partition_meta(a), y = partition_meta(b);
-    partition_meta_encode(&x, meta_a);
-    partition_meta_encode(&y, meta_b);
-    if (a->applied.index != b->applied.index || memcmp(meta_a, meta_b, sizeof meta_a) != 0 ||
+    struct equal_rows x = equal_rows(a), y = equal_rows(b);
+    if (a->applied.index != b->applied.index || memcmp(&x, &y, sizeof x) != 0 ||
         !lf_bytes_equal(configuration_row(a), configuration_row(b)) ||
         a->applied.producers.count != b->applied.producers.count)
         return false;
@@ -181,11 +207,80 @@ uint32_t partition_applied_checksum(const struct partition *partition) {
         size_t bytes = partition_producer_encode(producer, row + PARTITION_PRODUCER_KEY_BYTES);
         producers += lf_crc32c(0, row, PARTITION_PRODUCER_KEY_BYTES + bytes);
     }
-    uint8_t rest[PARTITION_META_ROW_BYTES + 8 + 4];
-    struct partition_meta meta = partition_meta(partition);
-    partition_meta_encode(&meta, rest);
-    lf_put_le64(rest + PARTITION_META_ROW_BYTES, partition->applied.index);
-    lf_put_le32(rest + PARTITION_META_ROW_BYTES + 8, producers);
+    uint8_t rest[8 + 4];
+    lf_put_le64(rest, partition->applied.index);
+    lf_put_le32(rest + 8, producers);
+    struct equal_rows rows = equal_rows(partition);
     struct lf_bytes configuration = configuration_row(partition);
-    return lf_crc32c(lf_crc32c(0, rest, sizeof rest), configuration.data, configuration.size);
+    return lf_crc32c(lf_crc32c(lf_crc32c(0, rest, sizeof rest), &rows, sizeof rows), configuration.data,
+                     configuration.size);
+}
+
+/* ---- segments ---- */
+
+const struct log_segment *partition_segments(const struct partition *partition, size_t *count) {
+    *count = partition->segments.count;
+    return partition->segments.sealed;
+}
+
+const struct log_segment *partition_open_segment(const struct partition *partition) {
+    return &partition->segments.open;
+}
+
+struct partition_bytes partition_bytes(const struct partition *partition) {
+    const struct partition_segments *segments = &partition->segments;
+    return (struct partition_bytes){.sealed = segments->bytes,
+                                    .sealed_commands = segments->command_bytes,
+                                    .open = segments->open.bytes,
+                                    .open_commands = segments->open.command_bytes};
+}
+
+uint64_t partition_first_index(const struct partition *partition) {
+    const struct partition_segments *segments = &partition->segments;
+    return segments->count > 0 ? segments->sealed[0].first_index : segments->open.first_index;
+}
+
+uint64_t partition_previous_index(const struct partition *partition) {
+    const struct partition_segments *segments = &partition->segments;
+    for (size_t i = segments->count; i > 0; i--)
+        if (!log_segment_whole(&segments->sealed[i - 1]))
+            return segments->sealed[i - 1].last_index;
+    return partition_first_index(partition) - 1;
+}
+
+uint32_t partition_structure_unapplied(const struct partition *partition) { return partition->kept_structure; }
+size_t partition_decisions_waiting(const struct partition *partition) { return partition->segments.decision_count; }
+
+bool partition_rewrite_open(const struct partition *partition, uint64_t *index, uint32_t *checksum) {
+    *index = partition->applied.rewrite_index;
+    *checksum = partition->segments.own;
+    return partition->applied.rewrite_open;
+}
+
+bool partition_rewrite_due(const struct partition *partition, uint64_t *index, struct log_store_rewrite *rewrite) {
+    const struct partition_segments *segments = &partition->segments;
+    if (segments->decision_count == 0 || segments->decisions[0].type != LF_ENTRY_REWRITE)
+        return false;
+    *index = segments->decisions[0].index;
+    *rewrite = segments->decisions[0].rewrite;
+    return true;
+}
+
+void partition_check_invariants(const struct partition *partition) {
+    const struct partition_segments *segments = &partition->segments;
+    uint64_t bytes = 0, next = partition_first_index(partition);
+    for (size_t i = 0; i < segments->count; i++) {
+        lf_check(segments->sealed[i].first_index == next);
+        lf_check(i == 0 || segments->sealed[i].base_offset == segments->sealed[i - 1].end_offset);
+        bytes += segments->sealed[i].bytes;
+        next = segments->sealed[i].last_index + 1;
+    }
+    lf_check(segments->open.first_index == next);
+    lf_check(segments->open.last_index == partition->applied.index);
+    lf_check(segments->open.end_offset == (uint64_t)partition->applied.end_offset);
+    lf_check(segments->bytes == bytes);
+    lf_check(partition->applied.log_start_offset <= partition->applied.end_offset);
+    for (size_t i = 1; i < segments->decision_count; i++)
+        lf_check(segments->decisions[i].index > segments->decisions[i - 1].index);
+    lf_check(segments->decision_count <= PARTITION_DECISIONS_MAX);
 }

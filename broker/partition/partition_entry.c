@@ -1,5 +1,7 @@
 #include "partition_entry.h"
 
+#include "lf_crc32c.h"
+#include "partition_decision.h"
 #include "raft_log.pb-c.h"
 
 #include <inttypes.h>
@@ -53,6 +55,28 @@ static enum lf_status decode_producer(struct partition_entry *entry, const struc
     return LF_OK;
 }
 
+/** Entries about segments. */
+static enum lf_status decode_structure(struct partition_entry *entry, const struct lf_entry_header *header,
+                                       struct lf_bytes payload, struct lf_error *error) {
+    struct partition_decision decision;
+    uint64_t rewrite_index = 0;
+    uint32_t checksum;
+    enum lf_status status = LF_OK;
+    entry->crc = lf_crc32c(0, payload.data, payload.size);
+    if (header->type == LF_ENTRY_SEGMENT_ROLL)
+        return payload.size == 0 ? LF_OK
+                                 : lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": a roll of %zu bytes",
+                                                header->index, payload.size);
+    if (header->type == LF_ENTRY_REWRITTEN) {
+        status = partition_rewritten_decode(header->index, payload, &rewrite_index, &checksum, error);
+        entry->value = (int64_t)rewrite_index;
+    } else {
+        status = partition_decision_decode(header->type, header->index, payload, &decision, error);
+        entry->value = decision.offset;
+    }
+    return status;
+}
+
 enum lf_status partition_entry_decode(struct partition_entry *entry, const struct lf_entry_header *header,
                                       struct lf_bytes payload, struct lf_error *error) {
     *entry = (struct partition_entry){.producer_id = -1};
@@ -64,6 +88,8 @@ enum lf_status partition_entry_decode(struct partition_entry *entry, const struc
         status = decode_batch(entry, header, payload, error);
     else if (header->type == LF_ENTRY_PRODUCER)
         status = decode_producer(entry, header, payload, error);
+    else if (header->type >= LF_ENTRY_SEGMENT_ROLL && header->type <= LF_ENTRY_REWRITTEN)
+        status = decode_structure(entry, header, payload, error);
     else if (header->type == LF_ENTRY_METADATA)
         status =
             lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": a metadata command in a partition", header->index);

@@ -6,17 +6,22 @@ static void put_i64(uint8_t *at, int64_t value) { lf_put_le64(at, (uint64_t)valu
 static int64_t get_i64(const uint8_t *at) { return (int64_t)lf_get_le64(at); }
 
 void partition_meta_encode(const struct partition_meta *meta, uint8_t out[PARTITION_META_ROW_BYTES]) {
-    out[0] = PARTITION_ROW_VERSION;
+    out[0] = PARTITION_META_ROW_VERSION;
     put_i64(out + 1, meta->end_offset);
     put_i64(out + 9, meta->log_start_offset);
     lf_put_le64(out + 17, meta->log_time_ms);
     put_i64(out + 25, meta->max_timestamp_ms);
     lf_put_le32(out + 33, meta->hint_entries);
     lf_put_le64(out + 37, meta->hint_bytes);
+    lf_put_le64(out + 45, meta->rewrite_index);
+    out[53] = meta->rewrite_open;
+    lf_put_le32(out + 54, meta->seals_checksum);
+    lf_put_le32(out + 58, meta->rewrite_expected);
+    lf_put_le32(out + 62, meta->rewrite_own);
 }
 
 enum lf_status partition_meta_decode(struct lf_bytes row, struct partition_meta *meta, struct lf_error *error) {
-    if (row.size != PARTITION_META_ROW_BYTES || row.data[0] != PARTITION_ROW_VERSION)
+    if (row.size != PARTITION_META_ROW_BYTES || row.data[0] != PARTITION_META_ROW_VERSION)
         return lf_error_set(error, LF_DAMAGED, "the partition's meta row: %zu bytes, version %d", row.size,
                             row.size > 0 ? row.data[0] : -1);
     const uint8_t *at = row.data;
@@ -25,11 +30,45 @@ enum lf_status partition_meta_decode(struct lf_bytes row, struct partition_meta 
                                     .log_time_ms = lf_get_le64(at + 17),
                                     .max_timestamp_ms = get_i64(at + 25),
                                     .hint_entries = lf_get_le32(at + 33),
-                                    .hint_bytes = lf_get_le64(at + 37)};
+                                    .hint_bytes = lf_get_le64(at + 37),
+                                    .rewrite_index = lf_get_le64(at + 45),
+                                    .rewrite_open = at[53] == 1,
+                                    .seals_checksum = lf_get_le32(at + 54),
+                                    .rewrite_expected = lf_get_le32(at + 58),
+                                    .rewrite_own = lf_get_le32(at + 62)};
+    if (at[53] > 1 || (meta->rewrite_index == 0 && (meta->rewrite_open || meta->rewrite_own || meta->rewrite_expected)))
+        return lf_error_set(error, LF_DAMAGED, "the partition's meta row: rewrite %" PRIu64 ", open %u",
+                            meta->rewrite_index, at[53]);
     if (meta->log_start_offset < 0 || meta->log_start_offset > meta->end_offset || meta->max_timestamp_ms < -1)
         return lf_error_set(error, LF_DAMAGED,
                             "the partition's meta row: log start %" PRId64 ", end %" PRId64 ", timestamp %" PRId64,
                             meta->log_start_offset, meta->end_offset, meta->max_timestamp_ms);
+    return LF_OK;
+}
+
+void partition_open_encode(const struct log_segment *open, uint8_t out[LOG_SEGMENT_BYTES]) {
+    if (open->entry_count > 0)
+        log_segment_encode(open, out);
+    else
+        memset(out, 0, LOG_SEGMENT_BYTES);
+}
+
+enum lf_status partition_open_decode(struct lf_bytes row, const struct log_segment *before, struct log_segment *open,
+                                     struct lf_error *error) {
+    static const uint8_t nothing[LOG_SEGMENT_BYTES];
+    *open = *before;
+    if (row.size == sizeof nothing && memcmp(row.data, nothing, sizeof nothing) == 0)
+        return LF_OK;
+    enum lf_status status = log_segment_decode(row, open, error);
+    if (status != LF_OK)
+        return status;
+    /* `before` stands where the machine is: after what is in it. */
+    if (open->last_index != before->last_index || open->end_offset != before->end_offset ||
+        open->last_log_time_ms != before->last_log_time_ms || !log_segment_whole(open) || open->rewrites != 0)
+        return lf_error_set(error, LF_DAMAGED,
+                            "the open segment ends with entry %" PRIu64 " at offset %" PRIu64 ", applied is %" PRIu64
+                            " at %" PRIu64,
+                            open->last_index, open->end_offset, before->last_index, before->end_offset);
     return LF_OK;
 }
 

@@ -95,6 +95,35 @@ struct partition_verdict partition_state_judge_epoch(const struct partition_stat
     return verdict(LF_OK, 0);
 }
 
+struct partition_verdict partition_state_judge_log_start(const struct partition_state *state, int64_t offset,
+                                                         int64_t committed_end) {
+    if (offset < 0 || offset > committed_end)
+        return verdict(LF_INVALID, 0);
+    if (offset > state->log_start_offset)
+        return verdict(LF_OK, 0);
+    struct partition_verdict answer = verdict(LF_DUPLICATE, state->start_index);
+    answer.base_offset = state->log_start_offset;
+    return answer;
+}
+
+/** Entries about segments, as far as the log alone tells. */
+static enum lf_status check_structure(const struct partition_state *state, const struct partition_entry *entry,
+                                      uint64_t index, struct lf_error *error) {
+    if (entry->type == LF_ENTRY_LOG_START &&
+        (entry->value < state->log_start_offset || entry->value > state->end_offset))
+        return lf_error_set(error, LF_INTERNAL,
+                            "entry %" PRIu64 ": log start %" PRId64 ", but there are records from %" PRId64
+                            " up to %" PRId64,
+                            index, entry->value, state->log_start_offset, state->end_offset);
+    if (entry->type == LF_ENTRY_REWRITE && state->rewrite_open)
+        return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": a rewrite while %" PRIu64 " is not done", index,
+                            state->rewrite_index);
+    if (entry->type == LF_ENTRY_REWRITTEN && (!state->rewrite_open || (uint64_t)entry->value != state->rewrite_index))
+        return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": the rewrite %" PRIu64 " is not under way", index,
+                            (uint64_t)entry->value);
+    return LF_OK;
+}
+
 static enum lf_status check_batch(const struct partition_state *state, const struct partition_entry *entry,
                                   uint64_t index, uint64_t retention_ms, struct lf_error *error) {
     if (partition_entry_base_offset(entry) != state->end_offset)
@@ -123,7 +152,7 @@ enum lf_status partition_state_check(const struct partition_state *state, const 
     if (entry->end_offset != state->end_offset && !(may_move && entry->end_offset > state->end_offset))
         return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 " of type %u: end offset %" PRId64 " after %" PRId64,
                             index, entry->type, entry->end_offset, state->end_offset);
-    return LF_OK;
+    return check_structure(state, entry, index, error);
 }
 
 static void expire(struct partition_state *state, uint64_t log_time_ms, uint64_t retention_ms) {
@@ -183,6 +212,14 @@ const struct producer *partition_state_advance(struct partition_state *state, co
         changed = accept(state, entry);
     } else if (entry->type == LF_ENTRY_PRODUCER) {
         changed = raise(state, entry, &done);
+    } else if (entry->type == LF_ENTRY_LOG_START && entry->value > state->log_start_offset) {
+        state->log_start_offset = entry->value;
+        state->start_index = state->index;
+    } else if (entry->type == LF_ENTRY_REWRITE) {
+        state->rewrite_index = state->index;
+        state->rewrite_open = true;
+    } else if (entry->type == LF_ENTRY_REWRITTEN) {
+        state->rewrite_open = false;
     }
     if (changed)
         state->used_index = state->index;

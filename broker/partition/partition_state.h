@@ -9,8 +9,12 @@ struct partition_state {
     uint64_t index; /**< the last entry it holds */
     uint64_t log_time_ms;
     int64_t end_offset;
+    int64_t log_start_offset;
+    uint64_t rewrite_index; /**< of the last REWRITE; 0: there was none */
+    bool rewrite_open;      /**< its REWRITTEN has not come */
     uint64_t used_index;    /**< the last entry that changed a producer; not stored, like the next */
     uint64_t expired_index; /**< the last entry at which a producer expired */
+    uint64_t start_index;   /**< the last entry that moved the log start; not stored either */
 };
 
 void partition_state_init(struct partition_state *state);
@@ -34,8 +38,11 @@ struct partition_verdict partition_state_judge(const struct partition_state *sta
 struct partition_verdict partition_state_judge_epoch(const struct partition_state *state, int64_t producer_id,
                                                      int16_t producer_epoch, uint64_t log_time_ms,
                                                      const struct partition_rules *rules);
-/** May this entry come next? LF_OK; LF_INTERNAL in words: index, log time or offset do not follow (P3), or a batch that
- *  must not be there. */
+/** The verdict on moving the log start. `committed_end`: no record from there on may go. */
+struct partition_verdict partition_state_judge_log_start(const struct partition_state *state, int64_t offset,
+                                                         int64_t committed_end);
+/** May this entry come next? LF_OK; LF_INTERNAL in words: index, log time, offset or log start do not follow (P3,
+ *  P7), or a batch or a rewrite that must not be there. */
 enum lf_status partition_state_check(const struct partition_state *state, const struct partition_entry *entry,
                                      uint64_t index, uint64_t retention_ms, struct lf_error *error);
 /** The entry, checked LF_OK and with room reserved for a producer, comes next. Cannot fail. Returns the producer whose

@@ -516,6 +516,24 @@ static void partition(void) {
     put_entry(&seed, LF_ENTRY_PRODUCER, lf_bytes(packed, lf__producer_entry__pack(&raise, packed)));
     put_entry(&seed, LF_ENTRY_LEVEL, lf_bytes_text("?"));
     write_seed("fuzz_machine", "partition-raise", &seed);
+    put_entry(&seed, LF_ENTRY_SEGMENT_ROLL, lf_bytes(NULL, 0));
+    Lf__LogStartEntry start = LF__LOG_START_ENTRY__INIT;
+    start.offset = 4;
+    put_entry(&seed, LF_ENTRY_LOG_START, lf_bytes(packed, lf__log_start_entry__pack(&start, packed)));
+    put_entry(&seed, LF_ENTRY_SEGMENT_ROLL, lf_bytes(NULL, 0));
+    write_seed("fuzz_machine", "partition-roll", &seed);
+    Lf__RewriteEntry rewrite = LF__REWRITE_ENTRY__INIT;
+    rewrite.first_index = 1;
+    rewrite.last_index = 8;
+    rewrite.drop_commands = true;
+    put_entry(&seed, LF_ENTRY_REWRITE, lf_bytes(packed, lf__rewrite_entry__pack(&rewrite, packed)));
+    start.offset = 5;
+    put_entry(&seed, LF_ENTRY_LOG_START, lf_bytes(packed, lf__log_start_entry__pack(&start, packed)));
+    Lf__RewrittenEntry done = LF__REWRITTEN_ENTRY__INIT;
+    done.rewrite_index = 9;
+    done.checksum = 1;
+    put_entry(&seed, LF_ENTRY_REWRITTEN, lf_bytes(packed, lf__rewritten_entry__pack(&done, packed)));
+    write_seed("fuzz_machine", "partition-rewrite", &seed);
     lf_buf_unref(&plain);
     lf_buf_unref(&first);
 }

@@ -15,6 +15,18 @@ struct entry {
     size_t payload_bytes;
 };
 
+/** The entry as it stands in the log, zeroes where its payload does not matter. Good until the next call. */
+static inline struct lf_bytes entry_bytes(const struct entry *entry) {
+    static uint8_t bytes[LF_ENTRY_HEADER_BYTES + 2 * 1024 * 1024];
+    size_t size = entry->header.payload_bytes;
+    if (LF_ENTRY_HEADER_BYTES + size > sizeof bytes || entry->payload_bytes > size)
+        abort();
+    memset(bytes, 0, LF_ENTRY_HEADER_BYTES + size);
+    memcpy(bytes + LF_ENTRY_HEADER_BYTES, entry->payload, entry->payload_bytes);
+    lf_entry_encode(&entry->header, 1, lf_bytes(bytes + LF_ENTRY_HEADER_BYTES, size), bytes);
+    return lf_bytes(bytes, LF_ENTRY_HEADER_BYTES + size);
+}
+
 /** The fields of a batch that a partition looks at. */
 struct batch {
     int64_t producer;
@@ -85,6 +97,41 @@ static inline struct entry entry_configuration(const char *payload, uint64_t ind
     entry.payload_bytes = strlen(payload);
     memcpy(entry.payload, payload, entry.payload_bytes);
     entry.header.payload_bytes = (uint32_t)entry.payload_bytes;
+    return entry;
+}
+
+static inline void entry_set_payload(struct entry *entry, size_t bytes) {
+    entry->payload_bytes = bytes;
+    entry->header.payload_bytes = (uint32_t)bytes;
+}
+
+static inline struct entry entry_log_start(int64_t offset, uint64_t index, uint64_t log_time_ms, int64_t end_offset) {
+    struct entry entry = entry_plain(LF_ENTRY_LOG_START, index, log_time_ms, end_offset);
+    Lf__LogStartEntry message = LF__LOG_START_ENTRY__INIT;
+    message.offset = offset;
+    entry_set_payload(&entry, lf__log_start_entry__pack(&message, entry.payload));
+    return entry;
+}
+
+static inline struct entry entry_rewrite(uint64_t first_index, uint64_t last_index, uint64_t index,
+                                         uint64_t log_time_ms, int64_t end_offset) {
+    struct entry entry = entry_plain(LF_ENTRY_REWRITE, index, log_time_ms, end_offset);
+    Lf__RewriteEntry message = LF__REWRITE_ENTRY__INIT;
+    message.first_index = first_index;
+    message.last_index = last_index;
+    message.segment_bytes = UINT32_MAX;
+    message.drop_commands = true;
+    entry_set_payload(&entry, lf__rewrite_entry__pack(&message, entry.payload));
+    return entry;
+}
+
+static inline struct entry entry_rewritten(uint64_t rewrite, uint32_t checksum, uint64_t index, uint64_t log_time_ms,
+                                           int64_t end_offset) {
+    struct entry entry = entry_plain(LF_ENTRY_REWRITTEN, index, log_time_ms, end_offset);
+    Lf__RewrittenEntry message = LF__REWRITTEN_ENTRY__INIT;
+    message.rewrite_index = rewrite;
+    message.checksum = checksum;
+    entry_set_payload(&entry, lf__rewritten_entry__pack(&message, entry.payload));
     return entry;
 }
 

@@ -38,7 +38,7 @@ static enum lf_status append(struct fixture *f, const struct entry *entry) {
 }
 
 static enum lf_status apply(struct fixture *f, const struct entry *entry) {
-    return partition_apply(f->partition, &entry->header, entry_payload(entry), f->write, NULL, &f->error);
+    return partition_apply(f->partition, entry_bytes(entry), f->write, NULL, &f->error);
 }
 
 static void take(struct fixture *f, const struct entry *entry) {
@@ -294,9 +294,10 @@ static void row_of_a_producer_that_returns_at_its_expiry_is_kept(void **state) {
     take(f, &entry);
     struct row_image image = {0};
     row_image_write(&image, f->write, 2);
-    assert_int_equal(image.count, 2);
+    assert_int_equal(image.count, 3);
     struct partition *again = partition_new(NULL);
-    assert_int_equal(partition_load(again, 2, image.rows, image.count, NULL), LF_OK);
+    assert_int_equal(partition_load(again, 2, image.rows, image.count, image.segments, image.segment_count, NULL),
+                     LF_OK);
     assert_true(partition_applied_equal(f->partition, again));
     assert_int_equal(partition_producer_count(again), 1);
     partition_destroy(&again);
@@ -322,7 +323,8 @@ static void loaded_machine_equals_the_one_that_wrote(void **state) {
     struct row_image image = {0};
     fill(f, &image);
     struct partition *again = partition_new(NULL);
-    assert_int_equal(partition_load(again, 11, image.rows, image.count, &f->error), LF_OK);
+    assert_int_equal(partition_load(again, 11, image.rows, image.count, image.segments, image.segment_count, &f->error),
+                     LF_OK);
     assert_true(partition_applied_equal(f->partition, again));
     assert_int_equal(partition_applied_checksum(f->partition), partition_applied_checksum(again));
     assert_int_equal(partition_log_end_index(again), 11);
@@ -340,10 +342,12 @@ static void rows_without_application_are_damage(void **state) {
     struct row_image image = {0};
     fill(f, &image);
     struct partition *again = partition_new(NULL);
-    assert_int_equal(partition_load(again, 0, image.rows, image.count, &f->error), LF_DAMAGED);
-    assert_int_equal(partition_load(again, 11, NULL, 0, &f->error), LF_DAMAGED);
-    assert_int_equal(partition_load(again, 10, image.rows, image.count, &f->error), LF_DAMAGED); /* the configuration */
-    assert_int_equal(partition_load(again, 0, NULL, 0, &f->error), LF_OK);
+    assert_int_equal(partition_load(again, 0, image.rows, image.count, image.segments, image.segment_count, &f->error),
+                     LF_DAMAGED);
+    assert_int_equal(partition_load(again, 11, NULL, 0, NULL, 0, &f->error), LF_DAMAGED);
+    assert_int_equal(partition_load(again, 10, image.rows, image.count, image.segments, image.segment_count, &f->error),
+                     LF_DAMAGED); /* the configuration */
+    assert_int_equal(partition_load(again, 0, NULL, 0, NULL, 0, &f->error), LF_OK);
     assert_int_equal(partition_log_end_index(again), 0);
     partition_destroy(&again);
     row_image_deinit(&image);
@@ -384,15 +388,15 @@ static void spoilt_rows_are_damage_or_a_sound_state(void **state) {
         size_t at = next_random(&random) % image.count;
         rows[at] = spoil(&rows[at], copy, &random);
         struct partition *again = partition_new(NULL);
-        enum lf_status status = partition_load(again, 11, rows, image.count, &f->error);
+        enum lf_status status =
+            partition_load(again, 11, rows, image.count, image.segments, image.segment_count, &f->error);
         refused += status == LF_DAMAGED;
         assert_true(status == LF_OK || status == LF_DAMAGED);
         for (int i = 0; i < 4 && status == LF_OK; i++) { /* what was let in does not break the machine */
             struct entry entry = entry_batch(&(struct batch){.producer = 9, .sequence = i, .count = 1},
                                              12 + (uint64_t)i, UINT64_MAX, partition_log_end_offset(again));
             if (partition_append(again, &entry.header, entry_payload(&entry), &f->error) == LF_OK)
-                assert_int_equal(partition_apply(again, &entry.header, entry_payload(&entry), NULL, NULL, &f->error),
-                                 LF_OK);
+                assert_int_equal(partition_apply(again, entry_bytes(&entry), NULL, NULL, &f->error), LF_OK);
         }
         partition_destroy(&again);
     }
@@ -407,7 +411,9 @@ static void every_load_begins_afresh(void **state) {
     struct entry entry = next_batch(f, plain, 300);
     assert_int_equal(append(f, &entry), LF_OK);
     uint32_t sum = partition_applied_checksum(f->partition);
-    assert_int_equal(partition_load(f->partition, 11, image.rows, image.count, &f->error), LF_OK);
+    assert_int_equal(
+        partition_load(f->partition, 11, image.rows, image.count, image.segments, image.segment_count, &f->error),
+        LF_OK);
     assert_int_equal(partition_applied_checksum(f->partition), sum);
     assert_int_equal(partition_log_end_index(f->partition), 11);
     row_image_deinit(&image);

@@ -73,7 +73,7 @@ static void raise_epoch(struct fixture *f, int64_t producer, int epoch) {
 static struct partition_applied apply(struct fixture *f, const struct entry *entry) {
     struct partition_applied applied;
     struct lf_error error = {0};
-    if (partition_apply(f->partition, &entry->header, entry_payload(entry), NULL, &applied, &error) != LF_OK)
+    if (partition_apply(f->partition, entry_bytes(entry), NULL, &applied, &error) != LF_OK)
         fail_msg("%s", error.text);
     return applied;
 }

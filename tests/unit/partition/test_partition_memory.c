@@ -12,13 +12,22 @@
 
 #define ENTRIES 120
 
-/** Batches of ever new producers, so that tables and lists grow; a configuration now and then; expiry at the end. */
+/** Batches of ever new producers, so that tables and lists grow; a configuration now and then; segments;
+ *  expiry at the end. */
 static struct entry entry_at(uint64_t index, int64_t end) {
     uint64_t log_time_ms = index < ENTRIES ? 100 : 10000000;
     if (index % 17 == 0)
         return entry_configuration("some members", index, log_time_ms, end);
     if (index % 19 == 0)
         return entry_raise((int64_t)index, 1, index, log_time_ms, end);
+    if (index % 11 == 0)
+        return entry_plain(LF_ENTRY_SEGMENT_ROLL, index, log_time_ms, end);
+    if (index == 60 || index == 90)
+        return entry_log_start((int64_t)index / 2, index, log_time_ms, end);
+    if (index == 80)
+        return entry_rewrite(23, 44, index, log_time_ms, end);
+    if (index == 100)
+        return entry_rewritten(80, 5, index, log_time_ms, end);
     return entry_batch(&(struct batch){.producer = (int64_t)index, .count = 2}, index, log_time_ms, end);
 }
 
@@ -33,15 +42,14 @@ static bool take(struct partition *partition, struct log_store_write *write, con
     assert_int_equal(status, LF_OK);
     uint32_t rows = write->row_count, hints = write->hint_count;
     size_t bytes = write->bytes;
-    status = partition_apply(partition, &entry->header, entry_payload(entry), write, NULL, &error);
+    status = partition_apply(partition, entry_bytes(entry), write, NULL, &error);
     if (status == LF_OK)
         return true;
     assert_int_equal(status, LF_NO_MEMORY);
     assert_int_equal(write->row_count, rows);
     assert_int_equal(write->hint_count, hints);
     assert_int_equal(write->bytes, bytes);
-    assert_int_equal(partition_apply(partition, &entry->header, entry_payload(entry), write, NULL, &error),
-                     LF_INTERNAL);
+    assert_int_equal(partition_apply(partition, entry_bytes(entry), write, NULL, &error), LF_INTERNAL);
     return false;
 }
 
@@ -63,7 +71,8 @@ static void each_failing_allocation_is_told_and_rows_stay_whole(void **state) {
         bool failed = allocation_failed();
         row_image_write(&image, write, good);
         struct partition *again = partition_new(NULL);
-        assert_int_equal(partition_load(again, good, image.rows, image.count, NULL), LF_OK);
+        assert_int_equal(
+            partition_load(again, good, image.rows, image.count, image.segments, image.segment_count, NULL), LF_OK);
         if (good == ENTRIES)
             assert_true(partition_applied_equal(partition, again));
         partition_destroy(&again);
@@ -92,11 +101,15 @@ static void each_failing_allocation_of_loading_is_told(void **state) {
     for (bool failed = true; failed; n++) {
         allocations_left = n;
         struct partition *again = partition_new(NULL);
-        enum lf_status status = again ? partition_load(again, ENTRIES - 1, image.rows, image.count, NULL) : LF_OK;
+        enum lf_status status = again ? partition_load(again, ENTRIES - 1, image.rows, image.count, image.segments,
+                                                       image.segment_count, NULL)
+                                      : LF_OK;
         failed = allocation_failed();
         if (again && failed) {
             assert_int_equal(status, LF_NO_MEMORY);
-            assert_int_equal(partition_load(again, ENTRIES - 1, image.rows, image.count, NULL), LF_OK);
+            assert_int_equal(
+                partition_load(again, ENTRIES - 1, image.rows, image.count, image.segments, image.segment_count, NULL),
+                LF_OK);
         }
         assert_true(!again || partition_applied_equal(partition, again));
         partition_destroy(&again);

@@ -186,7 +186,8 @@ static bool same(struct partition_verdict a, struct partition_verdict b) {
 static struct partition *load(const struct world *w, uint64_t end) {
     struct partition *partition = partition_new(&limits);
     struct lf_error error = {0};
-    if (partition_load(partition, w->image.applied_index, w->image.rows, w->image.count, &error) != LF_OK)
+    if (partition_load(partition, w->image.applied_index, w->image.rows, w->image.count, w->image.segments,
+                       w->image.segment_count, &error) != LF_OK)
         fail_msg("load: %s", error.text);
     for (uint64_t index = w->image.applied_index + 1; index <= end; index++)
         append_to(w, partition, index);
@@ -298,7 +299,7 @@ static struct partition_applied apply_to(const struct world *w, struct partition
     const struct entry *entry = &w->log[partition_applied_index(partition)];
     struct partition_applied applied;
     struct lf_error error = {0};
-    if (partition_apply(partition, &entry->header, entry_payload(entry), write, &applied, &error) != LF_OK)
+    if (partition_apply(partition, entry_bytes(entry), write, &applied, &error) != LF_OK)
         fail_msg("apply: %s", error.text);
     return applied;
 }
