@@ -114,6 +114,20 @@ void sim_connection_session_closed(struct sim_host *host, uint64_t session) {
         forget_session(connection);
 }
 
+void sim_connection_watched(struct sim_host *host, uint64_t session) {
+    struct sim_world *world = host->world;
+    world->totals.rooms_awaited++;
+    sim_at(world, world->now + sim_between(world, 0, 20) * SIM_MS, SIM_CLIENT_ROOM, host->id, session, NULL);
+}
+
+void sim_client_room(struct sim_world *world, const struct sim_event *event) {
+    const struct sim_connection *connection = lf_map_get(&world->sessions, event->number);
+    if (!connection || connection->host->id != event->who)
+        return; /* the session is over */
+    sim_host_step(connection->host,
+                  &(struct node_event){.type = NODE_EVENT_CLIENT_ROOM, .client = {.session = event->number}});
+}
+
 void sim_connection_break(struct sim_connection *connection) {
     struct sim_world *world = connection->host->world;
     connection->lost_to_node |= sim_chance(world, 600); /* else what is on its way still arrives */

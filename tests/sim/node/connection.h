@@ -40,6 +40,9 @@ void sim_frames_arrive(struct sim_world *world, struct sim_event *event);
 bool sim_frames_wait(struct sim_world *world, const struct sim_event *event);
 void sim_message_destroy(struct sim_message *message);
 void sim_session_gone(struct sim_world *world, struct sim_event *event);
+/** The node waits until the client has read, which takes a moment. */
+void sim_connection_watched(struct sim_host *host, uint64_t session);
+void sim_client_room(struct sim_world *world, const struct sim_event *event);
 void sim_client_gone(struct sim_world *world, uint64_t id);
 void sim_connections_deinit(struct sim_world *world);
 

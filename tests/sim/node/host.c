@@ -227,13 +227,8 @@ static void carry_out(struct sim_host *host) {
         sim_connection_from_node(host, &effects->sends[i]);
     for (size_t i = 0; i < effects->closed_count; i++)
         sim_connection_session_closed(host, effects->closed_sessions[i]);
-}
-
-/** Clients read at once. */
-static void give_room(struct sim_host *host, uint64_t session) {
-    struct node_event event = {.type = NODE_EVENT_CLIENT_ROOM, .client = {.session = session}};
-    host->world->totals.rooms_awaited++;
-    sim_host_step(host, &event);
+    for (size_t i = 0; i < effects->watch_count; i++)
+        sim_connection_watched(host, effects->watches[i].session);
 }
 
 void sim_host_step(struct sim_host *host, struct node_event *event) {
@@ -249,21 +244,15 @@ void sim_host_step(struct sim_host *host, struct node_event *event) {
     sim_check_step(host);
     carry_out(host);
     bool stopped = host->effects.stopped;
-    size_t watch_count = host->effects.watch_count;
-    struct node_watch *watches = watch_count > 0 ? sim_alloc(watch_count, sizeof *watches) : NULL;
-    if (watches)
-        memcpy(watches, host->effects.watches, watch_count * sizeof *watches);
     node_effects_clear(&host->effects);
-    uint32_t generation = host->generation;
     if (stopped) {
         on_stopped(host);
-    } else if (!trap_springs(host)) {
-        schedule_tick(host);
-        sim_disk_schedule(host);
-        for (size_t i = 0; i < watch_count && sim_host_up(host) && host->generation == generation; i++)
-            give_room(host, watches[i].session);
+        return;
     }
-    free(watches);
+    if (trap_springs(host))
+        return;
+    schedule_tick(host);
+    sim_disk_schedule(host);
 }
 
 void sim_host_stop(struct sim_host *host) {

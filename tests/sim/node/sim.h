@@ -202,6 +202,7 @@ enum sim_event_kind {
     SIM_PARCEL,           /**< load: struct sim_parcel */
     SIM_FRAMES,           /**< load: struct sim_message */
     SIM_SESSION_GONE,     /**< number: connection */
+    SIM_CLIENT_ROOM,      /**< number: session */
     SIM_CLIENT_GONE,      /**< number: connection */
     SIM_ACTOR_TICK,
     SIM_ACTOR_WORK, /**< number: life */
