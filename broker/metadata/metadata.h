@@ -6,15 +6,17 @@
  *   M2  group, topic, replica and producer ids come from counters that only rise; none is ever reused
  *   M3  a deleted topic stays as a tombstone for ever; its name may be used again under a new id
  *   M4  replicas of a partition are on different nodes; leaders-to-be (first replicas) are spread over the nodes
- *   M5  a store UUID is pinned once, to one node. Only removing the node takes it away, and then it is never pinned
- *       again: neither to this node nor to another
+ *   M5  a store UUID is pinned once, to one node. Only removing the node, or replacing its store, takes it away, and
+ *       then it is never pinned again: neither to this node nor to another
  *   M6  the record of a node stays for ever. A removed node that is added again has another replica in group 0 and no
  *       store; so all replicas that its present store may hold have greater ids than its replica in group 0
  *   M7  of one partition a node has at most one replica that lives: in wanted, in current, or put aside (it was wanted
  *       once, and a newer wish came before that one was reached). A node that stays, or is wanted again, keeps it
  *   M8  current.epoch <= wanted.epoch; equal epochs mean equal replicas. Epochs of a partition only rise
  *   M9  a replica is retired when the group has reached an assignment without it, and only then; the record stands
- *       until its node says that it is destroyed, or until the node is removed
+ *       until its node says that it is destroyed, or until the node is removed or its store replaced
+ *   M10 a replica that was lost with its store stands in current alone, marked so, until the group has reached an
+ *       assignment without it. It lives no more: a node that stays, or is wanted again, gets a new one
  */
 #ifndef METADATA_H
 #define METADATA_H
@@ -31,7 +33,8 @@
 /** Records of nodes, removed ones included; and nodes that are in the cluster. */
 #define METADATA_NODES_MAX 1024
 #define METADATA_LIVE_NODES_MAX 16
-/** Stores that one node had before it was removed. A node removed more often comes back under another id. */
+/** Stores that one node had before it was removed or its store replaced: the newest. A node that was removed so often
+ *  comes back under another id. */
 #define METADATA_OLD_STORES_MAX 8
 /** Replicas of a partition that are put aside or retired. Moves wait until some are destroyed. */
 #define METADATA_FORMERS_MAX 32
@@ -49,12 +52,13 @@ struct metadata_node {
     bool removed;        /**< only the record is left */
     bool draining;       /**< nothing new is placed on it, and what it has moves away */
     bool joining;        /**< added, and its store was not seen yet */
-    uint8_t old_stores[METADATA_OLD_STORES_MAX][LOG_STORE_ID_BYTES]; /**< pinned before it was removed */
+    uint8_t old_stores[METADATA_OLD_STORES_MAX][LOG_STORE_ID_BYTES]; /**< pinned before, oldest first */
     size_t old_store_count;
 };
 
 struct metadata_replica {
     uint64_t replica_id, node_id;
+    bool lost; /**< M10 */
 };
 struct metadata_assignment {
     uint64_t epoch;
@@ -114,6 +118,8 @@ struct lf_buf *metadata_command_drain_node(uint64_t node_id, bool stop);
 struct lf_buf *metadata_command_move(uint64_t topic_id, uint32_t partition, const uint64_t *nodes, size_t count);
 /** The group has reached the assignment of this epoch. */
 struct lf_buf *metadata_command_report(uint64_t group, uint64_t epoch);
+/** Take this new store in place of the node's, which is lost. */
+struct lf_buf *metadata_command_replace_store(uint64_t node_id, const uint8_t store_uuid[LOG_STORE_ID_BYTES]);
 /** The retired replica is destroyed. */
 struct lf_buf *metadata_command_forget(uint64_t group, uint64_t replica_id);
 
@@ -122,6 +128,13 @@ struct lf_buf *metadata_command_forget(uint64_t group, uint64_t replica_id);
  *  TOPIC_EXISTS). LF_OK, LF_INVALID, LF_TOPIC_EXISTS, LF_OVERLOADED (limits). */
 enum lf_status metadata_judge_create(const struct metadata *metadata, struct lf_bytes name, uint32_t partitions,
                                      uint32_t replicas, struct lf_error *error);
+
+/** May the node's store be given up for lost? Not while a partition, by its current or its wanted replicas, would have
+ *  no majority left among those whose node `up` says runs (NULL: all do). LF_OK; LF_NOT_READY names one and says what
+ *  helps, LF_INVALID for a node that has none. */
+enum lf_status metadata_judge_replacement(const struct metadata *metadata, uint64_t node_id,
+                                          bool (*up)(const void *context, uint64_t node_id), const void *context,
+                                          struct lf_error *error);
 
 /** What applying did. */
 struct metadata_applied {
@@ -133,6 +146,7 @@ struct metadata_applied {
     const struct metadata_topic *altered;       /**< its settings changed, or were as wanted */
     int64_t first_producer_id;                  /**< TakeProducerIds */
     bool nodes;                                 /**< the nodes, or what is known of one, changed */
+    bool partitions;                            /**< assignments of any partitions changed */
     const struct metadata_partition *partition; /**< whose assignments or formers changed; borrowed likewise */
     uint64_t replica_id;                        /**< AddNode: in group 0 */
     uint64_t epoch;                             /**< MovePartition: of what is wanted */
@@ -160,7 +174,7 @@ bool metadata_node_takes_replicas(const struct metadata_node *node);
 /** Replicas that live on the node (M7), of live topics: what must move away before it can be removed. `first`, if not
  *  NULL: one such partition, or NULL. */
 size_t metadata_held_by(const struct metadata *metadata, uint64_t node_id, const struct metadata_partition **first);
-/** The living replica of the partition on the node; 0: none. */
+/** The living replica (M10) of the partition on the node; 0: none. */
 uint64_t metadata_replica_on(const struct metadata_partition *partition, uint64_t node_id);
 /** The node of a replica of the partition, whichever list it is in; 0: none such. */
 uint64_t metadata_node_of_replica(const struct metadata_partition *partition, uint64_t replica_id);

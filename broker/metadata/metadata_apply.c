@@ -160,6 +160,8 @@ static enum lf_status apply_command(struct metadata *metadata, const Lf__Metadat
         return metadata_apply_report(metadata, command->report_current, applied, changes);
     case LF__METADATA_COMMAND__BODY_FORGET_REPLICA:
         return metadata_apply_forget(metadata, command->forget_replica, applied, changes);
+    case LF__METADATA_COMMAND__BODY_REPLACE_STORE:
+        return metadata_apply_replace(metadata, command->replace_store, applied, changes);
     default:
         return LF_INTERNAL; /* judged before: check_command */
     }

@@ -167,6 +167,16 @@ struct lf_buf *metadata_command_report(uint64_t group, uint64_t epoch) {
     return pack(&command);
 }
 
+struct lf_buf *metadata_command_replace_store(uint64_t node_id, const uint8_t store_uuid[LOG_STORE_ID_BYTES]) {
+    Lf__ReplaceStore replace = LF__REPLACE_STORE__INIT;
+    replace.node_id = node_id;
+    replace.store_uuid = (ProtobufCBinaryData){.len = LOG_STORE_ID_BYTES, .data = (uint8_t *)(uintptr_t)store_uuid};
+    Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
+    command.body_case = LF__METADATA_COMMAND__BODY_REPLACE_STORE;
+    command.replace_store = &replace;
+    return pack(&command);
+}
+
 struct lf_buf *metadata_command_forget(uint64_t group, uint64_t replica_id) {
     Lf__ForgetReplica forget = LF__FORGET_REPLICA__INIT;
     forget.group = group;

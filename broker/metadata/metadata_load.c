@@ -102,7 +102,8 @@ static bool take_assignment(const struct load *load, const Lf__MetadataAssignmen
     assignment->replica_count = message->n_replicas;
     for (size_t i = 0; i < message->n_replicas; i++) {
         struct metadata_replica replica = {.replica_id = message->replicas[i]->replica_id,
-                                           .node_id = message->replicas[i]->node_id};
+                                           .node_id = message->replicas[i]->node_id,
+                                           .lost = message->replicas[i]->lost};
         if (replica.replica_id == 0 || replica.replica_id >= load->metadata->next_replica ||
             !metadata_find_node(load->metadata, replica.node_id))
             return false;

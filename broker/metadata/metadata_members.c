@@ -36,8 +36,8 @@ size_t metadata_held_by(const struct metadata *metadata, uint64_t node_id, const
     return held;
 }
 
-/** The node with this store, now or before; NULL: never seen. */
-static const struct metadata_node *store_owner(const struct metadata *metadata, const uint8_t *store_uuid, bool *old) {
+const struct metadata_node *metadata_store_owner(const struct metadata *metadata, const uint8_t *store_uuid,
+                                                 bool *old) {
     for (size_t i = 0; i < metadata->node_count; i++) {
         const struct metadata_node *node = &metadata->nodes[i];
         *old = false;
@@ -60,7 +60,7 @@ enum lf_status metadata_apply_pin(struct metadata *metadata, const Lf__PinStore 
     if (!metadata_id_valid(pin->store_uuid))
         return metadata_refuse(applied, LF_INVALID, "node %" PRIu64 ": a store UUID of %zu bytes", pin->node_id,
                                pin->store_uuid.len);
-    const struct metadata_node *owner = store_owner(metadata, pin->store_uuid.data, &old);
+    const struct metadata_node *owner = metadata_store_owner(metadata, pin->store_uuid.data, &old);
     if (owner == node && !old)
         return LF_OK;
     if (node->pinned)

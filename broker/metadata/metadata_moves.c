@@ -4,7 +4,9 @@
  *      that only wanted(e) named are put aside, since the group may know them already
  *   2. the group reports e: current becomes wanted, and every replica in neither is retired, those put aside too. A
  *      report of another epoch than the wanted one is late, and means nothing
- *   3. the nodes of retired replicas destroy them, say so, and the records go */
+ *   3. the nodes of retired replicas destroy them, say so, and the records go
+ *
+ *  A node that lost its store makes wanted(e + 1) too, of the same nodes: its replica there becomes a new one. */
 #include "metadata_outcome.h"
 
 #include "lf_check.h"
@@ -30,6 +32,8 @@ uint64_t metadata_replica_on(const struct metadata_partition *partition, uint64_
     const struct metadata_replica *replica = on_node(&partition->wanted, node_id);
     if (!replica)
         replica = on_node(&partition->current, node_id);
+    if (replica && replica->lost)
+        replica = NULL; /* and then none is put aside there */
     for (size_t i = 0; i < partition->former_count && !replica; i++)
         if (!partition->formers[i].retired && partition->formers[i].replica.node_id == node_id)
             replica = &partition->formers[i].replica;
@@ -56,16 +60,22 @@ bool metadata_is_retired(const struct metadata_partition *partition, uint64_t re
     return gone && gone->retired;
 }
 
+static bool same_assignment(const struct metadata_assignment *wanted, const struct metadata_assignment *current) {
+    bool same = wanted->epoch == current->epoch && wanted->replica_count == current->replica_count;
+    for (size_t i = 0; same && i < wanted->replica_count; i++)
+        same = wanted->replicas[i].replica_id == current->replicas[i].replica_id &&
+               wanted->replicas[i].node_id == current->replicas[i].node_id && !current->replicas[i].lost;
+    return same;
+}
+
 static bool assignments_agree(const struct metadata_assignment *wanted, const struct metadata_assignment *current) {
     for (size_t i = 0; i < wanted->replica_count; i++) {
         const struct metadata_replica *same = on_node(current, wanted->replicas[i].node_id);
         const struct metadata_replica *id = with_id(current, wanted->replicas[i].replica_id);
-        if (same != id)
+        if (wanted->replicas[i].lost || (same && same->lost ? id != NULL : same != id))
             return false;
     }
-    return wanted->epoch > current->epoch ||
-           (wanted->epoch == current->epoch && wanted->replica_count == current->replica_count &&
-            memcmp(wanted->replicas, current->replicas, wanted->replica_count * sizeof *wanted->replicas) == 0);
+    return wanted->epoch > current->epoch || same_assignment(wanted, current);
 }
 
 bool metadata_partition_sound(const struct metadata_partition *partition) {
@@ -116,6 +126,21 @@ bool metadata_forget_retired_on(struct metadata_partition *partition, uint64_t n
         if (partition->formers[i].retired && partition->formers[i].replica.node_id == node_id)
             drop_former(partition, i);
     return partition->former_count != before;
+}
+
+void metadata_replace_replica(struct metadata *metadata, struct metadata_partition *partition, uint64_t node_id) {
+    for (size_t i = partition->former_count; i-- > 0;)
+        if (partition->formers[i].replica.node_id == node_id)
+            drop_former(partition, i);
+    struct metadata_assignment *current = &partition->current, *wanted = &partition->wanted;
+    for (size_t i = 0; i < current->replica_count; i++)
+        current->replicas[i].lost |= current->replicas[i].node_id == node_id;
+    for (size_t i = 0; i < wanted->replica_count; i++) {
+        if (wanted->replicas[i].node_id != node_id)
+            continue;
+        wanted->replicas[i] = (struct metadata_replica){.replica_id = metadata->next_replica++, .node_id = node_id};
+        wanted->epoch++;
+    }
 }
 
 /** The partition is there, and these nodes may hold it. */
@@ -224,7 +249,7 @@ enum lf_status metadata_apply_report(struct metadata *metadata, const Lf__Report
     for (size_t i = 0; i < partition->former_count; i++)
         partition->formers[i].retired = true;
     for (size_t i = 0; i < before.replica_count; i++)
-        if (!with_id(&partition->current, before.replicas[i].replica_id) &&
+        if (!before.replicas[i].lost && !with_id(&partition->current, before.replicas[i].replica_id) &&
             !add_former(partition, before.replicas[i], true))
             return LF_NO_MEMORY;
     changed(metadata, partition, applied, changes);

@@ -9,7 +9,7 @@
 /** What one entry changed, besides the counters. */
 struct metadata_changes {
     bool all_nodes, configuration;
-    bool all_topics; /**< rows of all topics: a node with retired replicas was removed */
+    bool all_topics; /**< rows of all topics: a node was removed, or lost its store */
     const struct metadata_node *node;
     const struct metadata_topic *topic;
     bool one_row; /**< of the topic: the one with `partition` */
@@ -35,6 +35,13 @@ enum lf_status metadata_apply_pin(struct metadata *metadata, const Lf__PinStore 
 enum lf_status metadata_apply_alter(struct metadata *metadata, const Lf__AlterTopicCommand *alter,
                                     struct metadata_applied *applied, struct metadata_changes *changes);
 
+/** The node with this store, now or before (*old); NULL: never seen. */
+const struct metadata_node *metadata_store_owner(const struct metadata *metadata, const uint8_t *store_uuid, bool *old);
+
+/* metadata_replace.c */
+enum lf_status metadata_apply_replace(struct metadata *metadata, const Lf__ReplaceStore *replace,
+                                      struct metadata_applied *applied, struct metadata_changes *changes);
+
 /* metadata_moves.c */
 enum lf_status metadata_apply_move(struct metadata *metadata, const Lf__MovePartitionCommand *move,
                                    struct metadata_applied *applied, struct metadata_changes *changes);
@@ -42,6 +49,8 @@ enum lf_status metadata_apply_report(struct metadata *metadata, const Lf__Report
                                      struct metadata_applied *applied, struct metadata_changes *changes);
 enum lf_status metadata_apply_forget(struct metadata *metadata, const Lf__ForgetReplica *forget,
                                      struct metadata_applied *applied, struct metadata_changes *changes);
+/** The node's store is lost, and all replicas of the partition that were on it: a new one where one is wanted. */
+void metadata_replace_replica(struct metadata *metadata, struct metadata_partition *partition, uint64_t node_id);
 /** Drops the records of retired replicas on this node; says whether there were any. */
 bool metadata_forget_retired_on(struct metadata_partition *partition, uint64_t node_id);
 

@@ -88,6 +88,7 @@ static Lf__MetadataAssignment *pack_assignment(struct packed_assignment *packed,
         lf__metadata_replica__init(&packed->replicas[i]);
         packed->replicas[i].replica_id = assignment->replicas[i].replica_id;
         packed->replicas[i].node_id = assignment->replicas[i].node_id;
+        packed->replicas[i].lost = assignment->replicas[i].lost;
         packed->pointers[i] = &packed->replicas[i];
     }
     return &packed->message;

@@ -2,9 +2,10 @@
 
 #include "lf_check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-_Static_assert((int)PEER_REFUSAL_OTHER_NAME == (int)LF__PEER_REFUSAL__PEER_REFUSAL_OTHER_NAME, "the same numbers");
+_Static_assert((int)PEER_REFUSAL_MAJORITY == (int)LF__PEER_REFUSAL__PEER_REFUSAL_MAJORITY, "the same numbers");
 
 #define PORT_MAX 65535u
 
@@ -31,6 +32,8 @@ void greeting_form_form(struct greeting_form *form, const struct peer_greeting *
     form->wire.self = &form->self;
     form->wire.metadata_index = greeting->metadata_index;
     form->wire.joining = greeting->joining;
+    form->wire.replaces = greeting->replaces;
+    form->wire.words = text(greeting->words);
     form->wire.refusal = (Lf__PeerRefusal)greeting->refusal;
     form->wire.from_controller = greeting->from_controller;
     form->wire.replica_id = greeting->replica_id;
@@ -126,9 +129,11 @@ enum lf_status peer_greeting_take(const Lf__PeerGreeting *wire, struct peer_enve
     memcpy(greeting->cluster_name, wire->cluster_name, name);
     greeting->metadata_index = wire->metadata_index;
     greeting->joining = wire->joining;
+    greeting->replaces = wire->replaces;
+    snprintf(greeting->words, sizeof greeting->words, "%s", wire->words);
     greeting->from_controller = wire->from_controller;
     greeting->refusal =
-        (unsigned)wire->refusal <= PEER_REFUSAL_OTHER_NAME ? (enum peer_refusal)wire->refusal : PEER_REFUSAL_NOT_ADDED;
+        (unsigned)wire->refusal <= PEER_REFUSAL_MAJORITY ? (enum peer_refusal)wire->refusal : PEER_REFUSAL_NOT_ADDED;
     return LF_OK;
 }
 

@@ -183,6 +183,8 @@ void cluster_on_applied(struct node *node, struct group *group, uint8_t entry_ty
         check_own_record(node);
         reconcile_nodes(node);
     }
+    if (applied->partitions)
+        cluster_reconcile(node);
     if (applied->created)
         reconcile_topic(node, applied->created);
     if (applied->deleted)

@@ -12,9 +12,13 @@
  *   1. the new process greets the nodes of its configuration
  *   2. whoever knows it from group 0 answers with the membership, so that it greets all nodes, also the controller
  *   3. the controller pins its store
- *   4. from then on answers carry its replica id; it makes its replica of group 0, a learner, which is filled */
+ *   4. from then on answers carry its replica id; it makes its replica of group 0, a learner, which is filled
+ *
+ *  A node that lost its store comes back the same way with a new one, which the controller pins in place of the old
+ *  (replacements.c) in step 3. */
 #include "node_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "raft_configuration.h"
@@ -54,7 +58,7 @@ uint64_t group_member_node(const struct node *node, const struct group *group, u
     return 0;
 }
 
-static bool had_store(const struct metadata_node *known, const uint8_t *store_uuid) {
+bool join_had_store(const struct metadata_node *known, const uint8_t *store_uuid) {
     for (size_t i = 0; i < known->old_store_count; i++)
         if (same_id(known->old_stores[i], store_uuid))
             return true;
@@ -71,10 +75,10 @@ bool join_store_counts(const struct node *node, const struct peer_envelope *enve
     if (!known)
         return true;    /* it is a peer all the same: group 0 is not founded yet, or we are behind */
     if (known->removed) /* while group 0 still counts on it */
-        return had_store(known, envelope->store_uuid) && join_in_group_zero(node, known->replica_id);
+        return join_had_store(known, envelope->store_uuid) && join_in_group_zero(node, known->replica_id);
     if (known->pinned)
         return same_id(known->store_uuid, envelope->store_uuid);
-    return !had_store(known, envelope->store_uuid);
+    return !join_had_store(known, envelope->store_uuid);
 }
 
 /** A store made to found the cluster once more: it must not be taken for that of a node which was added to join, whose
@@ -118,8 +122,8 @@ static void add_membership(const struct node *node, const struct group *group, s
 }
 
 /** 2. and 4.: who is who, and who you are. */
-static void answer_membership(struct node *node, struct peer *peer, const struct peer_envelope *envelope,
-                              const struct metadata_node *known) {
+void join_answer_membership(struct node *node, struct peer *peer, const struct peer_envelope *envelope) {
+    const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
     const struct group *group = node_group(node, NODE_GROUP_METADATA);
     if (!group || group->state != GROUP_RUNNING || node->now_ms - peer->answered_ms < NODE_GREETING_MS)
         return;
@@ -149,9 +153,9 @@ static void say_refusal(struct node *node, const struct peer_envelope *envelope,
         node_tracef(node, "peer=%llu has cluster.name %.64s, not ours", id, envelope->greeting->cluster_name);
 }
 
-static void answer_refusal(struct node *node, struct peer *peer, const struct peer_envelope *envelope,
-                           enum peer_refusal why) {
-    if (why == PEER_REFUSAL_OTHER_STORE)
+void join_answer_refusal(struct node *node, struct peer *peer, const struct peer_envelope *envelope,
+                         enum peer_refusal why, const char *words) {
+    if (why == PEER_REFUSAL_OTHER_STORE || why == PEER_REFUSAL_MAJORITY)
         node->counts.peer_dropped_store++;
     else
         node->counts.peer_dropped_stranger++;
@@ -159,7 +163,7 @@ static void answer_refusal(struct node *node, struct peer *peer, const struct pe
         peer = peers_add_guest(node, &envelope->greeting->self);
     if (!peer)
         return;
-    if (peer->refused != why)
+    if (peer->refused != why && why != PEER_REFUSAL_MAJORITY)
         say_refusal(node, envelope, why);
     peer->refused = why;
     if (peer->guest)
@@ -169,6 +173,7 @@ static void answer_refusal(struct node *node, struct peer *peer, const struct pe
     peer->answered_ms = node->now_ms;
     struct peer_greeting *answer = new_answer(node);
     answer->refusal = why;
+    snprintf(answer->words, sizeof answer->words, "%s", words ? words : "");
     const struct group *group = node_group(node, NODE_GROUP_METADATA);
     if (why == PEER_REFUSAL_OTHER_STORE && group && group->state == GROUP_RUNNING)
         add_membership(node, group, answer); /* it may know everybody but the controller, whose word ends it */
@@ -187,10 +192,11 @@ static enum peer_refusal judge(const struct node *node, const struct peer_envelo
         return PEER_REFUSAL_NOT_ADDED;
     if (join_founds_anew(node, envelope))
         return PEER_REFUSAL_OTHER_STORE;
-    if (join_store_counts(node, envelope))
+    if (join_store_counts(node, envelope) || replacements_asked(node, envelope))
         return PEER_REFUSAL_NONE;
-    return known->removed && (greeting->joining || had_store(known, envelope->store_uuid)) ? PEER_REFUSAL_REMOVED
-                                                                                           : PEER_REFUSAL_OTHER_STORE;
+    return known->removed && (greeting->joining || join_had_store(known, envelope->store_uuid))
+               ? PEER_REFUSAL_REMOVED
+               : PEER_REFUSAL_OTHER_STORE;
 }
 
 /* ---- being answered ---- */
@@ -220,7 +226,10 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
                   (unsigned long long)envelope->from_node, node->cluster_name);
     else if (node->now_ms >= node->join_words_ms) {
         node->join_words_ms = node->now_ms + JOIN_WORDS_MS;
-        if (greeting->refusal == PEER_REFUSAL_OTHER_STORE)
+        if (greeting->refusal == PEER_REFUSAL_MAJORITY)
+            node_tracef(node, "the cluster does not take this new store in place of the lost one yet: %s",
+                        greeting->words);
+        else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE)
             node_tracef(node,
                         "node %llu knows node %llu by another store. If its disk was lost: `logflume cluster remove "
                         "%llu`, `logflume cluster add %llu`, then --join on an empty directory",
@@ -324,12 +333,16 @@ bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
         return false; /* not believed for that */
     enum peer_refusal refusal = judge(node, envelope);
     if (refusal != PEER_REFUSAL_NONE) {
-        answer_refusal(node, peer, envelope, refusal);
+        join_answer_refusal(node, peer, envelope, refusal, NULL);
         return true;
     }
     const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
     if (!peer || peer->guest || !known || known->removed)
         return false;
+    if (replacements_asked(node, envelope)) {
+        replacements_on_greeting(node, peer, envelope);
+        return true;
+    }
     peer->refused = PEER_REFUSAL_NONE;
     if (greeting->joining && !known->pinned && elsewhere(node, peer, known, &greeting->self))
         return true;
@@ -338,7 +351,7 @@ bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
         peer->store_seen = true;
     }
     if (greeting->joining || greeting->metadata_index < cluster_applied(node))
-        answer_membership(node, peer, envelope, known);
+        join_answer_membership(node, peer, envelope);
     return greeting->joining;
 }
 
@@ -373,7 +386,11 @@ void join_tick(struct node *node) {
     if (node->removed_ms != 0)
         leave_when_let(node);
     if (node->joining && node->now_ms >= node->join_words_ms) {
-        if (node->join_words_ms != 0)
+        if (node->join_words_ms != 0 && node->replaces)
+            node_tracef(node,
+                        "waits to be taken with a new store in place of the lost one: no controller answers. Do the "
+                        "other nodes run, and is this one at the address of its configuration?");
+        else if (node->join_words_ms != 0)
             node_tracef(
                 node,
                 "waits to join: no configured node that runs knows node %llu, at the address of its configuration: "

@@ -115,6 +115,7 @@ enum lf_status node_new(const struct node_options *options, struct node **out, s
     node->id = options->node_id;
     node->incarnation = options->incarnation;
     node->seed = options->seed;
+    node->replaces = options->replaces;
     memcpy(node->cluster_name, options->cluster_name, strlen(options->cluster_name));
     memcpy(node->new_cluster_id, options->new_cluster_id, LOG_STORE_ID_BYTES);
     node->identity = options->identity;
@@ -298,6 +299,7 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
     if (node->metadata_ready) {
         cluster_found_if_leader(node);
         cluster_pin_stores(node);
+        replacements_tick(node);
         membership_tick(node);
         chores_tick(node);
         drain_tick(node);

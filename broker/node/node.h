@@ -66,6 +66,7 @@ struct node_options {
     struct log_store_identity identity; /**< as the store says */
     const uint64_t *groups;             /**< present in the store */
     size_t group_count;
+    bool replaces; /**< the store was made in place of a lost one, and may hold nothing yet: an operator's wish */
     uint64_t incarnation; /**< of this start; larger than that of every earlier start of this node */
     uint64_t seed;        /**< differs at every start */
     uint8_t new_cluster_id[LOG_STORE_ID_BYTES]; /**< random; used if this node is the one to found the cluster */

@@ -217,6 +217,11 @@ struct peer {
     enum peer_refusal refused; /**< the last word to it */
     uint64_t answered_ms;      /**< its greeting, with more than a greeting */
     uint64_t pin_due_ms;       /**< the controller proposes to pin its store no earlier */
+    struct replacement {       /**< replacements.c: it asks for another store to be pinned in place of its lost one */
+        uint8_t store_uuid[LOG_STORE_ID_BYTES];
+        uint64_t asked_ms, judged_ms;
+        struct lf_error verdict;
+    } replacement;
     uint64_t appended_entries, appended_bytes, envelopes[PEER_LANE_COUNT]; /**< for figures */
     struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
 };
@@ -256,6 +261,7 @@ struct node {
     size_t peer_count;
     bool peers_stale;              /**< who they are may have changed in this step */
     struct peer_greeting *welcome; /**< a membership newer than what is applied here; NULL: none */
+    bool replaces;                 /**< this store was made in place of a lost one */
     bool joining;                  /**< no founder, and group 0 does not run here yet */
     uint64_t join_words_ms;        /**< when to say next what it waits for */
     uint64_t superseded_ms;        /**< since when peers speak to a later process of this store; 0: they do not */
@@ -402,6 +408,20 @@ void join_drop_welcome(struct node *node);
 uint64_t group_member_node(const struct node *node, const struct group *group, uint64_t replica);
 /** Is this replica in the configuration of group 0 that runs here? */
 bool join_in_group_zero(const struct node *node, uint64_t replica);
+
+/** Has the node had this store before, and lost it or was removed with it? */
+bool join_had_store(const struct metadata_node *known, const uint8_t *store_uuid);
+/** Sends an answer with the membership, and the receiver's replica if its store is the pinned one. */
+void join_answer_membership(struct node *node, struct peer *peer, const struct peer_envelope *envelope);
+/** Says in a greeting why it does not count. `words` may be NULL. */
+void join_answer_refusal(struct node *node, struct peer *peer, const struct peer_envelope *envelope,
+                         enum peer_refusal why, const char *words);
+
+/* replacements.c: nodes that lost their store come back with a new one */
+/** Is it the greeting of one that this node may help? */
+bool replacements_asked(const struct node *node, const struct peer_envelope *envelope);
+void replacements_on_greeting(struct node *node, struct peer *peer, const struct peer_envelope *envelope);
+void replacements_tick(struct node *node);
 
 /* cluster.c: group 0 and what follows from it */
 /** Pin the cluster's id in the store. */

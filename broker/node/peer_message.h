@@ -39,6 +39,7 @@ enum peer_refusal {
     PEER_REFUSAL_REMOVED,     /**< it was removed */
     PEER_REFUSAL_OTHER_STORE, /**< it is known by another store */
     PEER_REFUSAL_OTHER_NAME,  /**< cluster.name differs */
+    PEER_REFUSAL_MAJORITY,    /**< its lost store is not given up: a group would have no majority */
 };
 
 /** Who the sender is and what it knows. */
@@ -47,7 +48,9 @@ struct peer_greeting {
     struct peer_member self;
     uint64_t metadata_index; /**< of group 0, applied */
     bool joining;            /**< has no replica of group 0 yet */
+    bool replaces;           /**< and asks to be taken with this store in place of its lost one */
     enum peer_refusal refusal;
+    char words[LF_ERROR_TEXT_BYTES];  /**< of a refusal; may be empty */
     bool from_controller;             /**< the sender leads group 0 */
     uint64_t replica_id;              /**< the receiver's in group 0; 0: not known, or its store is not pinned yet */
     uint64_t voters[RAFT_VOTERS_MAX]; /**< of group 0 */

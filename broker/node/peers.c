@@ -47,6 +47,7 @@ static void fill_greeting(const struct node *node, struct peer_greeting *greetin
     greeting->self.node_id = node->id;
     greeting->metadata_index = cluster_applied(node);
     greeting->joining = node->joining;
+    greeting->replaces = node->joining && node->replaces;
 }
 
 void peers_send_greeting(struct node *node, struct peer *peer, struct peer_greeting *answer, uint64_t to_incarnation) {

@@ -133,6 +133,8 @@ static struct lf_buf *header_of(struct peer_envelope *envelope) {
 static void make_greeting(struct peer_envelope *envelope) {
     struct peer_greeting *greeting = envelope->greeting = calloc(1, sizeof *greeting);
     *greeting = (struct peer_greeting){.cluster_name = "flume",
+                                       .replaces = true,
+                                       .words = "t/0 has 1 of 3 replicas",
                                        .self = {.node_id = 1, .host = "one", .client_port = 0, .peer_port = 7701},
                                        .metadata_index = 77,
                                        .joining = true,

@@ -46,6 +46,7 @@ void world_start(struct world *world, size_t at) {
                                    .identity = world->stores[at]->identity,
                                    .groups = world->stores[at]->groups,
                                    .group_count = world->stores[at]->group_count,
+                                   .replaces = world->replaces[at],
                                    .incarnation = ++world->incarnation,
                                    .seed = world->incarnation * 7919 + at,
                                    .new_cluster_id = {0xc1, (uint8_t)at},

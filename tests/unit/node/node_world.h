@@ -32,6 +32,7 @@ struct world {
     struct node *nodes[WORLD_NODES_MAX];
     struct mem_disk *disks[WORLD_NODES_MAX];
     struct log_store *stores[WORLD_NODES_MAX];
+    bool replaces[WORLD_NODES_MAX]; /**< its operator asks the cluster to take its new store for the lost one */
     uint8_t wiped[WORLD_NODES_MAX]; /**< how often; a new disk has a new store UUID */
     struct node_effects effects[WORLD_NODES_MAX];
     uint64_t incarnation;
