@@ -16,7 +16,10 @@ static int run(const struct command_line *line, const struct config *config) {
                             : line->bootstrap ? DATA_BOOTSTRAP
                             : line->join      ? DATA_JOIN
                                               : DATA_OPEN;
-    enum broker_exit code = broker_run(config, start, LOGFLUME_VERSION, &log);
+    enum data_replace replace = line->replace                                  ? DATA_REPLACE_LOST
+                                : config->store.replace == CONFIG_REPLACE_AUTO ? DATA_REPLACE_DAMAGED
+                                                                               : DATA_REPLACE_NEVER;
+    enum broker_exit code = broker_run(config, start, replace, LOGFLUME_VERSION, &log);
     log_close(&log);
     return (int)code;
 }

@@ -42,6 +42,8 @@ static bool take_switch(const char *name, struct command_line *line) {
         return line->bootstrap = true;
     if (strcmp(name, "join") == 0)
         return line->join = true;
+    if (strcmp(name, "replace-store") == 0)
+        return line->replace = true;
     if (strcmp(name, "dev") == 0)
         return line->dev = true;
     return false;
@@ -136,6 +138,11 @@ static enum lf_status check_together(const struct flags *flags, const struct com
         return usage(error, "--dev is a cluster of its own: leave out --join");
     if (line->bootstrap && line->join)
         return usage(error, "--bootstrap founds a cluster, --join joins one: leave one of them out");
+    if (line->replace && (line->dev || line->bootstrap || line->join))
+        return usage(error, "--replace-store is for a node that was in a cluster: leave out --%s",
+                     line->dev         ? "dev"
+                     : line->bootstrap ? "bootstrap"
+                                       : "join");
     if (!line->dev && !flags->file)
         return usage(error, "no configuration: start with -c FILE, or with --dev for a single node");
     for (size_t i = 0; i < 3; i++)
@@ -164,7 +171,7 @@ enum lf_status command_line_parse(int argc, const char *const *argv, const char 
 static const char usage_text[] =
     "logflumed: a broker of a Logflume cluster\n"
     "\n"
-    "  logflumed -c FILE [--data DIR] [--bootstrap | --join] [--KEY=VALUE ...]\n"
+    "  logflumed -c FILE [--data DIR] [--bootstrap | --join | --replace-store] [--KEY=VALUE ...]\n"
     "  logflumed --dev [--data DIR] [--client-port N] [--peer-port N] [--admin-port N] [--KEY=VALUE ...]\n"
     "\n"
     "  -c FILE, --config FILE  the configuration, in YAML\n"
@@ -173,6 +180,10 @@ static const char usage_text[] =
     "  --join                  join a cluster that `logflume cluster add` told of this node, on an empty data "
     "directory;\n"
     "                          may be repeated\n"
+    "  --replace-store         if the store is damaged or gone: set it aside as store.replaced.N, and come back with a "
+    "new\n"
+    "                          one, which the other nodes fill; may be repeated, and does no harm to a store that is "
+    "well\n"
     "  --dev                   a single node in ./logflume-dev, without a configuration; may be repeated\n"
     "  --check-config          judge the configuration and end\n"
     "  --version, --help       print the version, or this\n"

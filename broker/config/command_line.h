@@ -10,6 +10,7 @@ struct command_line {
     enum command command;
     bool bootstrap; /**< found a new cluster in an empty data directory */
     bool join;      /**< join a cluster, if the data directory is empty */
+    bool replace;   /**< set a damaged or lost store aside, and come back with a new one */
     bool dev;       /**< a single node, no configuration file */
 };
 

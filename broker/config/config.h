@@ -24,6 +24,7 @@
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 enum config_switch { CONFIG_OFF, CONFIG_ON };
+enum config_replace { CONFIG_REPLACE_NEVER, CONFIG_REPLACE_AUTO };
 
 /** Where a value came from: a line of the file (> 0), or: */
 #define CONFIG_LINE_DEFAULT 0
@@ -45,6 +46,7 @@ struct config_store {
     uint32_t reads_max;
     uint32_t reader_threads;
     uint32_t open_files_max;
+    uint32_t replace; /**< enum config_replace */
 };
 
 /** For the operators' listener; the same meaning as in admin_options. */

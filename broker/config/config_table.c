@@ -138,6 +138,14 @@ const struct config_row config_rows[] = {
     NUMBER("store.reads_max", store.reads_max, 1, 65536, "", 1024, "Reads under way in the store."),
     NUMBER("store.reader_threads", store.reader_threads, 1, 64, "", 2, "Threads for cold reads."),
     NUMBER("store.open_files_max", store.open_files_max, 64, 100000, "", 512, "Table files kept open."),
+    {.name = "store.replace",
+     .kind = CONFIG_CHOICE,
+     FIELD(store.replace),
+     .unit = "",
+     .number = CONFIG_REPLACE_NEVER,
+     .choices = "never|auto",
+     .help = "auto: a store that is found damaged at a start is set aside and replaced by a new one, which the other "
+             "nodes fill, as with --replace-store. One that is missing never is: its disk may just not be there yet."},
 
     /* Operators. */
     {.name = "admin.enabled",

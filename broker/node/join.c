@@ -146,9 +146,9 @@ static void say_refusal(struct node *node, const struct peer_envelope *envelope,
     else if (why == PEER_REFUSAL_OTHER_STORE)
         node_tracef(node,
                     "peer=%llu speaks from another store than the pinned one: nothing it says counts. If its disk was "
-                    "lost: `logflume cluster remove %llu`, `logflume cluster add %llu`, then start it with --join on "
-                    "an empty directory; else give it its old data directory back",
-                    id, id, id);
+                    "lost: start it with --replace-store on an empty directory; else give it its old data directory "
+                    "back",
+                    id);
     else
         node_tracef(node, "peer=%llu has cluster.name %.64s, not ours", id, envelope->greeting->cluster_name);
 }
@@ -207,14 +207,15 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
     bool founds = node->founder && !node->cluster_known;
     if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller && founds)
         node_fail(node, LF_WRONG_STORE,
-                  "the cluster exists already, and this new store of node %llu is not of it. If its disk was lost: "
-                  "`logflume cluster remove %llu`, `logflume cluster add %llu`; then --join on an empty directory",
-                  id, id, id);
+                  "the cluster exists already, and this new store of node %llu is not of it. On an empty directory start it "
+                  "with --join if it was added, with --replace-store if its disk was lost",
+                  id);
     else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller)
-        node_fail(node, LF_WRONG_STORE,
-                  "the cluster knows node %llu by another store. If its disk was lost: `logflume cluster remove %llu`, "
-                  "`logflume cluster add %llu`, then --join on an empty directory; else start it on its old directory",
-                  id, id, id);
+        node_fail(
+            node, LF_WRONG_STORE,
+            "the cluster knows node %llu by another store. If its disk was lost: start it with --replace-store on "
+            "an empty directory; else start it on its old directory",
+            id);
     else if (greeting->refusal == PEER_REFUSAL_REMOVED && greeting->from_controller && !node->joining)
         node_fail(
             node, LF_WRONG_STORE,
@@ -231,9 +232,9 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
                         greeting->words);
         else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE)
             node_tracef(node,
-                        "node %llu knows node %llu by another store. If its disk was lost: `logflume cluster remove "
-                        "%llu`, `logflume cluster add %llu`, then --join on an empty directory",
-                        (unsigned long long)envelope->from_node, id, id, id);
+                        "node %llu knows node %llu by another store. If its disk was lost: start it with "
+                        "--replace-store on an empty directory",
+                        (unsigned long long)envelope->from_node, id);
         else
             node_tracef(node, "node %llu does not count this one in: `logflume cluster add %llu` takes it in",
                         (unsigned long long)envelope->from_node, id);

@@ -20,14 +20,13 @@ struct broker {
     const struct config *config;
     struct log *log;
     int signal_fd;
+    struct data_opened data;
     bool create, join;
     struct transport *transport;
-    struct log_store *store;
     struct node *node;
     struct admin *admin; /**< NULL: admin.enabled is off */
     const char *version;
     struct loop *loop;
-    uint64_t incarnation;
     bool ran;
 };
 
@@ -106,10 +105,11 @@ static enum lf_status open_node(struct broker *broker, struct lf_error *error) {
                                    .cluster_name = config->cluster_name,
                                    .nodes = addresses,
                                    .node_count = config_addresses(config, addresses),
-                                   .identity = broker->store->identity,
-                                   .groups = broker->store->groups,
-                                   .group_count = broker->store->group_count,
-                                   .incarnation = broker->incarnation,
+                                   .identity = broker->data.store->identity,
+                                   .groups = broker->data.store->groups,
+                                   .group_count = broker->data.store->group_count,
+                                   .replaces = broker->data.replaces,
+                                   .incarnation = broker->data.incarnation,
                                    .seed = random_number(),
                                    .now_ms = clock_now_ms(),
                                    .wall_ms = clock_wall_ms(),
@@ -132,7 +132,7 @@ static void describe_store(const struct log_store *store, char *out, size_t size
 
 static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
     struct loop_options options = {.node = broker->node,
-                                   .store = broker->store,
+                                   .store = broker->data.store,
                                    .transport = broker->transport,
                                    .log = broker->log,
                                    .admin = broker->admin ? admin_link(broker->admin) : NULL,
@@ -143,7 +143,7 @@ static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
     enum lf_status status = loop_new(&options, &broker->loop);
     if (status != LF_OK)
         return lf_error_set(error, status, "no memory for the loop");
-    return broker->admin ? admin_start(broker->admin, broker->store, error) : LF_OK;
+    return broker->admin ? admin_start(broker->admin, broker->data.store, error) : LF_OK;
 }
 
 static void say_ready(const struct broker *broker) {
@@ -153,18 +153,21 @@ static void say_ready(const struct broker *broker) {
              "logflumed ready node=%" PRIu64 " client_port=%u peer_port=%u admin_port=%u bind=%s data=%.400s "
              "groups=%zu incarnation=%" PRIu64 " pid=%d%s",
              config->node_id, self->address.client_port, self->address.peer_port, self->admin_port,
-             bind_address(config), config->node_data, broker->store->group_count, broker->incarnation, (int)getpid(),
-             !broker->create ? ""
-             : broker->join  ? " joining"
-                             : " founding");
+             bind_address(config), config->node_data, broker->data.store->group_count, broker->data.incarnation,
+             (int)getpid(),
+             broker->data.replaces ? " replacing a lost store"
+             : !broker->create     ? ""
+             : broker->join        ? " joining"
+                                   : " founding");
 }
 
 /** Sockets first: a port in use is found out before a store is made. */
-static enum lf_status start_and_run(struct broker *broker, enum data_start start, struct lf_error *error) {
+static enum lf_status start_and_run(struct broker *broker, enum data_start start, enum data_replace replace,
+                                    struct lf_error *error) {
     broker->join = start == DATA_JOIN;
     enum lf_status status = take_signals(broker, error);
     if (status == LF_OK)
-        status = data_directory_judge(broker->config->node_data, start, &broker->create, error);
+        status = data_directory_judge(broker->config, start, replace, &broker->create, error);
     if (status != LF_OK)
         return status;
     raise_descriptor_limit(broker);
@@ -172,8 +175,7 @@ static enum lf_status start_and_run(struct broker *broker, enum data_start start
     if (status == LF_OK)
         status = open_admin(broker, error);
     if (status == LF_OK)
-        status =
-            data_directory_open(broker->config, start, broker->create, &broker->store, &broker->incarnation, error);
+        status = data_directory_open(broker->config, start, replace, broker->create, broker->log, &broker->data, error);
     if (status == LF_OK)
         status = open_node(broker, error);
     if (status == LF_OK)
@@ -191,7 +193,7 @@ static void close_all(struct broker *broker, bool failed) {
     admin_destroy(&broker->admin);
     transport_destroy(&broker->transport, failed ? 0 : LINGER_MS);
     node_destroy(&broker->node);
-    log_store_close(&broker->store);
+    log_store_close(&broker->data.store);
     if (broker->signal_fd >= 0)
         close(broker->signal_fd);
 }
@@ -214,12 +216,22 @@ static enum broker_exit exit_of(enum lf_status status, bool ran) {
     }
 }
 
-enum broker_exit broker_run(const struct config *config, enum data_start start, const char *version, struct log *log) {
+/** What was found while it ran a start would not find: it must not come back and vote. */
+static void condemn(const struct config *config, const char *words, struct log *log) {
+    struct lf_error error = {0};
+    if (data_directory_condemn(config->node_data, words, &error) != LF_OK)
+        log_line(log, LOG_ERROR, "the store cannot be marked as damaged (%s): do not start it again", error.text);
+}
+
+enum broker_exit broker_run(const struct config *config, enum data_start start, enum data_replace replace,
+                            const char *version, struct log *log) {
     struct broker broker = {.config = config, .log = log, .version = version, .signal_fd = -1};
     struct lf_error error = {0};
-    enum lf_status status = start_and_run(&broker, start, &error);
+    enum lf_status status = start_and_run(&broker, start, replace, &error);
     enum broker_exit code = exit_of(status, broker.ran);
     close_all(&broker, status != LF_OK);
+    if (broker.ran && code == BROKER_EXIT_DAMAGED)
+        condemn(config, error.text, log);
     if (status == LF_OK)
         log_line(log, LOG_INFO, "logflumed stopped node=%" PRIu64, config->node_id);
     else

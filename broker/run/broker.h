@@ -18,6 +18,7 @@ enum broker_exit {
 /** Runs until SIGTERM or SIGINT, which are taken over for the whole process (call before any thread is started), or
  * until it fails. Says why on the log. `version`: of
  * this program, static. */
-enum broker_exit broker_run(const struct config *config, enum data_start start, const char *version, struct log *log);
+enum broker_exit broker_run(const struct config *config, enum data_start start, enum data_replace replace,
+                            const char *version, struct log *log);
 
 #endif

@@ -5,6 +5,7 @@
 #include "incarnation.h"
 #include "random_bytes.h"
 #include "rocks_store.h"
+#include "store_replacement.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,8 +20,16 @@ static enum lf_status store_path(const char *data, char *path, size_t size, stru
 }
 
 static bool is_ours(const char *name) {
-    static const char *const ours[] = {".",         "..", STORE_FOLDER, INCARNATION_FILE, INCARNATION_FILE ".new",
+    static const char *const ours[] = {".",
+                                       "..",
+                                       STORE_FOLDER,
+                                       INCARNATION_FILE,
+                                       INCARNATION_FILE ".new",
+                                       STORE_REPLACEMENT_FILE,
+                                       STORE_REPLACEMENT_FILE ".new",
                                        "lost+found"};
+    if (strncmp(name, STORE_REPLACED_PREFIX, strlen(STORE_REPLACED_PREFIX)) == 0)
+        return true;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strcmp(name, ours[i]) == 0)
             return true;
@@ -43,24 +52,55 @@ static enum lf_status judge_strangers(const char *data, struct lf_error *error) 
     return status;
 }
 
-enum lf_status data_directory_judge(const char *data, enum data_start start, bool *create, struct lf_error *error) {
+/** Only others can fill a new store. */
+static bool may_replace(const struct config *config, enum data_replace replace) {
+    return replace != DATA_REPLACE_NEVER && config->node_count > 1;
+}
+
+static bool is_damage(enum lf_status status) { return status == LF_DAMAGED || status == LF_CORRUPT; }
+
+/** Nothing is there that could be opened. */
+static enum lf_status judge_absent(const struct config *config, enum data_start start, enum data_replace replace,
+                                   struct lf_error *error) {
+    const char *data = config->node_data;
+    bool under_way;
+    enum lf_status status = store_replacement_under_way(data, &under_way, error);
+    if (status != LF_OK)
+        return status;
+    if (under_way && start != DATA_OPEN && start != DATA_JOIN)
+        return lf_error_set(error, LF_INVALID,
+                            "%.100s: the replacement of a lost store is under way; start without --bootstrap and --dev",
+                            data);
+    if (start == DATA_OPEN && replace == DATA_REPLACE_LOST && !may_replace(config, replace))
+        return lf_error_set(error, LF_INVALID,
+                            "--replace-store: no other node is configured that could fill a new store");
+    if (start == DATA_OPEN && replace != DATA_REPLACE_LOST && !under_way)
+        return lf_error_set(error, LF_INVALID,
+                            "%.80s holds no store. --bootstrap founds a cluster, --join joins one; if this node's disk "
+                            "was lost: --replace-store. Else correct node.data",
+                            data);
+    return LF_OK;
+}
+
+enum lf_status data_directory_judge(const struct config *config, enum data_start start, enum data_replace replace,
+                                    bool *create, struct lf_error *error) {
+    const char *data = config->node_data;
     char path[PATH_MAX];
     bool present = false;
     *create = false;
     enum lf_status status = store_path(data, path, sizeof path, error);
     if (status == LF_OK)
         status = rocks_store_present(path, &present, error);
+    if (is_damage(status) && may_replace(config, replace))
+        return LF_OK; /* opening finds it again, and deals with it */
     if (status == LF_OK && !present)
         status = judge_strangers(data, error);
+    if (status == LF_OK && !present)
+        status = judge_absent(config, start, replace, error);
     if (status != LF_OK)
         return status;
     if (present && start == DATA_BOOTSTRAP)
         return lf_error_set(error, LF_INVALID, "%.150s holds a store already; start without --bootstrap", data);
-    if (!present && start == DATA_OPEN)
-        return lf_error_set(error, LF_INVALID,
-                            "%.100s holds no store. --bootstrap founds a new cluster, --join joins one; if this node's "
-                            "disk was lost: cluster remove, cluster add, then --join. Else correct node.data",
-                            data);
     *create = !present;
     return LF_OK;
 }
@@ -74,15 +114,15 @@ static enum lf_status make_directory(const char *data, struct lf_error *error) {
     return file_write_sync_directory(parent, error);
 }
 
-static enum lf_status open_store(const struct config *config, enum data_start start, bool create,
-                                 struct log_store **store, struct lf_error *error) {
+static enum lf_status open_store(const struct config *config, bool founds, bool create, struct log_store **store,
+                                 struct lf_error *error) {
     char path[PATH_MAX];
     struct node_address addresses[NODE_NODES_MAX];
     struct log_store_identity identity = {.node_id = config->node_id};
     size_t count = config_addresses(config, addresses);
     if (create) {
         random_bytes(identity.store_uuid, sizeof identity.store_uuid);
-        if (start != DATA_JOIN) /* a store without it belongs to nobody who may found */
+        if (founds) /* a store without it belongs to nobody who may found */
             node_founding_hash(config->cluster_name, addresses, count, identity.founding_hash);
     }
     struct rocks_store_options options = {.directory = path,
@@ -98,18 +138,65 @@ static enum lf_status open_store(const struct config *config, enum data_start st
     return status == LF_OK ? rocks_store_open(&options, &identity, store, error) : status;
 }
 
-enum lf_status data_directory_open(const struct config *config, enum data_start start, bool create,
-                                   struct log_store **store, uint64_t *incarnation, struct lf_error *error) {
+/** Sets the store aside, if it is there, and makes a new one. */
+static enum lf_status replace_store(const struct config *config, const char *why, struct log *log,
+                                    struct log_store **store, struct lf_error *error) {
+    char path[PATH_MAX], aside[PATH_MAX];
+    enum lf_status status = store_path(config->node_data, path, sizeof path, error);
+    if (status == LF_OK)
+        status = store_replacement_begin(config->node_data, path, why, aside, error);
+    if (status != LF_OK)
+        return status;
+    log_line(log, LOG_WARN, "the store is lost (%.200s); a new one takes its place%s%.400s", why,
+             aside[0] ? ", the old one is kept as " : "", aside);
+    return open_store(config, false, true, store, error);
+}
+
+static bool has_metadata(const struct log_store *store) { return store->group_count > 0 && store->groups[0] == 0; }
+
+/** Opened, made, or replaced; and the replacement that is under way goes on, or is over. */
+static enum lf_status open_or_replace(const struct config *config, enum data_start start, enum data_replace replace,
+                                      bool create, struct log *log, struct data_opened *opened,
+                                      struct lf_error *error) {
+    bool under_way, founds = start == DATA_BOOTSTRAP || start == DATA_DEV;
+    enum lf_status status = store_replacement_under_way(config->node_data, &under_way, error);
+    if (status != LF_OK)
+        return status;
+    if (create && start == DATA_OPEN && !under_way)
+        status = replace_store(config, "it is not there", log, &opened->store, error);
+    else
+        status = open_store(config, founds && !under_way, create, &opened->store, error);
+    if (is_damage(status) && may_replace(config, replace)) {
+        char why[LF_ERROR_TEXT_BYTES];
+        memcpy(why, error->text, sizeof why);
+        status = replace_store(config, why, log, &opened->store, error);
+    }
+    if (status == LF_OK && replace == DATA_REPLACE_LOST && !has_metadata(opened->store)) /* as after a vain --join */
+        status = store_replacement_mark(config->node_data, "it holds nothing", error);
+    if (status == LF_OK)
+        status = store_replacement_under_way(config->node_data, &under_way, error);
+    opened->replaces = status == LF_OK && under_way && !has_metadata(opened->store);
+    return status == LF_OK && under_way && !opened->replaces ? store_replacement_end(config->node_data, error) : status;
+}
+
+enum lf_status data_directory_open(const struct config *config, enum data_start start, enum data_replace replace,
+                                   bool create, struct log *log, struct data_opened *opened, struct lf_error *error) {
     enum lf_status status = create ? make_directory(config->node_data, error) : LF_OK;
     if (status == LF_OK)
-        status = open_store(config, start, create, store, error);
+        status = open_or_replace(config, start, replace, create, log, opened, error);
     if (status == LF_OK && create)
         status = file_write_sync_directory(config->node_data, error);
     if (status == LF_OK)
-        status = incarnation_next(config->node_data, clock_wall_ms(), incarnation, error);
+        status = incarnation_next(config->node_data, clock_wall_ms(), &opened->incarnation, error);
     if (status != LF_OK) {
-        log_store_close(store);
+        log_store_close(&opened->store);
         lf_error_context(error, "open %.100s", config->node_data);
     }
     return status;
+}
+
+enum lf_status data_directory_condemn(const char *data, const char *words, struct lf_error *error) {
+    char path[PATH_MAX];
+    enum lf_status status = store_path(data, path, sizeof path, error);
+    return status == LF_OK ? rocks_store_condemn(path, words, error) : status;
 }

@@ -1,6 +1,7 @@
 /** Opening, step by step: directory, lock, preflight, RocksDB, identity, groups, threads. Each failure undoes all. */
 #include "log_identity.h"
 #include "preflight.h"
+#include "rocks_damaged.h"
 #include "rocks_error.h"
 #include "rocks_store_inside.h"
 #include "store_directory.h"
@@ -26,7 +27,9 @@ static enum lf_status judge_without_current(const char *directory, const struct 
 
 static enum lf_status judge_files(const char *directory, const struct store_files *files, bool *present,
                                   struct lf_error *error) {
-    *present = false;
+    *present = store_files_count(files, STORE_FILE_DAMAGED) > 0;
+    if (*present)
+        return LF_OK;
     if (store_files_count(files, STORE_FILE_CURRENT) > 0)
         return preflight_has_data(directory, present, error);
     return judge_without_current(directory, files, error);
@@ -115,6 +118,9 @@ static enum lf_status prepare_directory(struct rocks_store *rocks, const struct 
     bool present;
     struct store_files files;
     enum lf_status status = rocks_store_present(options->directory, &present, error);
+    if (status != LF_OK)
+        return status;
+    status = store_condemned(options->directory, error);
     if (status != LF_OK)
         return status;
     if (!present && !options->create)

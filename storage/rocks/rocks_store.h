@@ -28,6 +28,13 @@ enum lf_status rocks_store_open(const struct rocks_store_options *options, const
  *  when it holds something else. */
 enum lf_status rocks_store_present(const char *directory, bool *present, struct lf_error *error);
 
+/** The store was found damaged while it ran, as the words (one line) say: it cannot be opened any more (LF_DAMAGED),
+ *  until it is replaced or somebody who knows better removes the file DAMAGED. The store is closed. LF_IO. */
+enum lf_status rocks_store_condemn(const char *directory, const char *words, struct lf_error *error);
+/** Renames the directory, durably, while nobody uses it. LF_EXISTS: a process holds it, or `aside` is there already;
+ *  LF_NOT_FOUND, LF_IO. */
+enum lf_status rocks_store_set_aside(const char *directory, const char *aside, struct lf_error *error);
+
 struct rocks_store_statistics {
     uint64_t writes, commits, syncs, bytes_written, reads, commit_us_max;
     uint64_t stall_us; /**< time RocksDB held writes back */

@@ -36,6 +36,8 @@ static enum store_file_kind kind_of(const char *name, uint64_t *number) {
     const char *torn = strstr(name, ".torn.");
     if (strcmp(name, LOCK_NAME) == 0)
         return STORE_FILE_LOCK;
+    if (strcmp(name, STORE_DAMAGED_NAME) == 0)
+        return STORE_FILE_DAMAGED;
     if (torn && number_of(torn + strlen(".torn."), number, ""))
         return STORE_FILE_TORN;
     if (strcmp(name, WITNESS_NAME) == 0)

@@ -8,11 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** What was found damaged while the store ran: no start takes it for whole again (rocks_damaged.h). */
+#define STORE_DAMAGED_NAME "DAMAGED"
+
 /** RocksDB's names, by kind; anything else in the directory is not its own. */
 enum store_file_kind {
     STORE_FILE_OTHER,
     STORE_FILE_LOCK,    /**< ours */
     STORE_FILE_WITNESS, /**< ours */
+    STORE_FILE_DAMAGED, /**< ours */
     STORE_FILE_TORN,    /**< NAME.torn.NUMBER: kept torn ends */
     STORE_FILE_CURRENT,
     STORE_FILE_WAL,   /**< NUMBER.log */

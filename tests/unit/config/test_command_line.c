@@ -113,6 +113,8 @@ static void mistakes_are_refused_in_words(void **state) {
     REFUSED("--dev needs no configuration: leave out -c x, or leave out --dev", "--dev", "-c", "x");
     REFUSED("--dev founds its own cluster: leave out --bootstrap", "--dev", "--bootstrap");
     REFUSED("--dev is a cluster of its own: leave out --join", "--dev", "--join");
+    REFUSED("--replace-store is for a node that was in a cluster: leave out --join", "-c", file, "--join",
+            "--replace-store");
     REFUSED("--bootstrap founds a cluster, --join joins one: leave one of them out", "-c", file, "--bootstrap",
             "--join");
     REFUSED("--peer-port goes with --dev; with -c, ports are in cluster.nodes", "-c", file, "--peer-port=1");

@@ -209,7 +209,7 @@ static void a_killed_one_starts_again(void **state) {
 static void an_empty_directory_is_refused_and_left_alone(void **state) {
     (void)state;
     assert_int_equal(RUN("-c", write_config(1)), 2);
-    assert_non_null(strstr(other.text, "holds no store. --bootstrap founds a new cluster, --join joins one"));
+    assert_non_null(strstr(other.text, "holds no store. --bootstrap founds a cluster, --join joins one"));
     assert_int_equal(access(data, F_OK), -1);
 }
 

@@ -620,9 +620,43 @@ static void kept_torn_ends_are_bounded(void **state) {
     assert_int_equal(newest(fixture, STORE_FILE_TORN).number, 20);
 }
 
+static void store_that_was_found_damaged_is_never_opened_again(void **state) {
+    struct fixture *fixture = *state;
+    bool present;
+    assert_int_equal(
+        rocks_store_condemn(fixture->directory, "group 3: entry 7 is not what was written", &fixture->error), LF_OK);
+    assert_int_equal(rocks_store_condemn(fixture->directory, "something later", &fixture->error), LF_OK);
+    assert_int_equal(try_open(fixture, false, 0), LF_DAMAGED);
+    assert_non_null(strstr(fixture->error.text, "group 3: entry 7 is not what was written"));
+    assert_int_equal(try_open(fixture, true, 0), LF_DAMAGED);
+    assert_int_equal(rocks_store_present(fixture->directory, &present, &fixture->error), LF_OK);
+    assert_true(present);
+}
+
+static void store_is_set_aside_only_while_nobody_holds_it(void **state) {
+    struct fixture *fixture = *state;
+    char aside[PATH_MAX];
+    snprintf(aside, sizeof aside, "%s.aside", fixture->directory);
+    assert_int_equal(try_open(fixture, false, 0), LF_OK);
+    assert_int_equal(rocks_store_set_aside(fixture->directory, aside, &fixture->error), LF_EXISTS);
+    log_store_close(&fixture->store);
+    assert_int_equal(rocks_store_set_aside(fixture->directory, aside, &fixture->error), LF_OK);
+    assert_int_equal(rocks_store_set_aside(fixture->directory, aside, &fixture->error), LF_NOT_FOUND);
+    assert_int_equal(mkdir(fixture->directory, 0755), 0);
+    assert_int_equal(rocks_store_set_aside(fixture->directory, aside, &fixture->error), LF_EXISTS);
+    scratch_directory_remove(fixture->directory);
+    assert_int_equal(rename(aside, fixture->directory), 0);
+    uint64_t last;
+    assert_int_equal(try_open(fixture, false, 0), LF_OK);
+    assert_int_equal(read_all(fixture, &last), LF_OK);
+    assert_int_equal(last, ENTRIES);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(store_that_was_found_damaged_is_never_opened_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(store_is_set_aside_only_while_nobody_holds_it, setup, teardown),
         TEST(a_clean_directory_opens_with_all),
         TEST(a_log_cut_anywhere_opens_with_what_is_whole),
         TEST(a_zero_filled_end_is_cut_and_kept_beside),
