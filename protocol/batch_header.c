@@ -64,10 +64,10 @@ enum lf_status lf_batch_header_decode(struct lf_bytes batch, struct lf_batch_hea
     return LF_OK;
 }
 
-static enum lf_status judge_counts(const struct lf_batch_header *header, size_t size,
+static enum lf_status judge_counts(const struct lf_batch_header *header, size_t size, bool holes,
                                    const struct lf_batch_limits *limits, struct lf_error *error) {
-    if (header->record_count < 1 || header->last_offset_delta < 0 ||
-        header->last_offset_delta != header->record_count - 1)
+    int32_t last = header->record_count - 1;
+    if (header->record_count < 1 || header->last_offset_delta < last || (!holes && header->last_offset_delta != last))
         return lf_error_set(error, LF_MALFORMED, "batch says %d records and a last offset delta of %d",
                             header->record_count, header->last_offset_delta);
     if (header->record_count > limits->records_max)
@@ -91,8 +91,8 @@ static enum lf_status judge_producer(const struct lf_batch_header *header, struc
     return LF_OK;
 }
 
-enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limits *wanted,
-                               struct lf_batch_header *header, struct lf_error *error) {
+static enum lf_status verify(struct lf_bytes batch, bool holes, const struct lf_batch_limits *wanted,
+                             struct lf_batch_header *header, struct lf_error *error) {
     struct lf_batch_limits limits = lf_batch_limits_resolve(wanted);
     struct lf_batch_header read;
     if (lf_batch_header_decode(batch, &read) != LF_OK)
@@ -109,12 +109,22 @@ enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limi
     uint32_t sum = lf_crc32c(0, batch.data + AT_ATTRIBUTES, batch.size - AT_ATTRIBUTES);
     if (sum != read.crc)
         return lf_error_set(error, LF_CORRUPT, "batch checksum is %08x, its bytes give %08x", read.crc, sum);
-    enum lf_status status = judge_counts(&read, batch.size, &limits, error);
+    enum lf_status status = judge_counts(&read, batch.size, holes, &limits, error);
     if (status == LF_OK)
         status = judge_producer(&read, error);
     if (status == LF_OK)
         *header = read;
     return status;
+}
+
+enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limits *limits,
+                               struct lf_batch_header *header, struct lf_error *error) {
+    return verify(batch, false, limits, header, error);
+}
+
+enum lf_status lf_batch_verify_kept(struct lf_bytes batch, const struct lf_batch_limits *limits,
+                                    struct lf_batch_header *header, struct lf_error *error) {
+    return verify(batch, true, limits, header, error);
 }
 
 void lf_batch_stamp(uint8_t *batch, int64_t base_offset, int32_t leader_epoch) {

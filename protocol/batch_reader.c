@@ -6,9 +6,10 @@
 struct lf_batch_reader {
     struct lf_batch_header header;
     struct lf_batch_limits limits;
-    uint8_t *scratch; /* decompressed records */
-    const uint8_t *at, *end;
+    uint8_t *scratch;                       /* decompressed records */
+    const uint8_t *first, *last, *at, *end; /* all records; the one read last, as far as `at` */
     int32_t read;
+    int64_t next_delta;   /* at least */
     enum lf_status state; /* LF_OK until something is wrong */
     struct lf_record_header *headers;
     int32_t header_capacity;
@@ -61,7 +62,7 @@ enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_
                                    struct lf_batch_reader **out, struct lf_error *error) {
     struct lf_batch_limits limits = lf_batch_limits_resolve(wanted);
     struct lf_batch_header header;
-    enum lf_status status = lf_batch_verify(batch, &limits, &header, error);
+    enum lf_status status = lf_batch_verify_kept(batch, &limits, &header, error);
     if (status != LF_OK)
         return status;
     struct lf_batch_reader *reader = calloc(1, sizeof *reader);
@@ -81,7 +82,7 @@ enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_
         }
         records = lf_bytes(reader->scratch, size);
     }
-    reader->at = records.data;
+    reader->first = reader->last = reader->at = records.data;
     reader->end = records.data + records.size;
     *out = reader;
     return LF_OK;
@@ -90,7 +91,8 @@ enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_
 static bool reserve_headers(struct lf_batch_reader *reader, int32_t count) {
     if (count <= reader->header_capacity)
         return true;
-    struct lf_record_header *grown = realloc(reader->headers, (size_t)count * sizeof *grown); /* seldom more than once */
+    struct lf_record_header *grown =
+        realloc(reader->headers, (size_t)count * sizeof *grown); /* seldom more than once */
     if (!grown)
         return false;
     reader->headers = grown;
@@ -123,7 +125,7 @@ static enum lf_status next(struct lf_batch_reader *reader, struct lf_record *rec
     struct cursor cursor = {all.at + 1, all.at + size, false}; /* after the record's attributes, which mean nothing */
     int64_t timestamp_delta = take_varlong(&cursor);
     int32_t offset_delta = take_varint(&cursor);
-    if (cursor.bad || offset_delta != reader->read)
+    if (cursor.bad || offset_delta < reader->next_delta || offset_delta > reader->header.last_offset_delta)
         return LF_MALFORMED;
     record->offset = (int64_t)((uint64_t)reader->header.base_offset + (uint64_t)offset_delta);
     record->timestamp_ms = (int64_t)((uint64_t)reader->header.base_timestamp_ms + (uint64_t)timestamp_delta);
@@ -134,8 +136,10 @@ static enum lf_status next(struct lf_batch_reader *reader, struct lf_record *rec
         return status;
     if (cursor.at != cursor.end)
         return LF_MALFORMED;
+    reader->last = reader->at;
     reader->at = cursor.end;
     reader->read++;
+    reader->next_delta = (int64_t)offset_delta + 1;
     return LF_OK;
 }
 
@@ -147,6 +151,19 @@ enum lf_status lf_batch_reader_next(struct lf_batch_reader *reader, struct lf_re
     else
         reader->state = next(reader, record);
     return reader->state;
+}
+
+struct lf_bytes lf_batch_reader_raw(const struct lf_batch_reader *reader) {
+    return lf_bytes(reader->last, (size_t)(reader->at - reader->last));
+}
+
+size_t lf_batch_reader_bytes(const struct lf_batch_reader *reader) { return (size_t)(reader->end - reader->first); }
+
+void lf_batch_reader_rewind(struct lf_batch_reader *reader) {
+    reader->last = reader->at = reader->first;
+    reader->read = 0;
+    reader->next_delta = 0;
+    reader->state = LF_OK;
 }
 
 const struct lf_batch_header *lf_batch_reader_header(const struct lf_batch_reader *reader) { return &reader->header; }

@@ -67,6 +67,11 @@ struct lf_batch_limits lf_batch_limits_resolve(const struct lf_batch_limits *lim
 enum lf_status lf_batch_verify(struct lf_bytes batch, const struct lf_batch_limits *limits,
                                struct lf_batch_header *header, struct lf_error *error);
 
+/** The same for what comes out of a log: key compaction may have taken records, so there may be fewer of them than
+ *  last_offset_delta + 1, though never more, and never none. */
+enum lf_status lf_batch_verify_kept(struct lf_bytes batch, const struct lf_batch_limits *limits,
+                                    struct lf_batch_header *header, struct lf_error *error);
+
 /** Only read the 61 bytes; no judgement but the size. LF_MALFORMED when shorter than a header. */
 enum lf_status lf_batch_header_decode(struct lf_bytes batch, struct lf_batch_header *header);
 
@@ -88,20 +93,34 @@ struct lf_record {
     int32_t header_count;
 };
 
-/** Iterates over a batch's records; survives a batch that lies about its insides. */
+/** Iterates over a batch's records; survives a batch that lies about its insides. Their offsets rise, from base_offset
+ *  at the earliest to base_offset + last_offset_delta at the latest. */
 struct lf_batch_reader;
 
-/** Verify (as lf_batch_verify) and open; borrows `batch` until lf_batch_reader_destroy. Of the limits per record only
- *  headers_max is applied: a reader takes keys and values as large as the batch holds.
- *  Returns LF_OK with *reader (caller destroys), else a status of lf_batch_verify, LF_NO_MEMORY, LF_CORRUPT when the
- *  records do not decompress, LF_TOO_LARGE when they would become more than uncompressed_bytes_max. */
+/** Verify (as lf_batch_verify_kept) and open; borrows `batch` until lf_batch_reader_destroy. Of the limits per record
+ * only headers_max is applied: a reader takes keys and values as large as the batch holds. Returns LF_OK with *reader
+ * (caller destroys), else a status of lf_batch_verify, LF_NO_MEMORY, LF_CORRUPT when the records do not decompress,
+ * LF_TOO_LARGE when they would become more than uncompressed_bytes_max. */
 enum lf_status lf_batch_reader_new(struct lf_bytes batch, const struct lf_batch_limits *limits,
                                    struct lf_batch_reader **reader, struct lf_error *error);
 /** LF_OK with *record valid until the next call; LF_END after the last (trailing bytes are LF_MALFORMED); LF_MALFORMED
  *  sticks. */
 enum lf_status lf_batch_reader_next(struct lf_batch_reader *reader, struct lf_record *record);
+/** The bytes of the record that was read last, its own length included. Borrowed as the record is. */
+struct lf_bytes lf_batch_reader_raw(const struct lf_batch_reader *reader);
+/** Bytes of all records, uncompressed. */
+size_t lf_batch_reader_bytes(const struct lf_batch_reader *reader);
+/** Back to before the first record. */
+void lf_batch_reader_rewind(struct lf_batch_reader *reader);
 const struct lf_batch_header *lf_batch_reader_header(const struct lf_batch_reader *reader);
 void lf_batch_reader_destroy(struct lf_batch_reader **reader);
+
+/** Write to `out` what `batch` (verified) becomes when only `count` >= 1 of its records stay. `records` are theirs as
+ *  lf_batch_reader_raw gave them, one after the other. All else stays: base offset, last_offset_delta, timestamps,
+ *  producer, leader epoch; the CRC is made anew. A batch that was compressed is again where that makes it smaller, as
+ *  lz4 and by our own hand, so that the bytes are the same whatever libraries a node has.
+ *  out has room for LF_BATCH_HEADER_BYTES + records.size; returns the bytes written. Pure. */
+size_t lf_batch_thin(struct lf_bytes batch, struct lf_bytes records, int32_t count, uint8_t *out);
 
 /** Builds one batch. Grows up to limits.batch_bytes_max, measured before compression. */
 struct lf_batch_builder;

@@ -538,6 +538,34 @@ static void partition(void) {
     lf_buf_unref(&first);
 }
 
+/** Keyed records in plain and compressed batches, a command, a tombstone; two segments. */
+static void rewriting(void) {
+    struct seed seed = {.size = 0};
+    static const enum lf_codec codecs[] = {LF_CODEC_NONE, LF_CODEC_ZSTD, LF_CODEC_LZ4, LF_CODEC_NONE};
+    put_u8(&seed, 7);
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
+        struct lf_batch_builder *builder = lf_batch_builder_new(codecs[i], NULL);
+        struct lf_buf *done = NULL;
+        static const char *const keys[] = {"a", "b", "c"};
+        for (size_t k = 0; k < 3; k++) {
+            struct lf_record record = {.key = lf_bytes_text(keys[(i + k) % 3]), .value = lf_bytes_text("a value")};
+            if (i == 3 && k == 0)
+                record.value = lf_bytes(NULL, 0);
+            if (i == 1 && k == 1)
+                record.key = lf_bytes(NULL, 0);
+            lf_check(lf_batch_builder_add(builder, &record) == LF_OK);
+        }
+        lf_check(lf_batch_builder_finish(builder, &done) == LF_OK);
+        lf_batch_builder_destroy(&builder);
+        put_u8(&seed, (uint8_t)(1 | (i == 1 ? 8 : 0)));
+        put_sized(&seed, lf_buf_bytes(done));
+        lf_buf_unref(&done);
+    }
+    put_u8(&seed, 4);
+    put_sized(&seed, lf_bytes(NULL, 0));
+    write_seed("fuzz_log_rewrite", "keys", &seed);
+}
+
 int main(int argc, char **argv) {
     if (argc != 2) {
         fprintf(stderr, "usage: write_seeds CORPUS_DIR\n");
@@ -553,5 +581,6 @@ int main(int argc, char **argv) {
     group_zero();
     membership();
     partition();
+    rewriting();
     return 0;
 }
