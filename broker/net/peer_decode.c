@@ -99,6 +99,14 @@ static bool take_read(const Lf__ReadIndex *wire, struct raft_message *raft) {
     return BOUNDED(wire->index);
 }
 
+static bool take_image_offer(const Lf__ImageOffer *wire, struct raft_message *raft) {
+    raft->image_offer.index = wire->index;
+    raft->image_offer.entry_term = wire->entry_term;
+    raft->image_offer.commit = wire->commit;
+    raft->image_offer.sequence = wire->sequence;
+    return BOUNDED(wire->index, wire->entry_term, wire->commit, wire->sequence);
+}
+
 /** Type and body. False: a number is out of bounds. type stays 0 for a body this version does not know. */
 static bool take_body(const Lf__PeerMessage *wire, struct raft_message *raft) {
     switch (wire->body_case) {
@@ -129,6 +137,9 @@ static bool take_body(const Lf__PeerMessage *wire, struct raft_message *raft) {
     case LF__PEER_MESSAGE__BODY_READ_REPLY:
         raft->type = RAFT_READ_REPLY;
         return take_read(wire->read_reply, raft);
+    case LF__PEER_MESSAGE__BODY_IMAGE_OFFER:
+        raft->type = RAFT_IMAGE_OFFER;
+        return take_image_offer(wire->image_offer, raft);
     case LF__PEER_MESSAGE__BODY__NOT_SET:
     default:
         return true;

@@ -17,6 +17,7 @@ struct message_form {
         Lf__AppendReply append_reply;
         Lf__TimeoutNow timeout_now;
         Lf__ReadIndex read;
+        Lf__ImageOffer image_offer;
     };
 };
 
@@ -80,6 +81,15 @@ static void form_read(struct message_form *form, const struct raft_message *raft
     form->wire.read_request = &form->read;
 }
 
+static void form_image_offer(struct message_form *form, const struct raft_message *raft) {
+    form->image_offer = (Lf__ImageOffer)LF__IMAGE_OFFER__INIT;
+    form->image_offer.index = raft->image_offer.index;
+    form->image_offer.entry_term = raft->image_offer.entry_term;
+    form->image_offer.commit = raft->image_offer.commit;
+    form->image_offer.sequence = raft->image_offer.sequence;
+    form->wire.image_offer = &form->image_offer;
+}
+
 /** One row per message type (heartbeats are columns: peer_beats.c): its case on the wire, and who writes its body. */
 static const struct {
     Lf__PeerMessage__BodyCase body_case;
@@ -94,12 +104,13 @@ static const struct {
     [RAFT_TIMEOUT_NOW] = {LF__PEER_MESSAGE__BODY_TIMEOUT_NOW, form_timeout_now},
     [RAFT_READ_REQUEST] = {LF__PEER_MESSAGE__BODY_READ_REQUEST, form_read},
     [RAFT_READ_REPLY] = {LF__PEER_MESSAGE__BODY_READ_REPLY, form_read},
+    [RAFT_IMAGE_OFFER] = {LF__PEER_MESSAGE__BODY_IMAGE_OFFER, form_image_offer},
 };
 
 static void form_message(struct message_form *form, const struct peer_message *message) {
     const struct raft_message *raft = &message->raft;
     lf_check(raft->type >= RAFT_PRE_VOTE_REQUEST);
-    lf_check(raft->type <= RAFT_READ_REPLY);
+    lf_check(raft->type <= RAFT_IMAGE_OFFER);
     lf_check(forms[raft->type].form != NULL);
     form->wire = (Lf__PeerMessage)LF__PEER_MESSAGE__INIT;
     form->wire.group = message->group;

@@ -84,6 +84,9 @@ static void check_peers(const struct raft *raft) {
         lf_check(peer->round_acked <= raft->round_sent);
         lf_check(raft_configuration_has(raft_configuration(raft), peer->replica));
         lf_check(peer->replica != raft->self);
+        lf_check(!raft_peer_needs_image(raft, peer) || !peer->replicating); /* I10 */
+        lf_check(!raft_peer_needs_image(raft, peer) || raft_peer_inflight(peer) == 0);
+        lf_check(peer->image_index <= raft->commit);
     }
 }
 
@@ -102,7 +105,8 @@ static void check_role(const struct raft *raft) {
     lf_check(raft->vote == raft->self);
     lf_check(raft->writes.durable_term == raft->term); /* A2 */
     lf_check(raft->writes.durable_vote == raft->self);
-    lf_check(raft_log_term(&raft->log, raft->noop_index) == raft->term);
+    lf_check(raft->noop_index < raft->log.previous_index ||
+             raft_log_term(&raft->log, raft->noop_index) == raft->term);
     lf_check(raft_log_last_term(&raft->log) == raft->term);
     lf_check(raft_log_configuration(&raft->log)->index > raft->commit ||
              raft_configuration_is_voter(raft_configuration(raft), raft->self) || !raft_committed_own_term(raft) ||
@@ -152,19 +156,25 @@ static void check_change(const struct raft *raft, const struct raft *before) {
     lf_check(now->configuration.epoch >= then->configuration.epoch);
 }
 
-/** First index at which the logs differ as far as both reach; last common index + 1 when they do not. */
+/** The first change of term in `a`, after `begin` and up to `end`, where the logs differ; UINT64_MAX: none. */
+static uint64_t first_differing_run(const struct raft_log *a, const struct raft_log *b, uint64_t begin, uint64_t end) {
+    for (size_t i = 0; i < a->run_count && a->runs[i].first_index <= end; i++)
+        if (a->runs[i].first_index > begin && raft_log_term(b, a->runs[i].first_index) != a->runs[i].term)
+            return a->runs[i].first_index;
+    return UINT64_MAX;
+}
+
+/** First index at which the logs differ as far as both reach; last common index + 1 when they do not. What an image
+ *  stands for differs from nothing. */
 static uint64_t first_difference(const struct raft_log *a, const struct raft_log *b) {
     uint64_t end = a->last_index < b->last_index ? a->last_index : b->last_index;
-    for (size_t i = 0; i < a->run_count && i < b->run_count; i++) {
-        if (a->runs[i].first_index != b->runs[i].first_index || a->runs[i].term != b->runs[i].term) {
-            uint64_t first =
-                a->runs[i].first_index < b->runs[i].first_index ? a->runs[i].first_index : b->runs[i].first_index;
-            return first <= end ? first : end + 1;
-        }
-    }
-    uint64_t next_a = a->run_count > b->run_count ? a->runs[b->run_count].first_index : end + 1;
-    uint64_t next_b = b->run_count > a->run_count ? b->runs[a->run_count].first_index : end + 1;
-    uint64_t next = next_a < next_b ? next_a : next_b;
+    uint64_t begin = a->previous_index > b->previous_index ? a->previous_index : b->previous_index;
+    if (begin > end)
+        return begin + 1;
+    if (raft_log_term(a, begin) != raft_log_term(b, begin))
+        return begin;
+    uint64_t in_a = first_differing_run(a, b, begin, end), in_b = first_differing_run(b, a, begin, end);
+    uint64_t next = in_a < in_b ? in_a : in_b;
     return next <= end ? next : end + 1;
 }
 
@@ -175,6 +185,7 @@ static void check_against(const struct raft *raft, const struct raft *before) {
     lf_check(raft->term > before->term || before->vote == 0 || raft->vote == before->vote);
     lf_check(raft->now_ms >= before->now_ms);
     lf_check(!before->failed || raft->failed);
+    lf_check(raft->log.previous_index >= before->log.previous_index); /* I2 */
     uint64_t difference = first_difference(&raft->log, &before->log);
     bool shorter = raft->log.last_index < before->log.last_index;
     lf_check(difference > before->commit); /* I3 */

@@ -26,9 +26,14 @@ static void refused(struct raft *raft, struct raft_peer *peer, const struct raft
     uint64_t prev = message->append_reply.prev_index;
     if (message->append_reply.sequence <= peer->session || prev <= peer->match || prev >= peer->next)
         return; /* overtaken: the peer has caught up, or is being probed elsewhere (B6) */
-    uint64_t agreed = raft_log_not_above(&raft->log, message->append_reply.hint_index, message->append_reply.hint_term);
+    /* A hint before our log's begin: the peer does not hold its last entry, or that would be the hint. */
+    uint64_t hint = message->append_reply.hint_index;
+    uint64_t agreed =
+        hint < raft->log.previous_index ? hint : raft_log_not_above(&raft->log, hint, message->append_reply.hint_term);
     uint64_t next = agreed + 1 < prev ? agreed + 1 : prev;
     raft_peer_probe(raft, peer, next);
+    if (raft_peer_needs_image(raft, peer))
+        raft_peer_offer(raft, peer, next);
     raft_replicate(raft, peer);
 }
 

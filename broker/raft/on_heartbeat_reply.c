@@ -3,7 +3,7 @@
 /** The peer is there, yet lacks something, and nothing was sent since this beat left: what was sent before may be lost,
  *  a whole window of it (H6). Ask at the end of it; a refusal tells what to send again. */
 static void nudge(struct raft *raft, struct raft_peer *peer) {
-    if (raft_replicate(raft, peer))
+    if (raft_peer_needs_image(raft, peer) || raft_replicate(raft, peer))
         return;
     if (raft_peer_inflight(peer) >= raft->limits.inflight_messages_max)
         peer->answered++; /* the oldest is given up, so that the window is never overrun */

@@ -84,7 +84,7 @@ void raft_peer_acked(struct raft *raft, struct raft_peer *peer, uint64_t durable
         peer->next = peer->received + 1;
     if (peer->received + 1 == peer->next) {
         peer->answered = peer->sequence; /* nothing sent is unanswered, whatever became of the answers */
-        if (!peer->replicating) {
+        if (!peer->replicating && !raft_peer_needs_image(raft, peer)) {
             RAFT_TRACE(raft, "replicate to peer=%llu from %llu", raft_u(peer->replica), raft_u(peer->next));
             peer->replicating = true;
             peer->session = peer->sequence;

@@ -38,6 +38,7 @@ static bool is_for_us(const struct raft *raft, const struct raft_message *messag
     case RAFT_APPEND_REQUEST:
     case RAFT_HEARTBEAT_REQUEST:
     case RAFT_TIMEOUT_NOW:
+    case RAFT_IMAGE_OFFER:
         return true;
     default:
         return raft_configuration_has(raft_configuration(raft), message->from);
@@ -98,6 +99,9 @@ static void on_message(struct raft *raft, const struct raft_message *message) {
     case RAFT_READ_REPLY:
         raft_on_read_reply(raft, message);
         break;
+    case RAFT_IMAGE_OFFER:
+        raft_on_image_offer(raft, message);
+        break;
     }
 }
 
@@ -123,6 +127,12 @@ static enum lf_status dispatch(struct raft *raft, const struct raft_event *event
     case RAFT_EVENT_PREFER:
         raft_prefer(raft, event->prefer.replica);
         return LF_OK;
+    case RAFT_EVENT_COMPACTED:
+        return raft_compacted(raft, event->compacted.index);
+    case RAFT_EVENT_INSTALL:
+        return raft_install(raft, event);
+    case RAFT_EVENT_OFFER:
+        return raft_offer(raft, event->offer.replica, event->offer.index);
     }
     return LF_INVALID;
 }
@@ -162,7 +172,8 @@ enum lf_status raft_step(struct raft *raft, const struct raft_event *event, stru
     enum lf_status status = LF_OK;
     if (!raft->failed)
         status = dispatch(raft, event);
-    else if (event->type >= RAFT_EVENT_PROPOSE && event->type != RAFT_EVENT_PREFER)
+    else if (event->type >= RAFT_EVENT_PROPOSE && event->type != RAFT_EVENT_PREFER &&
+             event->type != RAFT_EVENT_COMPACTED)
         status = LF_NOT_LEADER;
     settle(raft);
 
@@ -171,5 +182,6 @@ enum lf_status raft_step(struct raft *raft, const struct raft_event *event, stru
     lf_check(raft->term >= term);
     lf_check(raft->commit >= commit);
     lf_check(raft->commit <= raft->log.last_index);
+    lf_check(raft->commit >= raft->log.previous_index);
     return status;
 }

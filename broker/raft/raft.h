@@ -13,16 +13,18 @@
  *
  *  Invariants, numbered as the comments and raft_check_invariants name them:
  *   I1  term and commit never go back; a vote never changes within a term
- *   I2  first_index - 1 <= commit <= last_index; applied by the owner <= commit
+ *   I2  previous_index <= commit <= last_index, and so after compaction and install; neither ever goes back
  *   I3  a leader never removes or replaces an entry of its own log; nobody truncates at or below commit
  *   I4  for each peer match < next; match never goes back within a leader's term
  *   I5  commit moves only to an entry of the leader's own term that a majority of voters holds durably, itself included
  *       only up to its own durable index
  *   I6  a follower acknowledges at most prev + count of what it was sent in this term, and only what is durable
  *   I7  a follower's commit <= min(leader's commit, last index known equal to the leader's log)
- *   I8  the configuration in force is the last one in the log (else the one given at creation); a leader appends one
+ *   I8  the configuration in force is the last one in the log (else the one given at creation or with the image, which
+ *       compaction keeps); a leader appends one
  *       only when the one before is committed, and leaves a joint one only when that is committed (E2)
  *   I9  every table is bounded by raft_limits; quotas return to 0 when idle
+ *   I10 no append begins before the log does; a peer that needs what is before gets offers of an image and no appends
  *
  *  Sources: Raft dissertation, figure 3.1, sections 3.6.2 (figure 3.7), 4.3 (joint consensus), 6.4 (ReadIndex), 3.10
  *  (transfer), 9.6 (pre-vote); etcd's progress states for replication.
@@ -81,6 +83,7 @@ enum raft_message_type {
     RAFT_TIMEOUT_NOW,
     RAFT_READ_REQUEST,
     RAFT_READ_REPLY,
+    RAFT_IMAGE_OFFER, /**< from a leader whose log begins later, or that would rather send an image */
 };
 
 struct raft_message {
@@ -130,18 +133,33 @@ struct raft_message {
             uint64_t index; /**< reply: serve once applied */
             enum lf_status status;
         } read; /**< request and reply */
+        struct {
+            uint64_t index; /**< the receiver's log has to hold, or its image to be of, this entry or a later one */
+            uint64_t entry_term;
+            uint64_t commit;
+            uint64_t sequence; /**< of the same numbers as appends; answered like one after this entry */
+        } image_offer;
     };
 };
 
 enum raft_event_type {
-    RAFT_EVENT_TICK = 1, /**< time passed; also carry out whatever is due */
-    RAFT_EVENT_MESSAGE,  /**< from a peer of this group */
-    RAFT_EVENT_WROTE,    /**< a persist finished */
-    RAFT_EVENT_PROPOSE,  /**< append these entries if leader */
-    RAFT_EVENT_READ,     /**< which index answers a read that begins now? */
-    RAFT_EVENT_TRANSFER, /**< hand leadership to a voter */
-    RAFT_EVENT_CHANGE,   /**< change the members if leader */
-    RAFT_EVENT_PREFER,   /**< who should lead, if it can */
+    RAFT_EVENT_TICK = 1,  /**< time passed; also carry out whatever is due */
+    RAFT_EVENT_MESSAGE,   /**< from a peer of this group */
+    RAFT_EVENT_WROTE,     /**< a persist finished */
+    RAFT_EVENT_PROPOSE,   /**< append these entries if leader */
+    RAFT_EVENT_READ,      /**< which index answers a read that begins now? */
+    RAFT_EVENT_TRANSFER,  /**< hand leadership to a voter */
+    RAFT_EVENT_CHANGE,    /**< change the members if leader */
+    RAFT_EVENT_PREFER,    /**< who should lead, if it can */
+    RAFT_EVENT_COMPACTED, /**< the owner's log begins later now */
+    RAFT_EVENT_INSTALL,   /**< an image has been staged: put it in the place of the log */
+    RAFT_EVENT_OFFER,     /**< leader: bring a peer up to date by an image, although the log would do */
+};
+
+/** A configuration and the index of its entry (0: given at creation, before the log). */
+struct raft_configuration_at {
+    uint64_t index;
+    struct raft_configuration configuration;
 };
 
 struct raft_event {
@@ -176,10 +194,26 @@ struct raft_event {
         struct {
             uint64_t to; /**< replica id; 0: the most caught-up voter */
         } transfer;
+        struct {
+            uint64_t
+                index; /**< the log begins after it; applied. One that is not above what was said before: nothing */
+        } compacted;
+        /** Of a state machine's image at an entry that is committed, with all history that belongs to it. */
+        struct {
+            uint64_t index;
+            uint64_t term;        /**< of the entry at index */
+            uint64_t leader_term; /**< of the leader that made the image: it had applied the entry */
+            const struct raft_configuration_at *configuration; /**< in force at index; borrowed for the call */
+        } install;
+        struct {
+            uint64_t replica;
+            uint64_t index; /**< at least what it needs before appends go on; committed. 0: appends after all */
+        } offer;
     };
 };
 
-/** One atomic write: all of it under one token, or nothing. Tokens rise by 1 and complete in order. */
+/** One atomic write: all of it under one token, or nothing. Tokens rise by 1 and complete in order. With `install` the
+ *  whole log becomes the image's history and an empty log after install_index: nothing else of a log is beside it. */
 struct raft_persist {
     uint64_t token;
     uint64_t term; /**< hard state as it is now; write it with the rest */
@@ -189,6 +223,9 @@ struct raft_persist {
     uint64_t first_index; /**< entries first_index ... first_index + count - 1; (truncation point when count is 0) */
     uint32_t count;
     uint32_t message_skip; /**< of a received append: how many of its entries come before first_index */
+    bool install;          /**< first_index is install_index + 1, count 0 */
+    uint64_t install_index;
+    uint64_t install_term;
 };
 
 struct raft_read_answer {
@@ -218,7 +255,11 @@ struct raft_effects {
         truncated_from; /**< != 0: entries at or above are gone from the log; drop them from caches. Before appends */
     uint64_t
         damaged_peer; /**< != 0: that replica's durable log end fell below what it acknowledged; it is not counted */
-    bool failed;      /**< this replica's write failed: it takes part in nothing any more */
+    /** != 0: the leader, this replica, offers an image, and the log does not reach offered_index. Said with each offer,
+     *  until an image of that index or a later one is installed. */
+    uint64_t offered_by;
+    uint64_t offered_index;
+    bool failed;             /**< this replica's write failed: it takes part in nothing any more */
     uint64_t deadline_ms;    /**< send a tick no later than this */
     size_t message_capacity; /* internal */
     size_t read_capacity;    /* internal */
@@ -251,12 +292,6 @@ struct raft_run {
     uint64_t term;
 };
 
-/** A configuration and the index of its entry (0: given at creation, before the log). */
-struct raft_configuration_at {
-    uint64_t index;
-    struct raft_configuration configuration;
-};
-
 /** Durable state to start from. A fresh replica: term 0, vote 0, empty log, the bootstrap configuration at index 0. */
 struct raft_start {
     uint64_t self; /**< replica id */
@@ -270,7 +305,8 @@ struct raft_start {
     size_t run_count;
     uint64_t last_index;
     uint64_t commit; /**< at least what was applied; never above last_index (rule 6) */
-    const struct raft_configuration_at *configurations; /**< ordered by index; at least one */
+    /** Ordered by index; at least one: the first is the one in force at previous_index, or at commit. */
+    const struct raft_configuration_at *configurations;
     size_t configuration_count;
     bool vote_disabled; /**< this replica must not vote, lead or acknowledge (damaged); it still follows commits */
 };
@@ -297,7 +333,10 @@ void raft_effects_deinit(struct raft_effects *effects);
  *  Returns LF_OK. For PROPOSE also LF_NOT_LEADER (also while leadership is being handed over), LF_FULL (quota); for
  *  READ LF_FULL, and LF_NOT_LEADER when no leader is known; for TRANSFER LF_NOT_LEADER, LF_NOT_FOUND (no such voter),
  *  LF_AGAIN (one is under way); for CHANGE LF_NOT_LEADER, LF_AGAIN (a change is under way, or nothing of the own term
- *  is committed yet), LF_INVALID (malformed, or of a lower epoch than the one in force), LF_FULL. Refused events change
+ *  is committed yet), LF_INVALID (malformed, or of a lower epoch than the one in force), LF_FULL; for COMPACTED
+ *  LF_INVALID (not committed); for INSTALL LF_EXISTS (the log holds that entry, or what was installed or committed is
+ *  later: nothing to install, though its commit may have moved to it), LF_INVALID (malformed); for OFFER LF_NOT_LEADER,
+ *  LF_NOT_FOUND (no such peer), LF_EXISTS (it holds that), LF_INVALID (not committed). Refused events change
  *  nothing, yet the effects must be carried out (time has passed). Messages, completions and ticks are always consumed;
  *  strange ones (wrong `to`, not a member, old) are dropped. */
 enum lf_status raft_step(struct raft *raft, const struct raft_event *event, struct raft_effects *effects);
@@ -308,13 +347,16 @@ const char *raft_role_name(enum raft_role role);
 uint64_t raft_self(const struct raft *raft);
 uint64_t raft_term(const struct raft *raft);
 uint64_t raft_vote(const struct raft *raft);
-uint64_t raft_leader(const struct raft *raft); /**< replica id, 0: none known */
+uint64_t raft_leader(const struct raft *raft);         /**< replica id, 0: none known */
+uint64_t raft_previous_index(const struct raft *raft); /**< the log begins after it */
 uint64_t raft_last_index(const struct raft *raft);
 uint64_t raft_durable_index(const struct raft *raft);
 uint64_t raft_commit(const struct raft *raft);
 /** Term of the entry; 0 when the log does not hold it (previous_index itself gives previous_term). */
 uint64_t raft_entry_term(const struct raft *raft, uint64_t index);
 const struct raft_configuration *raft_configuration(const struct raft *raft);
+/** The configuration in force at commit, with the index of its entry: what an image at commit carries. */
+const struct raft_configuration_at *raft_committed_configuration(const struct raft *raft);
 /** Leader: is the configuration in force committed and not joint? Then the next change can begin. */
 bool raft_may_change(const struct raft *raft);
 /** Leader: has it committed an entry of its own term, and is no transfer under way? Then proposals and reads go
@@ -331,14 +373,15 @@ struct raft_peer_view {
     uint32_t inflight;
     uint64_t inflight_bytes;
     bool voter;       /**< of either half; else a learner */
-    bool replicating; /**< else probing */
+    bool replicating; /**< else probing, or: */
+    bool needs_image; /**< what it needs next is not in the log, or was offered as an image: gets offers only */
     bool active;      /**< heard of within an election timeout */
     bool damaged;
 };
 /** Leader: members except itself, up to max (RAFT_MEMBERS_MAX is enough); returns how many. 0 when not leader. */
 size_t raft_peers(const struct raft *raft, struct raft_peer_view *out, size_t max);
 
-/** Deep check of I1-I9 against itself and, if not NULL, against the state before; stops with lf_check. For simulation.
+/** Deep check of I1-I10 against itself and, if not NULL, against the state before; stops with lf_check. For simulation.
  */
 void raft_check_invariants(const struct raft *raft, const struct raft *before);
 /** A deep copy for raft_check_invariants and model checking; caller destroys. */

@@ -22,6 +22,7 @@
 /** A leader's view of one peer.
  *
  *  probing: one append at a time, `next` is a guess. replicating: `next` runs ahead of the answers, up to the window.
+ *  Needing an image (offer.c): what is at `next` is not in the log any more, or was offered as an image: no appends.
  *  A network that reorders makes most of a window useless, since a follower takes appends in order only; then few
  *  larger appends bring more than many small ones. Appends are numbered per peer; inflight = sequence - answered,
  *  whatever was lost. */
@@ -35,6 +36,7 @@ struct raft_peer {
     uint64_t session;        /**< refusals of appends up to this one are from before the last change of state */
     uint64_t match_sequence; /**< last append sent when match was raised: later ones were sent knowing it (rule 11) */
     uint64_t append_round;   /**< round_sent when the last append left */
+    uint64_t image_index;    /**< the owner wants it to get an image up to here, at least; 0: only when it must */
     uint64_t round_acked;
     uint64_t heard_ms;
     uint32_t window; /**< appends in flight while replicating: halved by a refusal, one more with each that arrives */
@@ -238,6 +240,19 @@ void raft_replicate_empty(struct raft *raft, struct raft_peer *peer);
 /** A new round of heartbeats. */
 void raft_beat(struct raft *raft);
 
+/* offer.c */
+/** What it needs next cannot or shall not come by appends. */
+bool raft_peer_needs_image(const struct raft *raft, const struct raft_peer *peer);
+/** It begins to need one, from `next` on: says so to it. */
+void raft_peer_offer(struct raft *raft, struct raft_peer *peer, uint64_t next);
+/** Once more to all that need one, at the pace of heartbeats. */
+void raft_offers_repeat(struct raft *raft);
+enum lf_status raft_offer(struct raft *raft, uint64_t replica, uint64_t index);
+
+/* install.c: the log's begin moves */
+enum lf_status raft_compacted(struct raft *raft, uint64_t index);
+enum lf_status raft_install(struct raft *raft, const struct raft_event *event);
+
 /* commit.c */
 void raft_advance_commit(struct raft *raft);
 void raft_set_commit(struct raft *raft, uint64_t index);
@@ -301,5 +316,6 @@ void raft_on_heartbeat_reply(struct raft *raft, const struct raft_message *messa
 void raft_on_timeout_now(struct raft *raft, const struct raft_message *message);
 void raft_on_read_request(struct raft *raft, const struct raft_message *message);
 void raft_on_read_reply(struct raft *raft, const struct raft_message *message);
+void raft_on_image_offer(struct raft *raft, const struct raft_message *message);
 
 #endif

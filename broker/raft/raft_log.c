@@ -237,3 +237,32 @@ void raft_log_committed(struct raft_log *log, uint64_t commit) {
     memmove(log->configurations, log->configurations + obsolete,
             log->configuration_count * sizeof *log->configurations);
 }
+
+void raft_log_compact(struct raft_log *log, uint64_t index) {
+    lf_check(index > log->previous_index);
+    lf_check(index <= log->last_index);
+    uint64_t term = raft_log_term(log, index);
+    size_t gone = index == log->last_index ? log->run_count : run_of(log, index + 1);
+    log->run_count -= gone;
+    memmove(log->runs, log->runs + gone, log->run_count * sizeof *log->runs);
+    if (log->run_count > 0)
+        log->runs[0].first_index = index + 1;
+    if (log->sized_from <= index) {
+        log->sum_before = sum_at(log, index);
+        log->sized_from = index + 1;
+    }
+    log->previous_index = index;
+    log->previous_term = term;
+    raft_log_committed(log, index);
+}
+
+void raft_log_install(struct raft_log *log, uint64_t index, uint64_t term,
+                      const struct raft_configuration_at *configuration) {
+    log->previous_index = log->last_index = index;
+    log->previous_term = term;
+    log->run_count = 0;
+    log->sum_before = 0;
+    log->sized_from = index + 1;
+    log->configuration_count = 1;
+    log->configurations[0] = *configuration;
+}

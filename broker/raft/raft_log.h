@@ -67,6 +67,11 @@ void raft_log_append(struct raft_log *log, uint64_t term, uint32_t bytes,
                      const struct raft_configuration *configuration);
 /** Removes the entries at and above `first`. Returns whether the configuration in force changed (E8). */
 bool raft_log_truncate(struct raft_log *log, uint64_t first);
+/** The log begins after `index` now, which it holds. The configuration in force there stays (CONF). */
+void raft_log_compact(struct raft_log *log, uint64_t index);
+/** The log becomes an empty one after (index, term). Cannot fail. */
+void raft_log_install(struct raft_log *log, uint64_t index, uint64_t term,
+                      const struct raft_configuration_at *configuration);
 /** Forgets configurations that cannot come into force again now that `commit` is committed. */
 void raft_log_committed(struct raft_log *log, uint64_t commit);
 

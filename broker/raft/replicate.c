@@ -13,11 +13,6 @@ static void send_append(struct raft *raft, struct raft_peer *peer, uint32_t coun
     peer->append_round = raft->round_sent;
 }
 
-/** Entries before our log's begin can only come as history, which is not this core's. */
-static bool needs_history(const struct raft *raft, const struct raft_peer *peer) {
-    return peer->next <= raft->log.previous_index;
-}
-
 /** How many entries the next append takes; 0: none may leave now. What does not fill an append waits for the next
  * answer once a few are under way, and then goes together: adaptive batching without a timer. */
 static uint32_t next_count(const struct raft *raft, const struct raft_peer *peer) {
@@ -36,7 +31,7 @@ static uint32_t next_count(const struct raft *raft, const struct raft_peer *peer
 
 bool raft_replicate(struct raft *raft, struct raft_peer *peer) {
     bool sent = false;
-    if (peer->damaged || needs_history(raft, peer))
+    if (peer->damaged || raft_peer_needs_image(raft, peer)) /* also next == previous_index (B12) */
         return false;
     for (uint32_t count; (count = next_count(raft, peer)) > 0;) {
         send_append(raft, peer, count);
@@ -53,7 +48,7 @@ void raft_replicate_all(struct raft *raft) {
 }
 
 void raft_replicate_empty(struct raft *raft, struct raft_peer *peer) {
-    if (!peer->damaged && !needs_history(raft, peer))
+    if (!peer->damaged && !raft_peer_needs_image(raft, peer))
         send_append(raft, peer, 0);
 }
 

@@ -1,7 +1,8 @@
 #include "raft_internal.h"
 
-/** Messages to one peer in a step, besides a window full of appends: heartbeat, vote, reply, empty append, timeout. */
-#define MESSAGES_PER_PEER_BESIDES 6
+/** Messages to one peer in a step, besides a window full of appends: heartbeat, vote, reply, empty append, timeout, and
+ *  an image offered at once and with the beat. */
+#define MESSAGES_PER_PEER_BESIDES 8
 
 size_t raft_messages_max(const struct raft_limits *limits) {
     return (size_t)RAFT_MEMBERS_MAX * (limits->inflight_messages_max + MESSAGES_PER_PEER_BESIDES) + limits->reads_max;

@@ -64,6 +64,7 @@ static void tick_leader(struct raft *raft) {
         raft->next_beat_ms = (raft->now_ms / raft->limits.heartbeat_ms + 1) * raft->limits.heartbeat_ms;
         raft->transfer_said = false; /* once more, in case it got lost */
         raft_beat(raft);
+        raft_offers_repeat(raft);
         raft_prefer_advance(raft);
     }
 }

@@ -10,6 +10,7 @@ uint64_t raft_self(const struct raft *raft) { return raft->self; }
 uint64_t raft_term(const struct raft *raft) { return raft->term; }
 uint64_t raft_vote(const struct raft *raft) { return raft->vote; }
 uint64_t raft_leader(const struct raft *raft) { return raft->leader; }
+uint64_t raft_previous_index(const struct raft *raft) { return raft->log.previous_index; }
 uint64_t raft_last_index(const struct raft *raft) { return raft->log.last_index; }
 uint64_t raft_durable_index(const struct raft *raft) { return raft->writes.durable_index; }
 uint64_t raft_commit(const struct raft *raft) { return raft->commit; }
@@ -18,6 +19,10 @@ uint64_t raft_uncommitted_bytes(const struct raft *raft) { return raft->uncommit
 
 const struct raft_configuration *raft_configuration(const struct raft *raft) {
     return &raft_log_configuration(&raft->log)->configuration;
+}
+
+const struct raft_configuration_at *raft_committed_configuration(const struct raft *raft) {
+    return &raft->log.configurations[0]; /* older ones are forgotten */
 }
 
 bool raft_leads_fully(const struct raft *raft) { return raft_committed_own_term(raft) && raft->transfer_to == 0; }
@@ -35,6 +40,7 @@ size_t raft_peers(const struct raft *raft, struct raft_peer_view *out, size_t ma
             .inflight_bytes = raft_peer_inflight_bytes(raft, peer),
             .voter = raft_configuration_votes(raft_configuration(raft), peer->replica),
             .replicating = peer->replicating,
+            .needs_image = raft_peer_needs_image(raft, peer),
             .active = raft->now_ms - peer->heard_ms < raft->limits.election_timeout_ms_max,
             .damaged = peer->damaged,
         };

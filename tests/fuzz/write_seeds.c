@@ -323,6 +323,9 @@ static void put_envelope(struct seed *seed, uint8_t how, enum raft_message_type 
         message.raft.append_reply.sequence = 1;
         message.raft.append_reply.durable = message.raft.append_reply.received = 3;
         message.raft.append_reply.last_index = 3;
+    } else if (type == RAFT_IMAGE_OFFER) {
+        message.raft.image_offer.index = message.raft.image_offer.commit = 3;
+        message.raft.image_offer.entry_term = message.raft.image_offer.sequence = 1;
     } else {
         message.raft.vote_request.last_index = message.raft.vote_request.last_term = 9;
     }
@@ -386,7 +389,7 @@ static void greetings(void) {
 
 static void peers(void) {
     struct seed story = {.size = 0};
-    for (int type = 0; type <= RAFT_READ_REPLY; type++) {
+    for (int type = 0; type <= RAFT_IMAGE_OFFER; type++) {
         struct seed node = {.size = 0}, codec = {.size = 0};
         char name[32];
         put_envelope(&codec, 0, (enum raft_message_type)type);

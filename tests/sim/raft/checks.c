@@ -122,12 +122,33 @@ void sim_check_step(struct sim_host *host) {
     check_commit(host);
     if (raft_role(host->raft) == RAFT_LEADER)
         check_new_leader(host);
-    if (world->effects.truncated_from != 0 || world->effects.persist.count > 0)
+    if (raft_previous_index(host->raft) != host->log.previous ||
+        (host->log.previous > 0 &&
+         raft_entry_term(host->raft, host->log.previous) != host->log.entries[host->log.previous - 1].term))
+        sim_fail(world, "node %llu: log begins after %llu^%llu, its owner's after %llu", u(host->id),
+                 u(raft_previous_index(host->raft)), u(raft_entry_term(host->raft, raft_previous_index(host->raft))),
+                 u(host->log.previous));
+    if (world->effects.truncated_from != 0 || world->effects.persist.count > 0 || world->effects.persist.install)
         check_configuration(host);
     uint64_t damaged = world->effects.damaged_peer;
     if (damaged != 0 && !sim_host(world, damaged)->lossy)
         sim_fail(world, "node %llu takes %llu for damaged; its disk lost nothing that it synced", u(host->id),
                  u(damaged));
+}
+
+/** Of a committed entry, the very one, and forwards. */
+void sim_check_install(struct sim_host *host, const struct raft_persist *persist) {
+    struct sim_world *world = host->world;
+    uint64_t index = persist->install_index;
+    const struct sim_index *at = at_index(world, index);
+    if (!at->committed || at->entry.term != persist->install_term)
+        sim_fail(world, "node %llu installs an image of %llu^%llu, which is not committed", u(host->id), u(index),
+                 u(persist->install_term));
+    if (index <= host->commit_seen || index <= host->log.previous)
+        sim_fail(world, "node %llu installs an image of %llu over commit %llu", u(host->id), u(index),
+                 u(host->commit_seen));
+    if (persist->count > 0 || persist->truncate)
+        sim_fail(world, "node %llu writes more of a log beside an image", u(host->id));
 }
 
 static void promise(struct sim_host *host, uint64_t term, uint64_t index) {

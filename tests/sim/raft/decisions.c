@@ -3,6 +3,11 @@
 
 const struct sim_decision sim_decisions[] = {
     SIM_CORE_DECISIONS,
+    {"log begins later", "log begins after", "", 2},
+    {"image offered", "offer an image", "", 3},
+    {"image needed", "needs an image", "", 3},
+    {"image installed", "install image", "", 3},
+    {"offer dropped: malformed", "drop malformed offer", "", SIM_NEVER_SEEN},
     {"joint configuration left", "leave the joint configuration", "", 3},
     {"joint configuration in force", "configuration of", " 1 outgoing", 0},
     {"joint configuration in force", "configuration of", " 2 outgoing", 2},

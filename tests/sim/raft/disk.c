@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void apply(struct sim_disk *disk, const struct sim_write *write) {
+static void apply(struct sim_world *world, struct sim_disk *disk, const struct sim_write *write) {
     disk->term = write->term;
     disk->vote = write->vote;
+    if (write->install != 0)
+        sim_log_install(world, &disk->log, write->install);
     if (write->truncate)
         sim_log_cut(&disk->log, write->first_index);
     for (uint32_t i = 0; i < write->count; i++)
         sim_log_push(&disk->log, &write->entries[i]);
     if (write->commit > disk->commit)
         disk->commit = write->commit;
+    if (write->previous > disk->log.previous)
+        disk->log.previous = write->previous;
 }
 
 void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist) {
@@ -24,7 +28,9 @@ void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist) 
                                 .term = persist->term,
                                 .vote = persist->vote,
                                 .commit = raft_commit(host->raft),
+                                .previous = host->log.previous,
                                 .truncate = persist->truncate,
+                                .install = persist->install ? persist->install_index : 0,
                                 .first_index = persist->first_index,
                                 .count = persist->count};
     if (write->count > 0) {
@@ -48,7 +54,7 @@ void sim_disk_complete(struct sim_host *host, enum lf_status status, bool kept) 
     struct raft_event event = {.type = RAFT_EVENT_WROTE, .wrote = {.token = disk->writes[0].token, .status = status}};
     sim_record(host, status == LF_OK ? SIM_OP_WROTE : SIM_OP_WRITE_FAILED, kept);
     if (status == LF_OK || kept)
-        apply(disk, &disk->writes[0]);
+        apply(host->world, disk, &disk->writes[0]);
     forget_first(disk);
     if (host->raft)
         sim_host_step(host, &event, NULL);
@@ -72,7 +78,7 @@ void sim_disk_abandon(struct sim_host *host, size_t kept) {
     struct sim_disk *disk = &host->disk;
     while (disk->write_count > 0) {
         if (kept > 0) {
-            apply(disk, &disk->writes[0]);
+            apply(host->world, disk, &disk->writes[0]);
             kept--;
         } else {
             host->world->totals.lost_writes++;

@@ -40,8 +40,8 @@ static void collect_runs(const struct sim_log *log, struct raft_run **runs, size
     size_t capacity = 0;
     *runs = NULL;
     *count = 0;
-    for (size_t i = 0; i < log->count; i++) {
-        if (i > 0 && log->entries[i].term == log->entries[i - 1].term)
+    for (size_t i = log->previous; i < log->count; i++) {
+        if (i > log->previous && log->entries[i].term == log->entries[i - 1].term)
             continue;
         *runs = sim_grown(*runs, &capacity, *count + 1, sizeof **runs);
         (*runs)[(*count)++] = (struct raft_run){.first_index = i + 1, .term = log->entries[i].term};
@@ -56,6 +56,8 @@ static void collect_configurations(const struct sim_host *host, struct raft_conf
     for (size_t i = 0; i < host->log.count; i++) {
         if (host->log.entries[i].configuration == 0)
             continue;
+        if (i < host->log.previous)
+            *count = 0; /* what was in force before is not known any more */
         *at = sim_grown(*at, &capacity, *count + 1, sizeof **at);
         (*at)[(*count)++] = (struct raft_configuration_at){
             .index = i + 1, .configuration = *sim_configuration(host->world, host->log.entries[i].configuration)};
@@ -70,12 +72,15 @@ void sim_host_start(struct sim_host *host) {
     host->log.count = 0;
     for (size_t i = 0; i < host->disk.log.count; i++)
         sim_log_push(&host->log, &host->disk.log.entries[i]);
+    host->log.previous = host->disk.log.previous;
     struct raft_start start = {
         .self = host->id,
         .seed = host->start_seed != 0 ? host->start_seed : sim_random(world),
         .now_ms = sim_host_clock_ms(host),
         .term = host->disk.term,
         .vote = host->disk.vote,
+        .previous_index = host->log.previous,
+        .previous_term = host->log.previous > 0 ? host->log.entries[host->log.previous - 1].term : 0,
         .last_index = host->log.count,
         .commit = host->disk.commit,
         .vote_disabled = host->vote_disabled,
@@ -100,6 +105,7 @@ void sim_host_start(struct sim_host *host) {
               (unsigned long long)start.term, host->log.count, (unsigned long long)start.commit,
               host->vote_disabled ? ", without a vote" : "");
     sim_check_start(host);
+    sim_staging_restarted(host);
     sim_host_step(host, &(struct raft_event){.type = RAFT_EVENT_TICK}, NULL);
 }
 
@@ -141,6 +147,11 @@ static void follow_log(struct sim_host *host, const struct raft_effects *effects
     }
     if (!effects->has_persist)
         return;
+    if (persist->install) {
+        sim_check_install(host, persist);
+        sim_log_install(host->world, &host->log, persist->install_index);
+        host->commit_seen = persist->install_index; /* it is committed: that is what the image was made of */
+    }
     for (uint32_t i = 0; i < persist->count; i++) {
         uint64_t index = persist->first_index + i;
         struct sim_entry entry;
@@ -193,6 +204,8 @@ enum lf_status sim_host_step(struct sim_host *host, struct raft_event *event, co
         sim_send(host, &effects->messages[i]);
     sim_proposals_settle(host);
     sim_reads_answered(host, effects);
+    if (effects->offered_by != 0)
+        sim_offered(host, effects->offered_by, effects->offered_index);
     plan_tick(host, effects->deadline_ms);
     if (effects->failed && !host->restart_planned) {
         host->restart_planned = true;

@@ -5,6 +5,10 @@
 #include <string.h>
 
 static struct sim_message *packed(struct sim_host *from, const struct raft_message *message) {
+    if (message->type == RAFT_APPEND_REQUEST && message->append_request.prev_index < from->log.previous)
+        sim_fail(from->world, "node %llu sends what is after %llu; its log begins after %llu",
+                 (unsigned long long)from->id, (unsigned long long)message->append_request.prev_index,
+                 (unsigned long long)from->log.previous);
     uint32_t count = message->type == RAFT_APPEND_REQUEST ? message->append_request.count : 0;
     size_t bytes = sizeof(struct sim_message) + count * (sizeof(struct raft_entry) + sizeof(struct sim_entry));
     struct sim_message *packed = malloc(bytes);

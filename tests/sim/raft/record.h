@@ -20,6 +20,10 @@ enum sim_op_kind {
     SIM_OP_TRANSFER, /**< number: to */
     SIM_OP_CHANGE,   /**< target */
     SIM_OP_PREFER,   /**< number: replica */
+    SIM_OP_COMPACT,  /**< number: index */
+    SIM_OP_IMAGE,    /**< of its state; number: the image's */
+    SIM_OP_INSTALL,  /**< number: the image's */
+    SIM_OP_OFFER,    /**< number: replica */
     SIM_OP_JUMP,     /**< number: ms by which its clock goes ahead */
 };
 

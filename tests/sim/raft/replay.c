@@ -77,6 +77,17 @@ static bool possible(struct sim_world *world, const struct sim_op *op) {
     }
 }
 
+/** Under the number it had; one that is not made this time stays 0. */
+static void make_image(struct sim_host *host, uint64_t number) {
+    struct sim_world *world = host->world;
+    while (world->image_count < number - 1) {
+        world->images = sim_grown(world->images, &world->image_capacity, world->image_count + 1, sizeof *world->images);
+        world->images[world->image_count++] = (struct sim_image){0};
+    }
+    if (world->image_count == number - 1)
+        sim_image_make(host);
+}
+
 static void carry_out(struct sim_world *world, const struct sim_op *op) {
     struct sim_host *host = op->kind == SIM_OP_ADD ? NULL : sim_host(world, op->host);
     switch (op->kind) {
@@ -113,6 +124,18 @@ static void carry_out(struct sim_world *world, const struct sim_op *op) {
         return;
     case SIM_OP_PREFER:
         sim_prefer_at(host, op->number);
+        return;
+    case SIM_OP_COMPACT:
+        sim_compact_at(host, op->number);
+        return;
+    case SIM_OP_IMAGE:
+        make_image(host, op->number);
+        return;
+    case SIM_OP_INSTALL:
+        sim_install_at(host, op->number);
+        return;
+    case SIM_OP_OFFER:
+        sim_offer_at(host, op->number);
         return;
     case SIM_OP_JUMP:
         host->clock_base_ms += op->number;

@@ -21,6 +21,7 @@ static const char *kind_name(enum raft_message_type type) {
         [RAFT_TIMEOUT_NOW] = "timeout-now",
         [RAFT_READ_REQUEST] = "read-request",
         [RAFT_READ_REPLY] = "read-reply",
+        [RAFT_IMAGE_OFFER] = "image-offer",
     };
     return names[type];
 }
@@ -166,6 +167,18 @@ void sim_script_op(struct sim_replay *replay, const struct sim_world *world, con
         return;
     case SIM_OP_PREFER:
         fprintf(out, "prefer %llu %llu\n", host, number);
+        return;
+    case SIM_OP_COMPACT:
+        fprintf(out, "compact %llu %llu\n", host, number);
+        return;
+    case SIM_OP_IMAGE:
+        fprintf(out, "image i%llu %llu\n", number, host);
+        return;
+    case SIM_OP_INSTALL:
+        fprintf(out, "install %llu i%llu\n", host, number);
+        return;
+    case SIM_OP_OFFER:
+        fprintf(out, "offer %llu to %llu\n", host, number);
         return;
     case SIM_OP_JUMP:
         fprintf(out, "jump %llu %llu\n", host, number);

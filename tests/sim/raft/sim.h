@@ -14,7 +14,8 @@
  *     acknowledgements
  *   - terms and commits never go back, nor does a promise after a restart
  *   - a read answers with an index not below any commit that existed when it began
- *   - the configuration in force is the last one in the log
+ *   - the configuration in force is the last one in the log, or the image's
+ *   - nothing is sent from before the log's begin; no image is installed backwards; begins never go back
  *  and when the faults have stopped: a leader within a bound, logs equal, quotas and windows back at 0.
  */
 #ifndef SIM_H
@@ -44,17 +45,27 @@ struct sim_entry {
 
 /** Entry i is entries[i - 1]. */
 struct sim_log {
+    uint64_t previous; /**< the log begins after it; what is before an image stands for, and nobody sends it */
     struct sim_entry *entries;
     size_t count;
     size_t capacity;
+};
+
+/** Of a host's state machine at its commit. */
+struct sim_image {
+    uint64_t index, term, leader_term;
+    uint64_t configuration_index;
+    uint32_t configuration;
 };
 
 struct sim_write {
     uint64_t token;
     uint64_t term;
     uint64_t vote;
-    uint64_t commit; /**< known when it was issued: rides along, as applied state does */
+    uint64_t commit;   /**< known when it was issued: rides along, as applied state does */
+    uint64_t previous; /**< where the log begins: rides along as well */
     bool truncate;
+    uint64_t install; /**< != 0: all of it becomes the image of this index */
     uint64_t first_index;
     uint32_t count;
     struct sim_entry *entries;
@@ -98,8 +109,10 @@ struct sim_host {
     bool vote_disabled;
     bool lossy; /**< its disk lost what it had synced: others are to see that it is damaged */
     bool restart_planned;
-    bool retired;        /**< its disk was wiped: this replica never runs again */
-    uint64_t start_seed; /**< replay: of its next start */
+    bool retired;         /**< its disk was wiped: this replica never runs again */
+    uint64_t start_seed;  /**< replay: of its next start */
+    uint64_t staging;     /**< number of the image that is staged here; 0: none */
+    uint64_t staging_run; /**< of the event that will install it */
     uint64_t commit_seen;
     uint64_t promised_term; /**< the term of its newest promise: never below it again */
     uint64_t promised_index;
@@ -139,6 +152,8 @@ enum sim_event_kind {
     SIM_RESUME,
     SIM_TRANSFER,
     SIM_CHANGE,
+    SIM_COMPACT,
+    SIM_INSTALL, /**< generation: the host's staging_run */
 };
 
 /* What can go wrong: X(name, words, weight). Each world has its own subset; weight 0: no moment of its own. */
@@ -163,7 +178,9 @@ enum sim_event_kind {
     X(slow_disk, "slow disks", 0)                                                                                      \
     X(change, "changes of members", 0)                                                                                 \
     X(transfer, "transfers", 0)                                                                                        \
-    X(prefer, "preferences", 0)
+    X(prefer, "preferences", 0)                                                                                        \
+    X(compact, "logs that begin later", 0)                                                                             \
+    X(offer, "images where the log would do", 0)
 
 struct sim_op;
 struct sim_coverage;
@@ -224,6 +241,11 @@ struct sim_event {
     X(left, "of them leaving a joint one")                                                                             \
     X(rolled_back, "configurations truncated")                                                                         \
     X(led_by_leaving, "entries committed by a leader on its way out")                                                  \
+    X(compactions, "compactions")                                                                                      \
+    X(offers, "images offered")                                                                                        \
+    X(offers_wanted, "of peers that the log would do for")                                                             \
+    X(installs, "images installed")                                                                                    \
+    X(installs_refused, "images not needed any more")                                                                  \
     X(preferred, "preferences given")                                                                                  \
     X(reads, "reads answered")                                                                                         \
     X(reads_by_followers, "of them by followers")                                                                      \
@@ -268,7 +290,8 @@ struct sim_weather {
     uint32_t fault_gap_us;
     uint32_t propose_gap_us;
     uint32_t read_gap_us;
-    uint32_t change_gap_us; /**< 0: members never change */
+    uint32_t change_gap_us;  /**< 0: members never change */
+    uint32_t compact_gap_us; /**< 0: logs stay whole */
 };
 
 struct sim_world {
@@ -307,6 +330,9 @@ struct sim_world {
     struct raft_configuration **configurations; /**< number n is *configurations[n - 1]; 1 is the founding one */
     size_t configuration_count;
     size_t configuration_capacity;
+    struct sim_image *images; /**< number n is images[n - 1] */
+    size_t image_count;
+    size_t image_capacity;
     uint64_t next_read;
     struct sim_read *reads;
     size_t read_count;
@@ -414,10 +440,26 @@ void sim_proposals_settle(struct sim_host *host);
 void sim_reads_answered(struct sim_host *host, const struct raft_effects *effects);
 void sim_reads_abandoned(struct sim_host *host);
 
+/* image.c */
+/** The log becomes what the image of that index stands for. */
+void sim_log_install(struct sim_world *world, struct sim_log *log, uint64_t index);
+/** Of its state at its commit; returns the number. */
+uint64_t sim_image_make(struct sim_host *host);
+void sim_compact_at(struct sim_host *host, uint64_t index);
+/** LF_NOT_FOUND: no such image. */
+enum lf_status sim_install_at(struct sim_host *host, uint64_t number);
+void sim_offer_at(struct sim_host *host, uint64_t replica);
+void sim_compact(struct sim_world *world);
+void sim_install(struct sim_host *host, uint64_t run);
+/** Its core was offered an image. */
+void sim_offered(struct sim_host *host, uint64_t by, uint64_t index);
+void sim_staging_restarted(struct sim_host *host);
+
 /* checks.c */
 void sim_check_entry(struct sim_host *host, uint64_t index);
 void sim_check_message(struct sim_host *host, const struct raft_message *message);
 void sim_check_step(struct sim_host *host);
+void sim_check_install(struct sim_host *host, const struct raft_persist *persist);
 void sim_check_start(struct sim_host *host);
 
 /* recovery.c */

@@ -46,6 +46,7 @@ void sim_draw_weather(struct sim_world *world) {
         .fault_gap_us = ONE_OF(world, 100000, 250000, 600000),
         .propose_gap_us = ONE_OF(world, 3000, 10000, 30000, 100000),
         .read_gap_us = ONE_OF(world, 10000, 30000),
+        .compact_gap_us = of_kind(world, SIM_FAULT_compact, ONE_OF(world, 20000, 100000, 500000), 0),
         .change_gap_us = of_kind(world, SIM_FAULT_change, ONE_OF(world, 100000, 300000, 1000000, 4000000), 0),
     };
     world->limits = (struct raft_limits){

@@ -109,6 +109,8 @@ static void begin(struct sim_world *world) {
     sim_at(world, 500000, SIM_FAULT, 0, 0, NULL);
     if (world->weather.change_gap_us > 0)
         sim_at(world, sim_between(world, 400000, 1200000), SIM_CHANGE, 0, 0, NULL);
+    if (world->weather.compact_gap_us > 0)
+        sim_at(world, sim_between(world, 400000, 1200000), SIM_COMPACT, 0, 0, NULL);
 }
 
 static void resume(struct sim_world *world, struct sim_host *host) {
@@ -172,6 +174,12 @@ static void happen(struct sim_world *world, struct sim_event *event) {
     case SIM_CHANGE:
         sim_change(world);
         break;
+    case SIM_COMPACT:
+        sim_compact(world);
+        break;
+    case SIM_INSTALL:
+        sim_install(host, event->generation);
+        break;
     }
 }
 
@@ -214,5 +222,6 @@ void sim_world_deinit(struct sim_world *world) {
     free(world->events);
     sim_configurations_free(world);
     free(world->reads);
+    free(world->images);
     raft_effects_deinit(&world->effects);
 }

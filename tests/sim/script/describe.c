@@ -12,6 +12,7 @@ static const char *const kinds[] = {
     [RAFT_TIMEOUT_NOW] = "timeout-now",
     [RAFT_READ_REQUEST] = "read-request",
     [RAFT_READ_REPLY] = "read-reply",
+    [RAFT_IMAGE_OFFER] = "image-offer",
 };
 
 const char *script_kind_name(enum raft_message_type type) { return kinds[type]; }
@@ -76,6 +77,10 @@ void script_describe(FILE *out, const struct raft_message *message) {
         break;
     case RAFT_READ_REPLY:
         fprintf(out, " %s index %llu", lf_status_name(message->read.status), script_u(message->read.index));
+        break;
+    case RAFT_IMAGE_OFFER:
+        fprintf(out, " of %llu^%llu or later, commit %llu", script_u(message->image_offer.index),
+                script_u(message->image_offer.entry_term), script_u(message->image_offer.commit));
         break;
     case RAFT_READ_REQUEST:
         break;

@@ -5,26 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void apply(struct sim_disk *disk, const struct sim_write *write) {
+static void apply(struct sim_world *world, struct sim_disk *disk, const struct sim_write *write) {
     disk->term = write->term;
     disk->vote = write->vote;
+    if (write->install != 0)
+        sim_log_install(world, &disk->log, write->install);
     if (write->truncate)
         sim_log_cut(&disk->log, write->first_index);
     for (uint32_t i = 0; i < write->count; i++)
         sim_log_push(&disk->log, &write->entries[i]);
     if (write->commit > disk->commit)
         disk->commit = write->commit;
+    if (write->previous > disk->log.previous)
+        disk->log.previous = write->previous;
 }
 
 static void describe(struct sim_host *host, const struct raft_persist *persist) {
-    char cut[40] = "", entries[64] = "";
+    char cut[40] = "", entries[64] = "", image[64] = "";
+    if (persist->install)
+        snprintf(image, sizeof image, " image of %llu^%llu", script_u(persist->install_index),
+                 script_u(persist->install_term));
     if (persist->truncate)
         snprintf(cut, sizeof cut, " cut from %llu", script_u(persist->first_index));
     if (persist->count > 0)
         snprintf(entries, sizeof entries, " entries %llu ... %llu", script_u(persist->first_index),
                  script_u(persist->first_index + persist->count - 1));
-    script_say(script_of(host->world), true, "node=%llu write %llu: term=%llu vote=%llu%s%s", script_u(host->id),
-               script_u(persist->token), script_u(persist->term), script_u(persist->vote), cut, entries);
+    script_say(script_of(host->world), true, "node=%llu write %llu: term=%llu vote=%llu%s%s%s", script_u(host->id),
+               script_u(persist->token), script_u(persist->term), script_u(persist->vote), image, cut, entries);
 }
 
 void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist) {
@@ -35,7 +42,9 @@ void sim_disk_submit(struct sim_host *host, const struct raft_persist *persist) 
                                 .term = persist->term,
                                 .vote = persist->vote,
                                 .commit = raft_commit(host->raft),
+                                .previous = host->log.previous,
                                 .truncate = persist->truncate,
+                                .install = persist->install ? persist->install_index : 0,
                                 .first_index = persist->first_index,
                                 .count = persist->count};
     if (write->count > 0) {
@@ -58,7 +67,7 @@ static void forget(struct sim_disk *disk, size_t position) {
 static void reach(struct sim_host *host, size_t count) {
     size_t *written = &script_host(host)->written;
     for (; *written < count; ++*written)
-        apply(&host->disk, &host->disk.writes[*written]);
+        apply(host->world, &host->disk, &host->disk.writes[*written]);
 }
 
 void sim_disk_abandon(struct sim_host *host, size_t kept) {

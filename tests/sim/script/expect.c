@@ -52,10 +52,12 @@ static void expect_disk(struct script *script, const struct sim_host *host) {
         expect_number(script, "the term on its disk", host->disk.term);
     else if (script_take(script, "vote"))
         expect_number(script, "the vote on its disk", host->disk.vote);
+    else if (script_take(script, "begins"))
+        expect_number(script, "the index after which the log on its disk begins", host->disk.log.previous);
     else if (script_take(script, "log"))
         expect_log(script, &host->disk.log, "the log on its disk");
     else
-        script_bad(script, "of a disk: term, vote or log");
+        script_bad(script, "of a disk: term, vote, begins or log");
 }
 
 static void expect_peer(struct script *script, const struct sim_host *host) {
@@ -78,7 +80,9 @@ static void expect_peer(struct script *script, const struct sim_host *host) {
         else if (script_take(script, "replicating"))
             demand(script, "whether it replicates", 1, peer->replicating);
         else if (script_take(script, "probing"))
-            demand(script, "whether it replicates", 0, peer->replicating);
+            demand(script, "whether it probes", 1, !peer->replicating && !peer->needs_image);
+        else if (script_take(script, "needs-image"))
+            demand(script, "whether it needs an image", 1, peer->needs_image);
         else
             return;
     }
@@ -106,6 +110,8 @@ static void expect_fact(struct script *script, struct sim_host *host) {
         expect_number(script, "its commit", raft_commit(host->raft));
     else if (strcmp(fact, "last") == 0)
         expect_number(script, "its log end", raft_last_index(host->raft));
+    else if (strcmp(fact, "begins") == 0)
+        expect_number(script, "the index after which its log begins", raft_previous_index(host->raft));
     else if (strcmp(fact, "durable") == 0)
         expect_number(script, "its durable log end", raft_durable_index(host->raft));
     else if (strcmp(fact, "follows") == 0)
@@ -125,7 +131,7 @@ static void expect_fact(struct script *script, struct sim_host *host) {
     } else
         script_bad(script,
                    "no fact '%s': there are a role (follower, pre-candidate, candidate, leader, down), term, vote, "
-                   "commit, last, durable, follows, uncommitted, log, members, peer, told and disk",
+                   "commit, begins, last, durable, follows, uncommitted, log, members, peer, told and disk",
                    fact);
 }
 

@@ -25,11 +25,11 @@ void script_link(struct script *script, uint64_t *from, uint64_t *to) {
 }
 
 void script_check_kind(const struct script *script, const char *kind) {
-    for (int type = RAFT_PRE_VOTE_REQUEST; type <= RAFT_READ_REPLY; type++)
+    for (int type = RAFT_PRE_VOTE_REQUEST; type <= RAFT_IMAGE_OFFER; type++)
         if (strcmp(script_kind_name((enum raft_message_type)type), kind) == 0)
             return;
     fprintf(stderr, "%s:%zu: no kind of message '%s'; there are:", script->path, script->line, kind);
-    for (int type = RAFT_PRE_VOTE_REQUEST; type <= RAFT_READ_REPLY; type++)
+    for (int type = RAFT_PRE_VOTE_REQUEST; type <= RAFT_IMAGE_OFFER; type++)
         fprintf(stderr, " %s", script_kind_name((enum raft_message_type)type));
     script_bad(script, "use one of these");
 }

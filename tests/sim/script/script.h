@@ -20,12 +20,19 @@
 #define SCRIPT_WORDS_MAX 64
 /** Characters of a word, NUL included. */
 #define SCRIPT_WORD_BYTES 48
+/** Images one scenario may make. */
+#define SCRIPT_IMAGES_MAX 64
 /** Reads one scenario may ask. */
 #define SCRIPT_READS_MAX 4096
 
 struct script_message {
     struct sim_message *message;
     char name[SCRIPT_WORD_BYTES]; /**< not empty: kept aside under it, out of flight */
+};
+
+struct script_image {
+    char name[SCRIPT_WORD_BYTES];
+    uint64_t number; /**< in the world */
 };
 
 enum script_read_state { SCRIPT_READ_WAITS, SCRIPT_READ_ANSWERED, SCRIPT_READ_FAILED };
@@ -68,6 +75,8 @@ struct script {
     bool held[SIM_HOSTS_MAX][SIM_HOSTS_MAX];    /**< [from - 1][to - 1]: `settle` leaves this link alone */
     struct script_read reads[SCRIPT_READS_MAX]; /**< read N is reads[N - 1] */
     size_t read_count;
+    struct script_image images[SCRIPT_IMAGES_MAX];
+    size_t image_count;
     bool made;    /**< `nodes` was there */
     jmp_buf skip; /**< out of a command that cannot be carried out */
 };
@@ -198,6 +207,12 @@ void script_prefer(struct script *script);
 /** `voters 1 2 outgoing 3 learners 4 epoch 5`, as much of it as there is. Returns whether there was any. */
 bool script_members(struct script *script, struct raft_configuration *configuration);
 void script_expect_members(struct script *script, const struct sim_host *host);
+
+/* image.c */
+void script_compact(struct script *script);
+void script_image(struct script *script);
+void script_install(struct script *script);
+void script_offer(struct script *script);
 
 /* run.c */
 void script_settle(struct script *script);

@@ -107,7 +107,7 @@ void script_disk_holds(struct script *script) {
         else if (script_take(script, "ends"))
             sim_log_cut(&disk->log, script_number(script, "an index") + 1);
         else if (script_take(script, "empty"))
-            disk->log.count = disk->commit = disk->term = disk->vote = 0;
+            disk->log.previous = disk->log.count = disk->commit = disk->term = disk->vote = 0;
         else if (!script_take(script, "log"))
             script_bad(script, "'%s': a disk has term, vote, commit and log, ends somewhere, or is empty",
                        script_peek(script));
@@ -170,6 +170,7 @@ void script_deinit(struct script *script) {
         free(world->indexes[i].known);
     free(world->indexes);
     free(script->messages);
+    free(world->images);
     sim_configurations_free(world);
     raft_effects_deinit(&world->effects);
 }

@@ -80,6 +80,9 @@ static void add_one_of_each(struct peer_envelope *envelope) {
     add(envelope, 8,
         (struct raft_message){
             .type = RAFT_READ_REPLY, .from = 11, .to = 12, .term = 9, .read = {52, 53, LF_NOT_LEADER}});
+    add(envelope, 8,
+        (struct raft_message){
+            .type = RAFT_IMAGE_OFFER, .from = 11, .to = 12, .term = 9, .image_offer = {61, 62, 63, 64}});
     add(envelope, 9,
         (struct raft_message){
             .type = RAFT_APPEND_REQUEST, .from = 11, .to = 12, .term = 9, .append_request = {100, 8, 39, 18, 2, NULL}});
@@ -109,6 +112,8 @@ static void assert_same_raft(const struct raft_message *a, const struct raft_mes
         SAME(heartbeat.commit), SAME(heartbeat.sequence);
     else if (a->type == RAFT_TIMEOUT_NOW)
         SAME(timeout_now.index), SAME(timeout_now.entry_term);
+    else if (a->type == RAFT_IMAGE_OFFER)
+        SAME(image_offer.index), SAME(image_offer.entry_term), SAME(image_offer.commit), SAME(image_offer.sequence);
     else
         SAME(read.id), SAME(read.index), SAME(read.status);
 }

@@ -44,11 +44,14 @@ static void terms_and_bytes_agree_with_a_plain_array_through_appends_and_cuts(vo
     uint32_t random = 1;
     for (int world = 0; world < 40; world++) {
         empty(&log, 0, 0);
-        uint64_t last = 0, term = 1;
+        uint64_t last = 0, term = 1, previous = 0;
         for (int step = 0; step < 600; step++) {
             random = random * 1664525u + 1013904223u;
-            if (last > 0 && random % 23 == 0) {
-                uint64_t first = 1 + (random >> 8) % last;
+            if (world % 2 == 1 && last > previous && random % 29 == 0) {
+                previous += 1 + (random >> 8) % (last - previous);
+                raft_log_compact(&log, previous);
+            } else if (last > previous && random % 23 == 0) {
+                uint64_t first = previous + 1 + (random >> 8) % (last - previous);
                 raft_log_truncate(&log, first);
                 last = first - 1;
                 term = term + 1;
@@ -63,10 +66,13 @@ static void terms_and_bytes_agree_with_a_plain_array_through_appends_and_cuts(vo
             }
             assert_int_equal(log.last_index, last);
             uint64_t index = (random >> 3) % (last + 3);
-            assert_int_equal(raft_log_term(&log, index), index <= last ? terms[index] : 0);
+            assert_int_equal(log.previous_index, previous);
+            assert_int_equal(raft_log_term(&log, index), index >= previous && index <= last ? terms[index] : 0);
+            uint64_t matching = not_above(terms, last, index, (random >> 9) % (term + 2));
             assert_int_equal(raft_log_not_above(&log, index, (random >> 9) % (term + 2)),
-                             not_above(terms, last, index, (random >> 9) % (term + 2)));
-            uint64_t remembered = index > 0 ? raft_log_bytes(&log, index - 1, index) : 0, stretch = 0;
+                             matching > previous ? matching : previous);
+            index = index > previous ? index : previous;
+            uint64_t remembered = index > previous ? raft_log_bytes(&log, index - 1, index) : 0, stretch = 0;
             assert_true(remembered == 0 || remembered == bytes[index]);
             for (uint64_t at = index + 1; at <= last; at++)
                 stretch += at >= log.sized_from ? bytes[at] : 0;
@@ -75,6 +81,54 @@ static void terms_and_bytes_agree_with_a_plain_array_through_appends_and_cuts(vo
         }
         raft_log_deinit(&log);
     }
+}
+
+static struct raft_configuration_at epoch_at(uint64_t index, uint64_t epoch) {
+    struct raft_configuration_at at = {.index = index, .configuration = voters(3)};
+    at.configuration.epoch = epoch;
+    return at;
+}
+
+static void d11_compaction_keeps_the_configuration_in_force_where_the_log_begins(void **state) {
+    (void)state;
+    struct raft_log log;
+    struct raft_configuration_at at = epoch_at(0, 1);
+    empty(&log, 0, 0);
+    for (uint64_t index = 1; index <= 9; index++) {
+        struct raft_entry entry = {.term = 1, .bytes = 10};
+        at.configuration.epoch = index;
+        if (index == 3 || index == 7)
+            entry.configuration = &at.configuration;
+        assert_int_equal(raft_log_reserve(&log, &entry, 1, 0, 0), LF_OK);
+        raft_log_append(&log, 1, 10, entry.configuration);
+    }
+    raft_log_compact(&log, 6);
+    assert_int_equal(log.configuration_count, 2);
+    assert_int_equal(log.configurations[0].index, 3);
+    assert_true(raft_log_truncate(&log, 7));
+    assert_int_equal(raft_log_configuration(&log)->index, 3);
+    assert_int_equal(raft_log_configuration(&log)->configuration.epoch, 3);
+    raft_log_deinit(&log);
+}
+
+static void a11_an_image_leaves_an_empty_log_that_ends_with_its_entry(void **state) {
+    (void)state;
+    struct raft_log log;
+    struct raft_configuration_at at = epoch_at(90, 5);
+    empty(&log, 0, 0);
+    for (uint64_t index = 1; index <= 9; index++)
+        add(&log, index, 10, 0);
+    raft_log_install(&log, 100, 12, &at);
+    assert_int_equal(log.last_index, 100);
+    assert_int_equal(raft_log_last_term(&log), 12);
+    assert_int_equal(raft_log_term(&log, 100), 12);
+    assert_int_equal(raft_log_term(&log, 9), 0);
+    assert_int_equal(raft_log_configuration(&log)->index, 90);
+    assert_false(raft_log_covered_by(&log, 500, 11));
+    add(&log, 12, 33, 0);
+    assert_int_equal(raft_log_bytes(&log, 100, 101), 33);
+    assert_int_equal(raft_log_fitting(&log, 101, &limits), 1);
+    raft_log_deinit(&log);
 }
 
 static void wanted_bytes_are_kept_up_to_the_bound(void **state) {
@@ -136,6 +190,8 @@ static void what_precedes_the_log_has_its_term(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(terms_and_bytes_agree_with_a_plain_array_through_appends_and_cuts),
+        cmocka_unit_test(d11_compaction_keeps_the_configuration_in_force_where_the_log_begins),
+        cmocka_unit_test(a11_an_image_leaves_an_empty_log_that_ends_with_its_entry),
         cmocka_unit_test(wanted_bytes_are_kept_up_to_the_bound),
         cmocka_unit_test(a_message_holds_at_least_one_entry_and_no_more_than_its_limits),
         cmocka_unit_test(more_term_changes_than_the_bound_are_refused),
