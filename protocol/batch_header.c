@@ -66,7 +66,7 @@ enum lf_status lf_batch_header_decode(struct lf_bytes batch, struct lf_batch_hea
 
 static enum lf_status judge_counts(const struct lf_batch_header *header, size_t size, bool holes,
                                    const struct lf_batch_limits *limits, struct lf_error *error) {
-    int32_t last = header->record_count - 1;
+    int64_t last = (int64_t)header->record_count - 1;
     if (header->record_count < 1 || header->last_offset_delta < last || (!holes && header->last_offset_delta != last))
         return lf_error_set(error, LF_MALFORMED, "batch says %d records and a last offset delta of %d",
                             header->record_count, header->last_offset_delta);
