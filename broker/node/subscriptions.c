@@ -1,5 +1,6 @@
 /** Subscriptions: committed batches pushed to consumers, within the credit they gave, from the tail in memory or,
  * behind it, from the store. Any replica serves them. */
+#include "delivery.h"
 #include "node_internal.h"
 
 #include <stdlib.h>
@@ -77,37 +78,16 @@ void subscriptions_end_group(struct node *node, struct group *group, enum lf_sta
 
 /* ---- delivery ---- */
 
-#define DELIVERY_BATCHES_MAX 256
-
-/** Collects consecutive batches into frames, up to delivery_bytes_max (one at least) and the batches' bound. */
-struct delivery {
-    struct node_frame frames[DELIVERY_BATCHES_MAX];
-    size_t count;
-    uint64_t bytes;
-    int64_t next_offset;
-};
-
-/** False: full. */
-static bool delivery_add(const struct node *node, struct delivery *delivery, struct lf_buf *entry) {
-    if (entry->data[5] != LF_ENTRY_BATCH)
-        return true;
-    uint32_t size = entry->size - LF_ENTRY_HEADER_BYTES;
-    if (delivery->count == DELIVERY_BATCHES_MAX ||
-        (delivery->count > 0 && delivery->bytes + size > node->limits.delivery_bytes_max))
-        return false;
-    delivery->frames[delivery->count++] =
-        (struct node_frame){.buf = entry, .offset = LF_ENTRY_HEADER_BYTES, .size = size};
-    delivery->bytes += size;
-    delivery->next_offset = (int64_t)lf_get_le64(entry->data + 40);
-    return true;
-}
-
 static void deliver(struct node *node, struct subscription *subscription, const struct group *group,
-                    const struct delivery *delivery) {
+                    struct delivery *delivery) {
     Lf__Deliver body = LF__DELIVER__INIT;
     body.subscription = subscription->id;
     body.batch_count = (uint32_t)delivery->count;
     body.high_watermark = partition_high_watermark(group->partition);
+    if (delivery->has_gone) {
+        body.n_gone_below = delivery->count + 1;
+        body.gone_below = delivery->gone_below;
+    }
     Lf__ClientReply reply;
     reply_init(node, &reply, 0);
     reply.body_case = LF__CLIENT_REPLY__BODY_DELIVER;
@@ -153,9 +133,10 @@ static bool pump_once(struct node *node, struct subscription *subscription, stru
         read_store(node, subscription, group);
         return false;
     }
-    struct delivery delivery = {.count = 0};
+    struct delivery delivery;
+    delivery_init(&delivery, subscription->next_offset);
     for (; index <= group->applied; index++)
-        if (!delivery_add(node, &delivery, tail_get(&group->tail, index)))
+        if (!delivery_add(&delivery, node->limits.delivery_bytes_max, tail_get(&group->tail, index)))
             break;
     lf_check(delivery.count > 0);
     deliver(node, subscription, group, &delivery);
@@ -204,15 +185,16 @@ void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_com
         end(node, subscription, completion->status, completion->error.text, subscription->next_offset);
         return;
     }
-    struct delivery delivery = {.count = 0};
+    struct delivery delivery;
+    delivery_init(&delivery, subscription->next_offset);
     for (uint32_t i = 0; i < completion->entry_count; i++) {
         struct lf_buf *entry = completion->entries[i];
-        if ((int64_t)lf_get_le64(entry->data + 40) <= subscription->next_offset)
+        if ((int64_t)lf_get_le64(entry->data + 40) <= delivery.next_offset)
             continue;
-        if (!delivery_add(node, &delivery, entry))
+        if (!delivery_add(&delivery, node->limits.delivery_bytes_max, entry))
             break;
     }
-    if (delivery.count == 0) {
+    if (delivery.next_offset == subscription->next_offset) {
         node_fail(node, LF_DAMAGED, "group %llu: offset %lld is committed but the store does not hold it",
                   (unsigned long long)group->id, (long long)subscription->next_offset);
         return;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define OFFSET_MAX (INT64_MAX / 2)
+
 static bool piece_add(struct lf_subscription_state *subscription, uint32_t reader, uint64_t bytes) {
     if (subscription->piece_count > 0) {
         size_t last = (subscription->piece_first + subscription->piece_count - 1) % subscription->piece_capacity;
@@ -43,8 +45,8 @@ static enum lf_status verify(const struct lf_frame *frame, struct lf_batch_heade
     struct lf_batch_limits limits = lf_batch_limits_default();
     limits.batch_bytes_max = LF_ENTRY_PAYLOAD_BYTES_HARD;
     enum lf_status status =
-        lf_batch_verify(lf_bytes(frame->buf->data + frame->offset, frame->size), &limits, header, error);
-    if (status == LF_OK && (header->base_offset < 0 || header->base_offset > INT64_MAX / 2))
+        lf_batch_verify_kept(lf_bytes(frame->buf->data + frame->offset, frame->size), &limits, header, error);
+    if (status == LF_OK && (header->base_offset < 0 || header->base_offset > OFFSET_MAX))
         status = lf_error_set(error, LF_MALFORMED, "a batch at offset %lld", (long long)header->base_offset);
     return status;
 }
@@ -96,9 +98,15 @@ static bool batch_heard(struct lf_core *core, struct lf_reader *reader, const st
     return !lf_reader_at_end(core, reader);
 }
 
+/* Compaction took what is below and did not come. */
+static void gone(struct lf_reader *reader, int64_t below) {
+    if (below > reader->next && below <= OFFSET_MAX)
+        reader->next = below;
+}
+
 bool lf_deliver(struct lf_core *core, struct lf_broker *broker, const Lf__Deliver *deliver, struct lf_frame *frames,
                 size_t count) {
-    if (count != (size_t)deliver->batch_count + 1)
+    if (count != (size_t)deliver->batch_count + 1 || (deliver->n_gone_below != 0 && deliver->n_gone_below != count))
         return false;
     struct lf_reader *reader = deliver->subscription ? lf_map_get(&core->wires, deliver->subscription) : NULL;
     if (!reader || reader->broker != broker || reader->state != LF_READER_STREAMING)
@@ -106,9 +114,17 @@ bool lf_deliver(struct lf_core *core, struct lf_broker *broker, const Lf__Delive
     reader->heard_ms = core->now_ms;
     if (deliver->high_watermark > reader->high_watermark)
         reader->high_watermark = deliver->high_watermark;
-    for (size_t i = 1; i < count; i++)
+    for (size_t i = 1; i < count; i++) {
+        if (deliver->n_gone_below > 0)
+            gone(reader, deliver->gone_below[i - 1]);
         if (!batch_heard(core, reader, &frames[i]))
             return true;
+    }
+    if (deliver->n_gone_below > 0) {
+        gone(reader, deliver->gone_below[count - 1]);
+        if (lf_reader_at_end(core, reader))
+            return true;
+    }
     lf_reader_grant(core, reader);
     lf_timer_set(&core->timers, &reader->timer, core->now_ms + LF_CORE_READER_STALLED);
     return true;

@@ -615,8 +615,10 @@ static struct lf_buf *batch_make(int64_t base_offset, int records) {
 }
 
 static void deliver(struct fake *fake, uint64_t node, uint64_t wire_id, struct lf_buf **batches, int count,
-                    int64_t high_watermark) {
+                    int64_t high_watermark, int64_t *gone_below, size_t gone_count) {
     Lf__Deliver body = LF__DELIVER__INIT;
+    body.n_gone_below = gone_count;
+    body.gone_below = gone_below;
     body.subscription = wire_id;
     body.batch_count = (uint32_t)count;
     body.high_watermark = high_watermark;
@@ -633,13 +635,22 @@ void fake_deliver(struct fake *fake, uint64_t node, uint64_t wire_id, int64_t ba
     assert_true(batches <= 16);
     for (int i = 0; i < batches; i++)
         made[i] = batch_make(base_offset + (int64_t)i * records, records);
-    deliver(fake, node, wire_id, made, batches, high_watermark);
+    deliver(fake, node, wire_id, made, batches, high_watermark, NULL, 0);
+}
+
+void fake_deliver_compacted(struct fake *fake, uint64_t node, uint64_t wire_id, const int64_t *base_offsets,
+                            int batches, int64_t *gone_below, size_t gone_count) {
+    struct lf_buf *made[16];
+    assert_true(batches <= 16);
+    for (int i = 0; i < batches; i++)
+        made[i] = batch_make(base_offsets[i], 1);
+    deliver(fake, node, wire_id, made, batches, 100, gone_below, gone_count);
 }
 
 void fake_deliver_damaged(struct fake *fake, uint64_t node, uint64_t wire_id, int64_t base_offset, int records) {
     struct lf_buf *batch = batch_make(base_offset, records);
     batch->data[batch->size - 1] ^= 1;
-    deliver(fake, node, wire_id, &batch, 1, base_offset + records);
+    deliver(fake, node, wire_id, &batch, 1, base_offset + records, NULL, 0);
 }
 
 void fake_end_subscription(struct fake *fake, uint64_t node, uint64_t wire_id, enum lf_status status,

@@ -133,7 +133,10 @@ void fake_ignore(struct fake *fake, struct fake_request *request);
 /** Push `batches` batches of `records` records each from base_offset on. */
 void fake_deliver(struct fake *fake, uint64_t node, uint64_t wire_id, int64_t base_offset, int batches, int records,
                   int64_t high_watermark);
-/** The same with one byte of the last batch flipped. */
+/** Batches of one record at these offsets, and what the broker says is gone. */
+void fake_deliver_compacted(struct fake *fake, uint64_t node, uint64_t wire_id, const int64_t *base_offsets,
+                            int batches, int64_t *gone_below, size_t gone_count);
+/** One batch, with one byte of it flipped. */
 void fake_deliver_damaged(struct fake *fake, uint64_t node, uint64_t wire_id, int64_t base_offset, int records);
 void fake_end_subscription(struct fake *fake, uint64_t node, uint64_t wire_id, enum lf_status status,
                            int64_t resume_offset);

@@ -105,6 +105,46 @@ static void a_hole_is_not_delivered_but_asked_for_again(void **state) {
     expect_consecutive(fake, 0, 10);
 }
 
+static void what_compaction_took_is_passed_over(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
+    fake_subscribe(fake, 1, &options);
+    uint64_t wire = subscribed(fake, 1, 0, 100);
+    fake_deliver_compacted(fake, 1, wire, (int64_t[]){3, 4, 9}, 3, (int64_t[]){3, 0, 9, 20}, 4);
+    fake_deliver_compacted(fake, 1, wire, NULL, 0, (int64_t[]){30}, 1);
+    fake_deliver(fake, 1, wire, 30, 1, 2, 100);
+    static const int64_t offsets[] = {3, 4, 9, 30, 31};
+    assert_int_equal(fake->offset_count, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(fake->offsets[i], offsets[i]);
+    assert_false(fake->has_ended);
+}
+
+static void a_hole_beyond_what_compaction_took_is_asked_for_again(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
+    fake_subscribe(fake, 1, &options);
+    uint64_t wire = subscribed(fake, 1, 0, 100);
+    fake_deliver_compacted(fake, 1, wire, (int64_t[]){3, 5}, 2, (int64_t[]){3, 0, 0}, 3);
+    assert_int_equal(fake->offset_count, 1);
+    struct fake_request *request = fake_wait(fake, 0, SUBSCRIBE, 0);
+    assert_int_equal(request->message->subscribe->position->offset, 4);
+}
+
+static void exit_at_end_ends_where_the_last_records_are_gone(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
+    options.exit_at_end = true;
+    fake_subscribe(fake, 1, &options);
+    fake_answer_end(fake, fake_wait(fake, 1, LOOKUP, 0), 8);
+    uint64_t wire = subscribed(fake, 1, 0, 8);
+    fake_deliver_compacted(fake, 1, wire, (int64_t[]){3}, 1, (int64_t[]){3, 0}, 2);
+    assert_false(fake->has_ended);
+    fake_deliver_compacted(fake, 1, wire, NULL, 0, (int64_t[]){8}, 1);
+    assert_true(fake->has_ended);
+    assert_int_equal(fake->ended, LF_END);
+}
+
 static void a_damaged_batch_is_read_from_another_replica(void **state) {
     struct fake *fake = *state;
     struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
@@ -367,6 +407,9 @@ int main(void) {
         FACT(a_lost_connection_goes_on_elsewhere_at_the_next_offset),
         FACT(batches_read_before_are_skipped),
         FACT(a_hole_is_not_delivered_but_asked_for_again),
+        FACT(what_compaction_took_is_passed_over),
+        FACT(a_hole_beyond_what_compaction_took_is_asked_for_again),
+        FACT(exit_at_end_ends_where_the_last_records_are_gone),
         FACT(a_damaged_batch_is_read_from_another_replica),
         FACT(damage_on_every_replica_ends_it),
         FACT(a_broker_that_stops_sending_is_left),
