@@ -51,21 +51,25 @@ static enum lf_status grow(void *items, uint32_t *capacity, uint32_t count, size
     return status;
 }
 
-enum lf_status log_store_write_add_entry(struct log_store_write *write, uint64_t index, struct lf_buf *entry) {
-    if (write->entry_count > 0 && index != write->first_index + write->entry_count) {
-        lf_buf_unref(&entry);
-        return LF_INVALID;
-    }
+enum lf_status log_store_write_push_entry(struct log_store_write *write, struct lf_buf *entry) {
     enum lf_status status = grow(&write->entries, &write->entry_capacity, write->entry_count, sizeof write->entries[0]);
     if (status != LF_OK) {
         lf_buf_unref(&entry);
         return status;
     }
-    if (write->entry_count == 0)
-        write->first_index = index;
     write->entries[write->entry_count++] = entry;
     write->bytes += entry->size + ENTRY_BYTES_BASE;
     return LF_OK;
+}
+
+enum lf_status log_store_write_add_entry(struct log_store_write *write, uint64_t index, struct lf_buf *entry) {
+    if (write->entry_count > 0 && index != write->first_index + write->entry_count) {
+        lf_buf_unref(&entry);
+        return LF_INVALID;
+    }
+    if (write->entry_count == 0)
+        write->first_index = index;
+    return log_store_write_push_entry(write, entry);
 }
 
 enum lf_status log_store_write_add_row(struct log_store_write *write, struct lf_bytes key, struct lf_bytes value) {

@@ -52,6 +52,8 @@
 #define LOG_STORE_SUBMIT_BYTES_MAX_DEFAULT (64u * 1024 * 1024)
 /** Merging bound: bytes of one synced commit (commit_bytes_max); a larger write goes alone. */
 #define LOG_STORE_COMMIT_BYTES_MAX_DEFAULT (1024u * 1024)
+/** Staging bound: bytes of pieces handed over and not yet completed (stage_bytes_max); one larger piece goes alone. */
+#define LOG_STORE_STAGE_BYTES_MAX_DEFAULT (8u * 1024 * 1024)
 /** The partition gives a hint about every so many entries or bytes, whichever comes first. */
 #define LOG_STORE_HINT_ENTRIES 64
 #define LOG_STORE_HINT_BYTES (1024u * 1024)
@@ -143,6 +145,8 @@ struct log_store_write *log_store_write_new(uint64_t group, uint64_t token);
 void log_store_write_destroy(struct log_store_write **write);
 /** Takes one reference to entry. LF_NO_MEMORY (reference dropped). */
 enum lf_status log_store_write_add_entry(struct log_store_write *write, uint64_t index, struct lf_buf *entry);
+/** The same without regard to indexes, for the contents of segments (`stages`). */
+enum lf_status log_store_write_push_entry(struct log_store_write *write, struct lf_buf *entry);
 /** Copies key and value. LF_NO_MEMORY, LF_TOO_LARGE. */
 enum lf_status log_store_write_add_row(struct log_store_write *write, struct lf_bytes key, struct lf_bytes value);
 enum lf_status log_store_write_add_hint(struct log_store_write *write, struct log_store_hint hint);

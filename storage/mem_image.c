@@ -50,7 +50,7 @@ static void group_remove(struct mem_image *image, uint64_t id) {
 
 static enum lf_status stage(struct mem_group *group, const struct log_store_write *write, struct lf_error *error) {
     if (!group)
-        return lf_error_set(error, LF_NOT_FOUND, "group %" PRIu64 ": not in this store", write->group);
+        return lf_error_set(error, LF_INVALID, "group %" PRIu64 ": not in this store", write->group);
     enum lf_status status = mem_group_apply(group, write);
     return status == LF_OK ? LF_OK : lf_error_set(error, status, "no memory for a segment");
 }

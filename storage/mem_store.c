@@ -4,6 +4,7 @@
 #include "log_completion.h"
 #include "log_identity.h"
 #include "mem_disk.h"
+#include "mem_stage.h"
 
 #include "lf_check.h"
 
@@ -34,6 +35,7 @@ struct mem_store {
     struct lf_error final; /* S6: code LF_OK while all is well */
     struct pending_read *reads;
     uint32_t read_count;
+    struct mem_stages stages;
     struct log_store_completion *done;
     struct log_store_completion **done_end;
 };
@@ -47,6 +49,10 @@ static void complete(struct mem_store *mem, struct log_store_completion *complet
 
 static void complete_write(struct mem_store *mem, const struct log_store_write *write, enum lf_status status,
                            const struct lf_error *error) {
+    if (write->stages) {
+        mem_stages_written(&mem->stages, write->token, status == LF_INVALID ? LF_NOT_FOUND : status, error);
+        return;
+    }
     struct log_store_completion *completion = log_completion_new(LOG_STORE_DONE_WRITE, write->group, write->token);
     lf_check(completion != NULL); /* the simulator does not run out of memory */
     completion->status = status;
@@ -106,6 +112,8 @@ static void finish_commit(struct mem_store *mem) {
             status = mem_image_apply(&mem->image, write, &error);
         if (status != LF_OK && status != LF_INVALID)
             mem->final = error;
+        if (status == LF_OK && (write->install || write->unstage || write->destroy))
+            mem_stages_forget(&mem->stages, write->group);
         complete_write(mem, write, status, &error);
     }
     memcpy(mem->store.identity.cluster_id, mem->image.identity.cluster_id, LOG_STORE_ID_BYTES);
@@ -137,6 +145,11 @@ static void finish_due_reads(struct mem_store *mem) {
     }
 }
 
+static void finish_due_pieces(struct mem_store *mem) {
+    for (struct log_store_completion *completion; (completion = mem_stages_take(&mem->stages, mem->now_ms)) != NULL;)
+        complete(mem, completion);
+}
+
 /* Step by step through the moments at which commits are due, so that a late call sees the same order as many early. */
 void mem_store_advance(struct log_store *store, uint64_t now_ms) {
     struct mem_store *mem = of(store);
@@ -155,6 +168,7 @@ void mem_store_advance(struct log_store *store, uint64_t now_ms) {
             start_commit(mem);
         }
         finish_due_reads(mem);
+        finish_due_pieces(mem);
     }
     mem->now_ms = target_ms;
 }
@@ -167,7 +181,13 @@ uint64_t mem_store_deadline(const struct log_store *store) {
     for (const struct pending_read *read = mem->reads; read; read = read->next)
         if (read->due_ms < deadline_ms)
             deadline_ms = read->due_ms;
-    return deadline_ms;
+    uint64_t piece_ms = mem_stages_deadline(&mem->stages);
+    return piece_ms < deadline_ms ? piece_ms : deadline_ms;
+}
+
+static void wait_for_commit(struct mem_store *mem, struct log_store_write **write) {
+    (*write)->submitted_us = 1000 * mem->now_ms;
+    commit_queue_push(&mem->waiting, write);
 }
 
 static enum lf_status mem_submit(struct log_store *store, struct log_store_write **write) {
@@ -176,8 +196,7 @@ static enum lf_status mem_submit(struct log_store *store, struct log_store_write
         return LF_FULL;
     mem->bytes += (*write)->bytes;
     mem->write_count++;
-    (*write)->submitted_us = 1000 * mem->now_ms;
-    commit_queue_push(&mem->waiting, write);
+    wait_for_commit(mem, write);
     if (mem->final.code != LF_OK)
         fail_waiting(mem);
     start_commit(mem);
@@ -237,6 +256,7 @@ static void destroy(struct mem_store *mem) {
     }
     for (struct log_store_completion *done; (done = mem_poll(&mem->store)) != NULL;)
         log_store_completion_destroy(&done);
+    mem_stages_deinit(&mem->stages);
     mem_image_deinit(&mem->image);
     free(mem->store.groups);
     free(mem);
@@ -337,9 +357,21 @@ static void mem_engine_stats(const struct log_store *store, struct log_store_eng
 }
 
 static enum lf_status mem_stage(struct log_store *store, const struct log_store_stage *stage) {
-    (void)store;
-    (void)stage;
-    return LF_UNSUPPORTED;
+    struct mem_store *mem = of(store);
+    struct log_store_write *write;
+    uint64_t due_ms = mem->now_ms + mem_disk_between(mem->disk, 0, mem->disk->faults.read_delay_ms_max);
+    enum lf_status status = mem_stages_add(&mem->stages, stage, due_ms, &write);
+    if (status != LF_OK)
+        return status;
+    if (mem->final.code != LF_OK)
+        mem_stages_refuse(&mem->stages, mem->final.code, mem->final.text);
+    else if (!mem_image_find(&mem->image, stage->group))
+        mem_stages_refuse(&mem->stages, LF_NOT_FOUND, "the segment's group is not in this store");
+    else if (write)
+        wait_for_commit(mem, &write);
+    log_store_write_destroy(&write);
+    start_commit(mem);
+    return LF_OK;
 }
 
 static enum lf_status mem_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {

@@ -15,6 +15,7 @@
 /** How a store is made, ended and waited for. `disk` is what outlives a store. */
 struct contract_backend {
     const char *name;
+    bool segments; /**< the store keeps segments; else those tests are left out */
     void *(*disk_new)(void);
     void (*disk_destroy)(void *disk);
     enum lf_status (*open)(void *disk, const struct log_store_identity *identity, struct log_store **store,
@@ -66,7 +67,7 @@ enum lf_status contract_do(struct contract *contract, struct log_store_write *wr
 struct log_store_completion *contract_wait(struct contract *contract);
 struct log_store_completion *contract_read(struct contract *contract, struct log_store_read read);
 struct log_store_completion *contract_load(struct contract *contract, uint64_t group);
-/** A read from `from`: the first index found, 0 when none; checks that entries are consecutive. */
+/** A read from `from`: the first index found, 0 when none; checks that indexes rise. */
 uint64_t contract_find(struct contract *contract, uint64_t group, enum log_store_read_from from, uint64_t value,
                        uint64_t last_index);
 /** The group's log is exactly `count` entries as contract_add made them, of this term from first_index on. */
@@ -75,12 +76,32 @@ void contract_expect_entries(struct contract *contract, uint64_t group, uint64_t
 /** The row's value as text; "-" when absent. Valid until the next call. */
 const char *contract_row_of(struct contract *contract, uint64_t group, const char *key);
 
+/** A segment and what is in it, all of it or some. */
+#define CONTRACT_PILE_MAX 64
+struct contract_pile {
+    struct log_segment segment;
+    struct lf_buf *entries[CONTRACT_PILE_MAX];
+    uint32_t count;
+};
+/** Entries as contract_add makes them; of every `keep_each` indexes only the one that it divides is in it, and then it
+ *  counts as rewritten once. */
+void contract_pile_make(struct contract_pile *pile, uint64_t group, uint64_t first_index, uint64_t last_index,
+                        uint64_t term, uint64_t keep_each);
+void contract_pile_free(struct contract_pile *pile);
+/** Hands the pile over in pieces of `piece` entries and waits for all; the first status that is not LF_OK. */
+enum lf_status contract_stage(struct contract *contract, uint64_t group, const struct contract_pile *pile,
+                              uint32_t piece);
+
 extern const struct CMUnitTest contract_log_tests[];
 extern const size_t contract_log_test_count;
 extern const struct CMUnitTest contract_applied_tests[];
 extern const size_t contract_applied_test_count;
 extern const struct CMUnitTest contract_read_tests[];
 extern const size_t contract_read_test_count;
+extern const struct CMUnitTest contract_segment_tests[];
+extern const size_t contract_segment_test_count;
+extern const struct CMUnitTest contract_stage_tests[];
+extern const size_t contract_stage_test_count;
 extern const struct CMUnitTest contract_random_tests[];
 extern const size_t contract_random_test_count;
 

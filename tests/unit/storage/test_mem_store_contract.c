@@ -35,6 +35,7 @@ static struct log_store_completion *wait_for(struct log_store *store) {
 
 int main(void) {
     const struct contract_backend backend = {.name = "mem_store",
+                                             .segments = true,
                                              .disk_new = disk_new,
                                              .disk_destroy = disk_destroy,
                                              .open = open_store,
