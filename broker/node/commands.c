@@ -23,6 +23,31 @@ static bool removal_leaves_majority(const struct node *node, uint64_t node_id, s
     return false;
 }
 
+/** False: refused in words. */
+static bool settings_take(struct topic_settings_change *change, Lf__TopicSetting *const *set, size_t count,
+                          struct lf_error *error) {
+    for (size_t i = 0; i < count; i++)
+        if (topic_settings_change_add(change, set[i]->name, set[i]->value, error) != LF_OK)
+            return false;
+    return true;
+}
+
+static struct lf_buf *build_alter(const struct node *node, const Lf__AlterTopic *alter, struct lf_error *error) {
+    const struct metadata_topic *topic;
+    struct topic_settings_change change = {0};
+    enum lf_status status = topics_find(node, alter->topic, &topic);
+    if (status != LF_OK) {
+        lf_error_set(error, status, "%s", lf_status_text(status));
+        return NULL;
+    }
+    if (!settings_take(&change, alter->set, alter->n_set, error))
+        return NULL;
+    for (size_t i = 0; i < alter->n_reset; i++)
+        if (topic_settings_change_add(&change, alter->reset[i], NULL, error) != LF_OK)
+            return NULL;
+    return metadata_command_alter_topic(topic->topic_id, &change);
+}
+
 static struct lf_buf *build_command(struct node *node, const Lf__ClientRequest *request, struct lf_error *error) {
     switch (request->body_case) {
     case LF__CLIENT_REQUEST__BODY_CREATE_TOPIC: {
@@ -30,8 +55,13 @@ static struct lf_buf *build_command(struct node *node, const Lf__ClientRequest *
         if (metadata_judge_create(node->metadata, lf_bytes_text(create->name), create->partitions, create->replicas,
                                   error) != LF_OK)
             return NULL;
-        return metadata_command_create_topic(create->name, create->partitions, create->replicas, NULL);
+        struct topic_settings_change settings = {0};
+        if (!settings_take(&settings, create->settings, create->n_settings, error))
+            return NULL;
+        return metadata_command_create_topic(create->name, create->partitions, create->replicas, &settings);
     }
+    case LF__CLIENT_REQUEST__BODY_ALTER_TOPIC:
+        return build_alter(node, request->alter_topic, error);
     case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC: {
         const struct metadata_topic *topic;
         enum lf_status status = topics_find(node, request->delete_topic->topic, &topic);
@@ -114,6 +144,7 @@ void commands_answer(struct node *node, const struct parked *parked, const struc
     Lf__TopicRef ref = LF__TOPIC_REF__INIT;
     Lf__CreateTopicReply created = LF__CREATE_TOPIC_REPLY__INIT;
     Lf__DeleteTopicReply deleted = LF__DELETE_TOPIC_REPLY__INIT;
+    Lf__AlterTopicReply altered = LF__ALTER_TOPIC_REPLY__INIT;
     Lf__InitProducerReply producer = LF__INIT_PRODUCER_REPLY__INIT;
     Lf__AddNodeReply added = LF__ADD_NODE_REPLY__INIT;
     Lf__DrainNodeReply drained = LF__DRAIN_NODE_REPLY__INIT;
@@ -134,6 +165,10 @@ void commands_answer(struct node *node, const struct parked *parked, const struc
     case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC:
         reply.body_case = LF__CLIENT_REPLY__BODY_DELETE_TOPIC;
         reply.delete_topic = &deleted;
+        break;
+    case LF__CLIENT_REQUEST__BODY_ALTER_TOPIC:
+        reply.body_case = LF__CLIENT_REPLY__BODY_ALTER_TOPIC;
+        reply.alter_topic = &altered;
         break;
     case LF__CLIENT_REQUEST__BODY_ADD_NODE:
         added.replica_id = applied->replica_id;

@@ -111,6 +111,7 @@ void lookups_answer(struct node *node, struct parked *parked) {
     case LOOKUP_METADATA:
     case LOOKUP_DESCRIBE:
     case LOOKUP_LIST:
+    case LOOKUP_SETTINGS:
         topics_answer_lookup(node, parked);
         return;
     }

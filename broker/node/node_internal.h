@@ -97,6 +97,7 @@ enum lookup_kind {
     LOOKUP_METADATA,
     LOOKUP_DESCRIBE,
     LOOKUP_LIST,
+    LOOKUP_SETTINGS,
 };
 struct parked {
     struct parked *next, *previous; /**< in the group's list, ordered by index (lookups: unordered, own list) */
@@ -507,6 +508,9 @@ void publish_fail(struct node *node, const struct parked *parked, enum lf_status
 /* commands.c: what changes group 0: topics, producers, nodes, moves */
 void commands_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
 void commands_answer(struct node *node, const struct parked *parked, const struct metadata_applied *applied);
+
+/* settings_view.c: what can be set of a topic, and what is */
+void settings_reply(struct node *node, uint64_t session, const Lf__ClientRequest *request);
 
 /* topics.c: list, describe, metadata, status (views) */
 void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRequest **request);

@@ -64,6 +64,10 @@ static void dispatch(struct node *node, struct session *session, Lf__ClientReque
     case LF__CLIENT_REQUEST__BODY_PING:
         on_ping(node, session, request);
         return;
+    case LF__CLIENT_REQUEST__BODY_GOODBYE:
+        node_add_closed(node, session->id);
+        session_close(node, session);
+        return;
     case LF__CLIENT_REQUEST__BODY_PUBLISH:
         if (count != 2) {
             reply_error(node, session->id, request->request_id, LF_MALFORMED,
@@ -77,6 +81,7 @@ static void dispatch(struct node *node, struct session *session, Lf__ClientReque
         return;
     case LF__CLIENT_REQUEST__BODY_CREATE_TOPIC:
     case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC:
+    case LF__CLIENT_REQUEST__BODY_ALTER_TOPIC:
     case LF__CLIENT_REQUEST__BODY_INIT_PRODUCER:
     case LF__CLIENT_REQUEST__BODY_ADD_NODE:
     case LF__CLIENT_REQUEST__BODY_REMOVE_NODE:
@@ -87,6 +92,7 @@ static void dispatch(struct node *node, struct session *session, Lf__ClientReque
     case LF__CLIENT_REQUEST__BODY_METADATA:
     case LF__CLIENT_REQUEST__BODY_LIST_TOPICS:
     case LF__CLIENT_REQUEST__BODY_DESCRIBE_TOPIC:
+    case LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS:
         topics_on_metadata(node, session, where);
         return;
     case LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS:

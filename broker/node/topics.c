@@ -260,6 +260,19 @@ static bool all_known(const struct node *node, const Lf__MetadataRequest *asked)
     return !asked->all_topics;
 }
 
+static enum lookup_kind kind_of(const Lf__ClientRequest *request) {
+    switch (request->body_case) {
+    case LF__CLIENT_REQUEST__BODY_METADATA:
+        return LOOKUP_METADATA;
+    case LF__CLIENT_REQUEST__BODY_LIST_TOPICS:
+        return LOOKUP_LIST;
+    case LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS:
+        return LOOKUP_SETTINGS;
+    default:
+        return LOOKUP_DESCRIBE;
+    }
+}
+
 void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRequest **where) {
     const Lf__ClientRequest *request = *where;
     bool metadata = request->body_case == LF__CLIENT_REQUEST__BODY_METADATA;
@@ -267,15 +280,16 @@ void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRe
         reply_metadata(node, session->id, request);
         return;
     }
+    if (request->body_case == LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS && !request->describe_settings->topic) {
+        settings_reply(node, session->id, request); /* of no topic: the same everywhere */
+        return;
+    }
     struct group *group = node_group(node, NODE_GROUP_METADATA);
     if (!group || group->state != GROUP_RUNNING) {
         reply_error(node, session->id, request->request_id, LF_NOT_READY, "this broker is still starting");
         return;
     }
-    enum lookup_kind kind = metadata                                                     ? LOOKUP_METADATA
-                            : request->body_case == LF__CLIENT_REQUEST__BODY_LIST_TOPICS ? LOOKUP_LIST
-                                                                                         : LOOKUP_DESCRIBE;
-    lookups_start(node, session, group, kind, where);
+    lookups_start(node, session, group, kind_of(request), where);
 }
 
 void topics_answer_lookup(struct node *node, const struct parked *parked) {
@@ -285,6 +299,9 @@ void topics_answer_lookup(struct node *node, const struct parked *parked) {
         return;
     case LOOKUP_LIST:
         reply_list(node, parked->session, parked->request_id);
+        return;
+    case LOOKUP_SETTINGS:
+        settings_reply(node, parked->session, parked->request);
         return;
     default:
         reply_describe(node, parked->session, parked->request);

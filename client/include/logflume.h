@@ -165,7 +165,36 @@ LF_API void lf_unsubscribe(lf_subscription **subscription);
 /** LF_OK, LF_TOPIC_EXISTS, LF_INVALID (name, counts; in words), LF_TIMED_OUT, LF_CONNECT. */
 LF_API enum lf_status lf_topic_create(lf_client *client, const char *name, uint32_t partitions, uint32_t replicas,
                                       struct lf_error *error);
-/** LF_OK, LF_TOPIC_UNKNOWN, LF_TIMED_OUT, LF_CONNECT. */
+/** A setting of a topic, of those that lf_topic_settings lists. */
+struct lf_setting {
+    const char *name;
+    const char *value; /**< a whole number, which a unit may follow (KiB MiB GiB TiB; s min h d; without one bytes or
+                          ms), "unlimited", or words; NULL, for lf_topic_alter: its default again */
+};
+/** The same with settings; those not named have their defaults. Also LF_INVALID for a name or value, in words. */
+LF_API enum lf_status lf_topic_create_with(lf_client *client, const char *name, uint32_t partitions, uint32_t replicas,
+                                           const struct lf_setting *settings, size_t count, struct lf_error *error);
+/** Changes these settings of the topic, all of them or none. LF_OK: committed; brokers act on it from then on. After a
+ *  doubt (LF_TIMED_OUT, LF_UNKNOWN_OUTCOME) it may be called again. LF_INVALID (name or value, in words),
+ *  LF_TOPIC_UNKNOWN, LF_TOPIC_DELETED, LF_TOPIC_RECREATED (both: while we asked), LF_CONNECT. */
+LF_API enum lf_status lf_topic_alter(lf_client *client, const char *name, const struct lf_setting *settings,
+                                     size_t count, struct lf_error *error);
+struct lf_setting_info {
+    const char *name;
+    const char *value;        /**< without a unit: bytes, milliseconds (-1: no limit), words */
+    const char *text;         /**< the same for people: "16 MiB" */
+    bool is_set;              /**< else it is the default */
+    const char *default_text; /**< for people */
+    const char *range;        /**< what may be set, in words */
+    const char *help;         /**< what it does, in a sentence or two */
+};
+/** Returns (free() the array; that frees all of it) all settings of the topic, in the broker's order; name NULL: those
+ *  that a topic can have, with their defaults. LF_TOPIC_UNKNOWN, LF_TIMED_OUT, LF_CONNECT. */
+LF_API enum lf_status lf_topic_settings(lf_client *client, const char *name, struct lf_setting_info **settings,
+                                        size_t *count, struct lf_error *error);
+/** The topic that has the name when this is called, and no other that may get it later, whatever is repeated. LF_OK,
+ *  LF_TOPIC_UNKNOWN, LF_TOPIC_DELETED, LF_TOPIC_RECREATED (both: by somebody else, while we asked), LF_TIMED_OUT,
+ *  LF_CONNECT. */
 LF_API enum lf_status lf_topic_delete(lf_client *client, const char *name, struct lf_error *error);
 
 struct lf_topic {
@@ -262,8 +291,8 @@ LF_API void lf_cluster_free(struct lf_cluster *cluster);
 LF_API enum lf_status lf_cluster_add_node(lf_client *client, uint64_t node, const char *host, uint32_t client_port,
                                           uint32_t peer_port, struct lf_error *error);
 /** A drained node leaves; what is in its data directory counts for nothing from then on. LF_OK: it is not needed any
- *  more, and may be stopped. Refused in words while it holds anything, or when nobody would be left to hold the cluster's
- *  metadata. LF_NOT_FOUND: there never was one. */
+ *  more, and may be stopped. Refused in words while it holds anything, or when nobody would be left to hold the
+ * cluster's metadata. LF_NOT_FOUND: there never was one. */
 LF_API enum lf_status lf_cluster_remove_node(lf_client *client, uint64_t node, struct lf_error *error);
 /** Leaders and replicas are to move away from the node; lf_cluster_status shows how far it is. `stop`: no more, place
  *  things on it again. LF_NOT_FOUND. */

@@ -166,6 +166,30 @@ static void simple_requests(Lf__TopicRef *topic) {
     REQUEST_SEED("status", cluster_status, CLUSTER_STATUS, &status);
 }
 
+static void setting_requests(Lf__TopicRef *topic) {
+    Lf__TopicSetting set = LF__TOPIC_SETTING__INIT, *pointer = &set;
+    char *reset = (char *)(uintptr_t) "segment.ms";
+    set.name = (char *)(uintptr_t) "retention.ms";
+    set.value = (char *)(uintptr_t) "7d";
+    Lf__CreateTopic create = LF__CREATE_TOPIC__INIT;
+    create.name = (char *)(uintptr_t) "v";
+    create.partitions = create.replicas = 1;
+    create.n_settings = 1;
+    create.settings = &pointer;
+    Lf__AlterTopic alter = LF__ALTER_TOPIC__INIT;
+    alter.topic = topic;
+    alter.n_set = alter.n_reset = 1;
+    alter.set = &pointer;
+    alter.reset = &reset;
+    Lf__DescribeSettings describe = LF__DESCRIBE_SETTINGS__INIT;
+    describe.topic = topic;
+    Lf__Goodbye goodbye = LF__GOODBYE__INIT;
+    REQUEST_SEED("create-set", create_topic, CREATE_TOPIC, &create);
+    REQUEST_SEED("alter", alter_topic, ALTER_TOPIC, &alter);
+    REQUEST_SEED("describe-settings", describe_settings, DESCRIBE_SETTINGS, &describe);
+    REQUEST_SEED("goodbye", goodbye, GOODBYE, &goodbye);
+}
+
 static void put_publish(struct seed *seed, Lf__TopicRef *topic, int64_t producer) {
     Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
     Lf__Publish publish = LF__PUBLISH__INIT;
@@ -199,6 +223,7 @@ static void clients(void) {
     position.offset = 1;
     position.leader_epoch = -1;
     simple_requests(&topic);
+    setting_requests(&topic);
     struct seed all = {.size = 0};
     put_publish(&all, &topic, -1);
     put_publish(&all, &topic, 1);

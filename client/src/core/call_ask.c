@@ -14,16 +14,67 @@ static void send(struct lf_core *core, struct lf_call *call, struct lf_broker *b
         send(core, call, broker, &request);                                                                            \
     } while (0)
 
+/* Settings as messages: with a value `set`, without `reset`. */
+struct asked_settings {
+    Lf__TopicSetting messages[LF_CORE_SETTINGS_MAX];
+    Lf__TopicSetting *set[LF_CORE_SETTINGS_MAX];
+    char *reset[LF_CORE_SETTINGS_MAX];
+    size_t set_count, reset_count;
+};
+
+static void settings_fill(struct asked_settings *asked, const struct lf_call *call) {
+    asked->set_count = asked->reset_count = 0;
+    for (size_t i = 0; i < call->call.setting_count; i++) {
+        const struct lf_setting *setting = &call->settings[i];
+        if (!setting->value) {
+            asked->reset[asked->reset_count++] = (char *)(uintptr_t)setting->name; /* packed, never written */
+            continue;
+        }
+        Lf__TopicSetting *message = &asked->messages[asked->set_count];
+        lf__topic_setting__init(message);
+        message->name = (char *)(uintptr_t)setting->name;
+        message->value = (char *)(uintptr_t)setting->value;
+        asked->set[asked->set_count++] = message;
+    }
+}
+
+static void ask_create(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
+    struct asked_settings settings;
+    settings_fill(&settings, call);
+    Lf__CreateTopic body = LF__CREATE_TOPIC__INIT;
+    body.name = call->topic;
+    body.partitions = call->call.partitions;
+    body.replicas = call->call.replicas;
+    body.n_settings = settings.set_count;
+    body.settings = settings.set;
+    SEND(create_topic, CREATE_TOPIC, body);
+}
+
+static void ask_alter(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__TopicRef *topic) {
+    struct asked_settings settings;
+    settings_fill(&settings, call);
+    Lf__AlterTopic body = LF__ALTER_TOPIC__INIT;
+    body.topic = topic;
+    body.n_set = settings.set_count;
+    body.set = settings.set;
+    body.n_reset = settings.reset_count;
+    body.reset = settings.reset;
+    SEND(alter_topic, ALTER_TOPIC, body);
+}
+
 static void ask_topic(struct lf_core *core, struct lf_call *call, struct lf_broker *broker,
                       enum lf_core_call_type type) {
     Lf__TopicRef topic = LF__TOPIC_REF__INIT;
     topic.name = call->topic;
+    topic.id = call->topic_id;
     if (type == LF_CALL_TOPIC_CREATE) {
-        Lf__CreateTopic body = LF__CREATE_TOPIC__INIT;
-        body.name = call->topic;
-        body.partitions = call->call.partitions;
-        body.replicas = call->call.replicas;
-        SEND(create_topic, CREATE_TOPIC, body);
+        ask_create(core, call, broker);
+    } else if (type == LF_CALL_TOPIC_ALTER) {
+        ask_alter(core, call, broker, &topic);
+    } else if (type == LF_CALL_TOPIC_SETTINGS) {
+        Lf__DescribeSettings body = LF__DESCRIBE_SETTINGS__INIT;
+        body.topic = call->topic[0] ? &topic : NULL;
+        SEND(describe_settings, DESCRIBE_SETTINGS, body);
     } else if (type == LF_CALL_TOPIC_DELETE) {
         Lf__DeleteTopic body = LF__DELETE_TOPIC__INIT;
         body.topic = &topic;
@@ -41,6 +92,7 @@ static void ask_topic(struct lf_core *core, struct lf_call *call, struct lf_brok
 static void ask_partition(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
     Lf__TopicRef topic = LF__TOPIC_REF__INIT;
     topic.name = call->topic;
+    topic.id = call->topic_id;
     if (call->call.type == LF_CALL_PARTITION_END) {
         Lf__OffsetsLookup body = LF__OFFSETS_LOOKUP__INIT;
         body.topic = &topic;
@@ -86,8 +138,12 @@ static void ask_node(struct lf_core *core, struct lf_call *call, struct lf_broke
 void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
     Lf__ClusterStatus status = LF__CLUSTER_STATUS__INIT;
     Lf__ClusterCheck check = LF__CLUSTER_CHECK__INIT;
-    enum lf_core_call_type type = call->stage == LF_CALL_ASKING ? call->call.type : LF_CALL_TOPIC_DESCRIBE;
+    enum lf_core_call_type type = call->stage == LF_CALL_ASKING      ? call->call.type
+                                  : call->stage == LF_CALL_RESOLVING ? LF_CALL_TOPIC_SETTINGS
+                                                                     : LF_CALL_TOPIC_DESCRIBE;
     switch (type) {
+    case LF_CALL_TOPIC_ALTER:
+    case LF_CALL_TOPIC_SETTINGS:
     case LF_CALL_TOPIC_CREATE:
     case LF_CALL_TOPIC_DELETE:
     case LF_CALL_TOPIC_LIST:

@@ -16,8 +16,10 @@ bool lf_call_changes(const struct lf_call *call) {
     case LF_CALL_NODE_DRAIN:
     case LF_CALL_PARTITION_MOVE:
     case LF_CALL_LEADER_TRANSFER:
+    case LF_CALL_TOPIC_ALTER:
         return true;
     case LF_CALL_TOPIC_LIST:
+    case LF_CALL_TOPIC_SETTINGS:
     case LF_CALL_TOPIC_DESCRIBE:
     case LF_CALL_PARTITION_END:
     case LF_CALL_CLUSTER_STATUS:
@@ -27,11 +29,36 @@ bool lf_call_changes(const struct lf_call *call) {
     return false;
 }
 
+bool lf_call_needs_id(const struct lf_call *call) {
+    return call->call.type == LF_CALL_TOPIC_DELETE || call->call.type == LF_CALL_TOPIC_ALTER ||
+           call->call.type == LF_CALL_PARTITION_MOVE;
+}
+
+static bool takes_topic(const struct lf_core_call *call) {
+    switch (call->type) {
+    case LF_CALL_TOPIC_CREATE:
+    case LF_CALL_TOPIC_DELETE:
+    case LF_CALL_TOPIC_DESCRIBE:
+    case LF_CALL_TOPIC_ALTER:
+    case LF_CALL_PARTITION_END:
+    case LF_CALL_PARTITION_MOVE:
+        return true;
+    case LF_CALL_LEADER_TRANSFER:
+    case LF_CALL_TOPIC_SETTINGS:
+        return call->topic != NULL;
+    case LF_CALL_TOPIC_LIST:
+    case LF_CALL_CLUSTER_STATUS:
+    case LF_CALL_NODE_ADD:
+    case LF_CALL_NODE_REMOVE:
+    case LF_CALL_NODE_DRAIN:
+    case LF_CALL_CLUSTER_CHECK:
+        break;
+    }
+    return false;
+}
+
 static enum lf_status check_topic(const struct lf_core_call *call, struct lf_error *error) {
-    bool none = call->type == LF_CALL_TOPIC_LIST || call->type >= LF_CALL_CLUSTER_STATUS;
-    if (call->type == LF_CALL_PARTITION_MOVE || (call->type == LF_CALL_LEADER_TRANSFER && call->topic))
-        none = false;
-    if (!none && (!call->topic || !lf_topic_name_ok(call->topic)))
+    if (takes_topic(call) && (!call->topic || !lf_topic_name_ok(call->topic)))
         return lf_error_set(error, LF_INVALID, "topic name: 1 to %d of a-z A-Z 0-9 . _ -, not \".\" or \"..\"",
                             LF_CORE_TOPIC_NAME_MAX);
     return LF_OK;
@@ -61,6 +88,24 @@ static enum lf_status check_nodes(const struct lf_core_call *call, struct lf_err
     return LF_OK;
 }
 
+static enum lf_status check_settings(const struct lf_core_call *call, struct lf_error *error) {
+    if (call->setting_count > LF_CORE_SETTINGS_MAX)
+        return lf_error_set(error, LF_INVALID, "%zu settings: at most %d at a time", call->setting_count,
+                            LF_CORE_SETTINGS_MAX);
+    for (size_t i = 0; i < call->setting_count; i++) {
+        const struct lf_setting *setting = &call->settings[i];
+        if (!setting->name || (!setting->value && call->type == LF_CALL_TOPIC_CREATE))
+            return lf_error_set(error, LF_INVALID, "a setting without %s", setting->name ? "a value" : "a name");
+        if (strlen(setting->name) > LF_CORE_SETTING_BYTES_MAX ||
+            (setting->value && strlen(setting->value) > LF_CORE_SETTING_BYTES_MAX))
+            return lf_error_set(error, LF_INVALID, "setting %.60s...: longer than %d bytes", setting->name,
+                                LF_CORE_SETTING_BYTES_MAX);
+    }
+    if (call->type == LF_CALL_TOPIC_ALTER && call->setting_count == 0)
+        return lf_error_set(error, LF_INVALID, "no setting is named");
+    return LF_OK;
+}
+
 static enum lf_status check(const struct lf_core_call *call, struct lf_error *error) {
     if ((unsigned)call->type - 1 >= LF_CALL_TYPE_LAST)
         return lf_error_set(error, LF_INVALID, "unknown call %d", (int)call->type);
@@ -73,7 +118,37 @@ static enum lf_status check(const struct lf_core_call *call, struct lf_error *er
         status = check_address(call, error);
     if (status == LF_OK && call->type == LF_CALL_PARTITION_MOVE)
         status = check_nodes(call, error);
-    return status;
+    return status == LF_OK ? check_settings(call, error) : status;
+}
+
+/* To *at, which moves behind it. */
+static const char *copy_text(char **at, const char *text) {
+    char *copy = *at;
+    size_t size = strlen(text) + 1;
+    memcpy(copy, text, size);
+    *at += size;
+    return copy;
+}
+
+/* The array, and behind it the texts. */
+static bool copy_settings(struct lf_call *call, const struct lf_core_call *wanted) {
+    size_t bytes = 0, count = wanted->setting_count;
+    for (size_t i = 0; i < count; i++)
+        bytes += strlen(wanted->settings[i].name) + 1 +
+                 (wanted->settings[i].value ? strlen(wanted->settings[i].value) + 1 : 0);
+    call->call.settings = NULL;
+    if (count == 0)
+        return true;
+    call->settings = malloc(count * sizeof *call->settings + bytes);
+    if (!call->settings)
+        return false;
+    char *at = (char *)(call->settings + count);
+    for (size_t i = 0; i < count; i++) {
+        call->settings[i].name = copy_text(&at, wanted->settings[i].name);
+        call->settings[i].value = wanted->settings[i].value ? copy_text(&at, wanted->settings[i].value) : NULL;
+    }
+    call->call.settings = call->settings;
+    return true;
 }
 
 /* What the caller only lent. */
@@ -87,7 +162,8 @@ static bool copy(struct lf_call *call, const struct lf_core_call *wanted) {
     if (wanted->nodes)
         memcpy(call->nodes, wanted->nodes, wanted->node_count * sizeof *wanted->nodes);
     call->call.nodes = call->nodes;
-    return call->topic != NULL;
+    call->stage = lf_call_needs_id(call) ? LF_CALL_RESOLVING : LF_CALL_ASKING;
+    return call->topic != NULL && copy_settings(call, wanted);
 }
 
 enum lf_status lf_call_start(struct lf_core *core, const struct lf_core_call *wanted, struct lf_error *error) {
@@ -100,8 +176,10 @@ enum lf_status lf_call_start(struct lf_core *core, const struct lf_core_call *wa
         return lf_error_set(error, LF_FULL, "%d calls are under way", LF_CORE_CALLS_MAX);
     struct lf_call *call = calloc(1, sizeof *call);
     if (!call || !copy(call, wanted) || !lf_timer_register(&core->timers, &call->timer, LF_TIMER_CALL, call)) {
-        if (call)
+        if (call) {
             free(call->topic);
+            free(call->settings);
+        }
         free(call);
         return lf_error_set(error, LF_NO_MEMORY, "out of memory");
     }

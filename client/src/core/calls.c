@@ -18,6 +18,7 @@ static void call_free(struct lf_core *core, struct lf_call *call) {
         lf__client_reply__free_unpacked(call->reply, NULL);
     free(call->ask_nodes);
     free(call->topic);
+    free(call->settings);
     free(call);
 }
 
@@ -55,7 +56,8 @@ void lf_calls_topic_gone(struct lf_core *core, struct lf_topic_state *topic, enu
 void lf_calls_close(struct lf_core *core) {
     while (core->calls) {
         struct lf_call *call = core->calls;
-        bool unknown = lf_call_changes(call) && (call->maybe || call->request);
+        bool asked = call->request && call->stage == LF_CALL_ASKING;
+        bool unknown = lf_call_changes(call) && (call->maybe || asked);
         lf_call_finish(core, call, unknown ? LF_UNKNOWN_OUTCOME : LF_CANCELLED, "the client was closed", NULL);
     }
 }
@@ -207,7 +209,25 @@ static void check_existing(struct lf_core *core, struct lf_call *call, Lf__Clien
     finish_with(core, call, &made);
 }
 
+/* The name is this topic's now; from here on it is named by its id. */
+static void resolved(struct lf_core *core, struct lf_call *call, const Lf__ClientReply *reply) {
+    const Lf__TopicRef *topic =
+        reply->body_case == LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS ? reply->describe_settings->topic : NULL;
+    if (!topic || topic->id == 0) {
+        lf_call_retry(core, call, LF_MALFORMED, "the broker's answer makes no sense");
+        return;
+    }
+    call->topic_id = topic->id;
+    call->stage = LF_CALL_ASKING;
+    call->retry_at_ms = core->now_ms;
+    core->wake = true;
+}
+
 static void answered(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__ClientReply **reply) {
+    if (call->stage == LF_CALL_RESOLVING) {
+        resolved(core, call, *reply);
+        return;
+    }
     if (call->stage == LF_CALL_CHECKING) {
         check_existing(core, call, *reply);
         return;
@@ -228,6 +248,8 @@ static void answered(struct lf_core *core, struct lf_call *call, struct lf_broke
         [LF_CALL_PARTITION_MOVE] = LF__CLIENT_REPLY__BODY_MOVE_PARTITION,
         [LF_CALL_LEADER_TRANSFER] = LF__CLIENT_REPLY__BODY_TRANSFER_LEADER,
         [LF_CALL_CLUSTER_CHECK] = LF__CLIENT_REPLY__BODY_CLUSTER_CHECK,
+        [LF_CALL_TOPIC_ALTER] = LF__CLIENT_REPLY__BODY_ALTER_TOPIC,
+        [LF_CALL_TOPIC_SETTINGS] = LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS,
     };
     if ((*reply)->body_case != bodies[call->call.type]) {
         call->maybe = true;
@@ -244,14 +266,19 @@ static void answered(struct lf_core *core, struct lf_call *call, struct lf_broke
 static void refused(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, enum lf_status status,
                     const Lf__ClientReply *reply) {
     bool unknown_topic = status == LF_TOPIC_UNKNOWN || status == LF_TOPIC_DELETED;
-    if (call->stage == LF_CALL_CHECKING && unknown_topic) { /* it was another's, and is gone again */
+    bool gone = unknown_topic || (status == LF_TOPIC_RECREATED && call->topic_id != 0);
+    if (call->stage == LF_CALL_RESOLVING && status == LF_UNSUPPORTED) {
+        call->stage = LF_CALL_ASKING; /* an old broker: by name */
+        lf_call_retry(core, call, status, reply->error);
+        call->retry_at_ms = core->now_ms;
+    } else if (call->stage == LF_CALL_CHECKING && unknown_topic) { /* it was another's, and is gone again */
         call->stage = LF_CALL_ASKING;
         lf_call_retry(core, call, LF_NOT_READY, reply->error);
     } else if (call->call.type == LF_CALL_TOPIC_CREATE && status == LF_TOPIC_EXISTS && call->maybe) {
         call->stage = LF_CALL_CHECKING;
         lf_call_retry(core, call, status, reply->error);
         call->retry_at_ms = core->now_ms;
-    } else if (call->maybe && ((call->call.type == LF_CALL_TOPIC_DELETE && unknown_topic) ||
+    } else if (call->maybe && ((call->call.type == LF_CALL_TOPIC_DELETE && gone) ||
                                (call->call.type == LF_CALL_NODE_REMOVE && status == LF_NOT_FOUND))) {
         lf_call_finish(core, call, LF_OK, NULL, NULL); /* it was done by the attempt without an answer */
     } else if (lf_call_is_for_partition(call) && (unknown_topic || status == LF_PARTITION_UNKNOWN)) {
@@ -311,7 +338,8 @@ static void finish_overdue(struct lf_core *core, struct lf_call *call) {
         return;
     }
     enum lf_status status = LF_TIMED_OUT;
-    bool certain = !(lf_call_changes(call) && (call->maybe || call->request));
+    bool asked = call->request && call->stage == LF_CALL_ASKING;
+    bool certain = !(lf_call_changes(call) && (call->maybe || asked));
     /* A "no" that was asked about again (a broker that is behind knows no topic) is no answer. */
     enum lf_action last = lf_status_action(call->last_status);
     if (certain && call->last_status != LF_OK && last != LF_ACTION_UNKNOWN && last != LF_ACTION_GIVE_UP)

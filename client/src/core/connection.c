@@ -121,13 +121,30 @@ static void connection_lost(struct lf_core *core, struct lf_broker *broker, cons
     core->wake = true;
 }
 
-void lf_broker_drop(struct lf_core *core, struct lf_broker *broker, const char *why) {
-    if (broker->link == LF_LINK_NONE)
-        return;
+static void disconnect(struct lf_core *core, struct lf_broker *broker, bool farewell, const char *why) {
     struct lf_core_effect *effect = lf_effect_add(core, LF_CORE_DISCONNECT);
-    if (effect)
+    if (effect) {
         effect->connection = broker->connection;
+        effect->farewell = farewell;
+    }
     connection_lost(core, broker, why);
+}
+
+void lf_broker_drop(struct lf_core *core, struct lf_broker *broker, const char *why) {
+    if (broker->link != LF_LINK_NONE)
+        disconnect(core, broker, false, why);
+}
+
+void lf_broker_leave(struct lf_core *core, struct lf_broker *broker) {
+    bool ready = broker->link == LF_LINK_READY;
+    Lf__Goodbye body = LF__GOODBYE__INIT;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_GOODBYE;
+    request.goodbye = &body;
+    if (ready)
+        lf_notice_send(core, broker, &request);
+    if (broker->link != LF_LINK_NONE)
+        disconnect(core, broker, ready, "the client was closed");
 }
 
 static void refuse(struct lf_core *core, struct lf_broker *broker, enum lf_status status, const char *text) {

@@ -117,8 +117,7 @@ static void close_all(struct lf_core *core) {
     while (core->subscriptions)
         lf_subscription_end(core, core->subscriptions, LF_CLOSED, "the client was closed");
     for (size_t i = 0; i < core->broker_count; i++)
-        if (core->brokers[i]->link != LF_LINK_NONE)
-            lf_broker_drop(core, core->brokers[i], "the client was closed");
+        lf_broker_leave(core, core->brokers[i]);
 }
 
 static void flush(struct lf_core *core) {

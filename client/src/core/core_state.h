@@ -252,13 +252,20 @@ struct lf_subscription_state {
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
-enum lf_call_stage { LF_CALL_ASKING, LF_CALL_CHECKING /* is the existing topic ours? */, LF_CALL_GATHERING };
+enum lf_call_stage {
+    LF_CALL_RESOLVING, /* which topic has the name now? */
+    LF_CALL_ASKING,
+    LF_CALL_CHECKING, /* is the existing topic ours? */
+    LF_CALL_GATHERING,
+};
 struct lf_call {
     struct lf_call *next;
     struct lf_core_call call; /* its pointers lead to the copies below */
     char *topic;              /* "": none */
     char host[LF_HOST_BYTES];
     uint64_t nodes[LF_REPLICAS_MAX];
+    struct lf_setting *settings; /* with their texts, one block */
+    uint64_t topic_id;           /* once resolved */
     enum lf_call_stage stage;
     uint64_t started_ms, deadline_ms, retry_at_ms;
     uint32_t tries, redirects;
@@ -378,6 +385,8 @@ void lf_broker_want(struct lf_core *core, struct lf_broker *broker);
 /** Any ready broker, in turn, preferably not a failing one; starts connecting where there is none. */
 struct lf_broker *lf_broker_any(struct lf_core *core);
 void lf_broker_drop(struct lf_core *core, struct lf_broker *broker, const char *why);
+/** The client is being closed: says so to the broker, which frees the session at once, and goes. */
+void lf_broker_leave(struct lf_core *core, struct lf_broker *broker);
 void lf_broker_on_timer(struct lf_core *core, struct lf_broker *broker);
 void lf_broker_on_hello(struct lf_core *core, struct lf_broker *broker, const Lf__ClientReply *reply);
 void lf_connection_frames(struct lf_core *core, uint64_t connection, struct lf_frame *frames, size_t count);
@@ -504,6 +513,8 @@ void lf_calls_pump(struct lf_core *core);
 bool lf_call_changes(const struct lf_call *call);
 /** It is for the leader of a partition, not for the controller or for anybody. */
 bool lf_call_is_for_partition(const struct lf_call *call);
+/** It would do harm to another topic that gets the name: the id is found first, and every attempt names it. */
+bool lf_call_needs_id(const struct lf_call *call);
 /** Sends its request, or the question of its stage, to the broker. */
 void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker);
 void lf_call_on_reply(struct lf_core *core, struct lf_broker *broker, struct lf_call *call, Lf__ClientReply **reply);

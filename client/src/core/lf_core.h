@@ -22,6 +22,10 @@
 
 struct lf_core;
 
+/** Settings of one call, and bytes of a name or value. */
+#define LF_CORE_SETTINGS_MAX 64
+#define LF_CORE_SETTING_BYTES_MAX 256
+
 struct lf_core_options {
     struct lf_client_options client; /**< pointers inside are copied */
     uint64_t seed;                   /**< for back-off jitter and sticky partitions */
@@ -60,7 +64,9 @@ enum lf_core_call_type {
     LF_CALL_PARTITION_MOVE,
     LF_CALL_LEADER_TRANSFER,
     LF_CALL_CLUSTER_CHECK, /**< asked of one broker; fails as soon as that one cannot be reached */
-    LF_CALL_TYPE_LAST = LF_CALL_CLUSTER_CHECK,
+    LF_CALL_TOPIC_ALTER,
+    LF_CALL_TOPIC_SETTINGS, /**< topic NULL: of none, the defaults */
+    LF_CALL_TYPE_LAST = LF_CALL_TOPIC_SETTINGS,
 };
 /** Borrowed for the step, copied. What a type has no use for is 0. */
 struct lf_core_call {
@@ -76,6 +82,8 @@ struct lf_core_call {
     bool stop;                       /**< NODE_DRAIN: place things on it again */
     const uint64_t *nodes;           /**< PARTITION_MOVE: at most LF_REPLICAS_MAX */
     size_t node_count;
+    const struct lf_setting *settings; /**< TOPIC_CREATE, TOPIC_ALTER: at most LF_CORE_SETTINGS_MAX */
+    size_t setting_count;
 };
 
 struct lf_core_event {
@@ -109,7 +117,7 @@ struct lf_core_event {
 
 enum lf_core_effect_type {
     LF_CORE_CONNECT = 1,        /**< connection, host, port */
-    LF_CORE_DISCONNECT,         /**< connection */
+    LF_CORE_DISCONNECT,         /**< connection; `farewell`: once what was sent before is out, within a moment */
     LF_CORE_SEND,               /**< connection, frames (owned by the effect; lf_core_effects_clear drops them) */
     LF_CORE_DELIVERED,          /**< call delivery.callback */
     LF_CORE_BATCH,              /**< a verified batch for a subscription: records at or above skip_below */
@@ -120,6 +128,7 @@ enum lf_core_effect_type {
 struct lf_core_effect {
     enum lf_core_effect_type type;
     uint64_t connection;
+    bool farewell;
     char host[256];
     uint32_t port;
     struct lf_frame *frames;

@@ -21,7 +21,7 @@ const Lf__ClientReply *lf_ask_end(struct lf_client *client, struct lf_waited_com
 }
 
 enum lf_status lf_ask(struct lf_client *client, struct lf_core_call what, Lf__ClientReply **reply,
-                       struct lf_error *error) {
+                      struct lf_error *error) {
     if (reply)
         *reply = NULL;
     if (!client)
@@ -44,9 +44,7 @@ static enum lf_status nonsense(struct lf_error *error) {
 
 enum lf_status lf_topic_create(struct lf_client *client, const char *name, uint32_t partitions, uint32_t replicas,
                                struct lf_error *error) {
-    struct lf_core_call what = {
-        .type = LF_CALL_TOPIC_CREATE, .topic = name, .partitions = partitions, .replicas = replicas};
-    return lf_ask(client, what, NULL, error);
+    return lf_topic_create_with(client, name, partitions, replicas, NULL, 0, error);
 }
 
 enum lf_status lf_topic_delete(struct lf_client *client, const char *name, struct lf_error *error) {

@@ -74,11 +74,13 @@ void lf_connection_open(struct lf_client *client, uint64_t id, const char *host,
         zmq_close(connection->socket);
 }
 
-void lf_connection_close(struct lf_client *client, uint64_t id) {
+void lf_connection_close(struct lf_client *client, uint64_t id, bool farewell) {
     struct lf_connection *connection = find(client, id);
     if (!connection)
         return;
     zmq_socket_monitor(connection->socket, NULL, 0);
+    if (farewell)
+        set(connection->socket, ZMQ_LINGER, LF_EDGE_FAREWELL_MS);
     zmq_close(connection->socket);
     zmq_close(connection->monitor);
     *connection = client->connections[--client->connection_count];
@@ -86,7 +88,7 @@ void lf_connection_close(struct lf_client *client, uint64_t id) {
 
 void lf_connections_close(struct lf_client *client) {
     while (client->connection_count > 0)
-        lf_connection_close(client, client->connections[0].id);
+        lf_connection_close(client, client->connections[0].id, false);
 }
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */
@@ -182,7 +184,7 @@ static bool receive_one(struct lf_client *client, uint64_t id, void *socket) {
     for (size_t i = 0; i < count; i++)
         lf_buf_unref(&frames[i].buf);
     if (!whole) { /* a hole in what it said: start anew */
-        lf_connection_close(client, id);
+        lf_connection_close(client, id, false);
         struct lf_core_event event = {.type = LF_CORE_GONE};
         event.gone = id;
         lf_io_step(client, &event, NULL);
@@ -219,7 +221,7 @@ bool lf_connections_receive(struct lf_client *client) {
             turn++;
         more = more || turn == LF_EDGE_MESSAGES_PER_TURN;
         if (gone && find(client, ids[i])) {
-            lf_connection_close(client, ids[i]);
+            lf_connection_close(client, ids[i], false);
             struct lf_core_event event = {.type = LF_CORE_GONE};
             event.gone = ids[i];
             lf_io_step(client, &event, NULL);

@@ -20,6 +20,8 @@
 #define LF_EDGE_CONNECTIONS_MAX 256
 #define LF_EDGE_COMMANDS_PER_TURN 512
 #define LF_EDGE_MESSAGES_PER_TURN 256
+/** Closing a client waits this long at most for its goodbyes to be sent. */
+#define LF_EDGE_FAREWELL_MS 200
 /** ZeroMQ cuts the line above this: twice the hard batch limit and room for the header frame. */
 #define LF_EDGE_FRAME_BYTES_MAX (2 * 4 * 1024 * 1024 + 64 * 1024)
 /** A smaller frame is copied: ZeroMQ would keep a whole receive block for it. */
@@ -146,7 +148,8 @@ void lf_client_signal(struct lf_client *client);
 
 /* connections.c: on the I/O thread */
 void lf_connection_open(struct lf_client *client, uint64_t id, const char *host, uint32_t port);
-void lf_connection_close(struct lf_client *client, uint64_t id);
+/** farewell: what was sent last may still go out, for at most LF_EDGE_FAREWELL_MS, behind our back. */
+void lf_connection_close(struct lf_client *client, uint64_t id, bool farewell);
 void lf_connections_close(struct lf_client *client);
 void lf_connection_send(struct lf_client *client, uint64_t id, struct lf_frame *frames, size_t count);
 /** Hears what came; true when there may be more. */

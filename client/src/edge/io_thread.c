@@ -27,7 +27,7 @@ static void carry_out(struct lf_client *client, struct lf_core_effect *effect) {
         lf_connection_open(client, effect->connection, effect->host, effect->port);
         break;
     case LF_CORE_DISCONNECT:
-        lf_connection_close(client, effect->connection);
+        lf_connection_close(client, effect->connection, effect->farewell);
         break;
     case LF_CORE_SEND:
         lf_connection_send(client, effect->connection, effect->frames, effect->frame_count);

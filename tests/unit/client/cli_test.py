@@ -189,6 +189,28 @@ def topics_and_the_cluster_as_words_and_as_json(broker):
     run("topic", "describe", topic, code=5)
 
 
+def settings_are_given_altered_and_shown(broker):
+    run("topic", "create", "set", "--partitions", "1", "--replicas", "1", "--config", "retention.ms=1h",
+        "--config=cleanup.policy=compact")
+    describe = lambda: json.loads(run("topic", "describe", "set", "--json").stdout)
+    assert describe()["settings"] == {"retention.ms": "1h", "cleanup.policy": "compact"}
+    assert b"settings\tretention.ms=1h, cleanup.policy=compact\n" in run("topic", "describe", "set").stdout
+    done = run("topic", "alter", "set", "retention.ms=100", "--reset", "cleanup.policy")
+    assert done.stderr == b"altered set: cleanup.policy again by default, retention.ms=100\n", done.stderr
+    assert describe()["settings"] == {"retention.ms": 100, "cleanup.policy": "delete"}
+    assert describe()["set"] == ["retention.ms"]
+    assert b"cleanup.policy=delete (default)" in run("topic", "describe", "set", "-v").stdout
+    assert b"no such setting" in run("topic", "alter", "set", "colour=red", code=1).stderr
+    run("topic", "create", "worse", "--config", "colour=red", "--replicas", "1", code=1)
+    run("topic", "alter", "nosuch", "retention.ms=1", code=5)
+    for words in (["alter", "set"], ["alter", "set", "retention.ms"], ["alter", "set", "=1"], ["list", "--config", "a=1"],
+                  ["create", "set2", "--reset", "retention.ms"], ["alter", "set", "--reset", "a=1"]):
+        run("topic", *words, code=2)
+    listed = json.loads(run("topic", "settings", "set", "--json").stdout)["settings"]
+    assert listed[0]["name"] == "retention.ms" and listed[0]["value"] == 100 and listed[0]["set"]
+    assert b"Helps." in run("topic", "settings").stdout
+
+
 def nodes_come_and_go(broker):
     states = lambda: {n["id"]: n["state"] for n in json.loads(run("cluster", "status", "--json").stdout)["nodes"]}
     assert states() == {1: "active"}
@@ -334,7 +356,7 @@ FACTS = [lines_are_messages_and_bytes_are_kept, files_are_read_in_order_and_blob
          keys_headers_and_every_field_of_a_format, json_lines_mark_bytes_that_are_not_utf8,
          positions_counts_and_partitions, codecs_are_read_back, a_line_that_is_too_long_is_not_done_and_the_others_are,
          the_largest_message_passes, an_unanswered_message_is_unknown, exit_codes_tell_what_happened,
-         topics_and_the_cluster_as_words_and_as_json, nodes_come_and_go, a_partition_moves_with_progress,
+         topics_and_the_cluster_as_words_and_as_json, settings_are_given_altered_and_shown, nodes_come_and_go, a_partition_moves_with_progress,
          leaders_are_transferred, a_check_answers_by_its_exit_code, cluster_commands_teach_and_refuse_nonsense, a_reader_that_leaves_is_no_error, signals_end_in_order,
          acknowledgements_are_logged_while_the_input_is_open, a_rate_is_kept]
 

@@ -159,6 +159,28 @@ static void answer_init_producer(struct fake *fake, uint64_t node, const Lf__Cli
     reply_send(fake, node, fake->nodes[node].connection, &reply, NULL, 0);
 }
 
+/* Which topic has the name, as whoever would change it asks. */
+static void answer_settings(struct fake *fake, uint64_t node, const Lf__ClientRequest *request) {
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    Lf__DescribeSettingsReply body = LF__DESCRIBE_SETTINGS_REPLY__INIT;
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    const struct fake_topic *topic = topic_by_name(fake, request->describe_settings->topic->name);
+    reply.request_id = request->request_id;
+    fake->nodes[node].resolved++;
+    if (fake->nodes[node].old) {
+        reply.status = LF_UNSUPPORTED;
+    } else if (!topic) {
+        reply.status = LF_TOPIC_UNKNOWN;
+    } else {
+        ref.id = topic->id;
+        ref.name = (char *)(uintptr_t)topic->name;
+        body.topic = &ref;
+        reply.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS;
+        reply.describe_settings = &body;
+    }
+    reply_send(fake, node, fake->nodes[node].connection, &reply, NULL, 0);
+}
+
 /* True: answered or not to be kept. */
 static bool answer_by_itself(struct fake *fake, uint64_t node, const Lf__ClientRequest *request) {
     struct fake_node *here = &fake->nodes[node];
@@ -185,6 +207,13 @@ static bool answer_by_itself(struct fake *fake, uint64_t node, const Lf__ClientR
     case LF__CLIENT_REQUEST__BODY_INIT_PRODUCER:
         answer_init_producer(fake, node, request);
         return true;
+    case LF__CLIENT_REQUEST__BODY_GOODBYE:
+        here->goodbyes++;
+        return true;
+    case LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS:
+        if (request->describe_settings->topic)
+            answer_settings(fake, node, request);
+        return request->describe_settings->topic != NULL;
     default:
         return false;
     }

@@ -1,6 +1,6 @@
 /** Brokers that a test plays by hand, in virtual time: the core's effects are carried out, its requests are kept for
- *  the test to look at and to answer. Hello, ping, metadata and producer ids are answered by the fake itself (as long
- *  as the node is up and not frozen).
+ *  the test to look at and to answer. Hello, ping, metadata, producer ids and which topic has a name (the settings of a
+ *  topic) are answered by the fake itself, as long as the node is up and not frozen.
  *
  *  Node N listens on "node:770N".
  */
@@ -33,11 +33,12 @@ struct fake_node {
     uint64_t connection; /* 0: none */
     uint64_t credit;     /* granted in hello and by fake_credit, cumulative */
     uint64_t bytes_in;   /* of batches */
-    uint64_t hellos, pings, metadata_requests, credits;
+    uint64_t hellos, pings, metadata_requests, credits, resolved, goodbyes;
     uint8_t cluster; /* fills the cluster id */
     uint32_t version;
     uint64_t says_controller; /* 0: the cluster's */
     bool says_topic_unknown;
+    bool old; /* knows nothing of settings */
 };
 struct fake_topic {
     const char *name;

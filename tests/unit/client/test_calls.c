@@ -3,6 +3,7 @@
 
 #define CREATE LF__CLIENT_REQUEST__BODY_CREATE_TOPIC
 #define DELETE LF__CLIENT_REQUEST__BODY_DELETE_TOPIC
+#define ALTER LF__CLIENT_REQUEST__BODY_ALTER_TOPIC
 #define DESCRIBE LF__CLIENT_REQUEST__BODY_DESCRIBE_TOPIC
 #define LOOKUP LF__CLIENT_REQUEST__BODY_OFFSETS_LOOKUP
 
@@ -111,6 +112,142 @@ static void a_delete_repeated_after_a_doubt_may_find_nothing(void **state) {
     fake_answer(fake, fake_wait(fake, 0, DELETE, 0), LF_TIMED_OUT);
     fake_answer(fake, fake_wait(fake, 0, DELETE, 0), LF_TOPIC_UNKNOWN);
     assert_int_equal(fake->answer_status, LF_OK);
+}
+
+static void only_the_topic_that_had_the_name_is_deleted_however_late_a_repetition_comes(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_DELETE, "t", 0, 0);
+    struct fake_request *request = fake_wait(fake, 0, DELETE, 0);
+    assert_int_equal(request->message->delete_topic->topic->id, 7);
+    fake_answer(fake, request, LF_TIMED_OUT); /* it was done, and somebody creates the topic again: */
+    fake->topics[0].id = 70;
+    request = fake_wait(fake, 0, DELETE, 0);
+    assert_int_equal(request->message->delete_topic->topic->id, 7);
+    fake_answer(fake, request, LF_TOPIC_RECREATED);
+    assert_int_equal(fake->answer_status, LF_OK);
+    assert_int_equal(fake->nodes[1].resolved + fake->nodes[2].resolved + fake->nodes[3].resolved, 1);
+}
+
+static void a_topic_recreated_by_others_before_our_delete_stays_and_is_told(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_DELETE, "t", 0, 0);
+    fake_answer(fake, fake_wait(fake, 0, DELETE, 0), LF_TOPIC_RECREATED);
+    assert_int_equal(fake->answer_status, LF_TOPIC_RECREATED);
+}
+
+static void an_old_broker_is_asked_to_delete_by_name(void **state) {
+    struct fake *fake = *state;
+    for (uint64_t node = 1; node <= FAKE_NODES; node++)
+        fake->nodes[node].old = true;
+    fake_call(fake, LF_CALL_TOPIC_DELETE, "t", 0, 0);
+    struct fake_request *request = fake_wait(fake, 0, DELETE, 0);
+    assert_int_equal(request->message->delete_topic->topic->id, 0);
+    assert_string_equal(request->message->delete_topic->topic->name, "t");
+    Lf__DeleteTopicReply body = LF__DELETE_TOPIC_REPLY__INIT;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_DELETE_TOPIC;
+    reply.delete_topic = &body;
+    fake_answer_reply(fake, request, &reply);
+    assert_int_equal(fake->answer_status, LF_OK);
+}
+
+static void a_topic_is_created_with_settings(void **state) {
+    struct fake *fake = *state;
+    const struct lf_setting settings[] = {{"retention.ms", "1h"}, {"segment.bytes", "1 MiB"}};
+    fake_call_with(fake, (struct lf_core_call){.type = LF_CALL_TOPIC_CREATE,
+                                               .topic = "new",
+                                               .partitions = 1,
+                                               .replicas = 1,
+                                               .settings = settings,
+                                               .setting_count = 2});
+    struct fake_request *request = fake_wait(fake, 0, CREATE, 0);
+    const Lf__CreateTopic *said = request->message->create_topic;
+    assert_int_equal(said->n_settings, 2);
+    assert_string_equal(said->settings[0]->name, "retention.ms");
+    assert_string_equal(said->settings[1]->value, "1 MiB");
+    answer_created(fake, request);
+    assert_int_equal(fake->answer_status, LF_OK);
+}
+
+static void settings_are_altered_by_the_topics_id(void **state) {
+    struct fake *fake = *state;
+    const struct lf_setting settings[] = {{"retention.ms", "1h"}, {"segment.bytes", NULL}};
+    fake_call_with(fake, (struct lf_core_call){
+                             .type = LF_CALL_TOPIC_ALTER, .topic = "t", .settings = settings, .setting_count = 2});
+    for (int attempt = 0; attempt < 2; attempt++) { /* and repeated after a doubt */
+        struct fake_request *request = fake_wait(fake, 0, ALTER, 0);
+        const Lf__AlterTopic *said = request->message->alter_topic;
+        assert_int_equal(said->topic->id, 7);
+        assert_int_equal(said->n_set, 1);
+        assert_string_equal(said->set[0]->name, "retention.ms");
+        assert_string_equal(said->set[0]->value, "1h");
+        assert_int_equal(said->n_reset, 1);
+        assert_string_equal(said->reset[0], "segment.bytes");
+        if (attempt == 0) {
+            fake_cut(fake, request->node);
+            continue;
+        }
+        Lf__AlterTopicReply body = LF__ALTER_TOPIC_REPLY__INIT;
+        Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+        reply.body_case = LF__CLIENT_REPLY__BODY_ALTER_TOPIC;
+        reply.alter_topic = &body;
+        fake_answer_reply(fake, request, &reply);
+    }
+    assert_int_equal(fake->answer_status, LF_OK);
+}
+
+static void settings_that_cannot_be_sent_are_refused_at_the_door(void **state) {
+    struct fake *fake = *state;
+    char longest[LF_CORE_SETTING_BYTES_MAX + 2];
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    const struct lf_setting bad[] = {{"retention.ms", NULL}, {NULL, "1"}, {longest, "1"}, {"retention.ms", longest}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct lf_core_event event = {.type = LF_CORE_CALL};
+        event.call = (struct lf_core_call){.type = LF_CALL_TOPIC_CREATE,
+                                           .id = 1,
+                                           .topic = "a",
+                                           .partitions = 1,
+                                           .replicas = 1,
+                                           .settings = &bad[i],
+                                           .setting_count = 1};
+        assert_int_equal(fake_event(fake, &event), LF_INVALID);
+    }
+    struct lf_core_event event = {.type = LF_CORE_CALL};
+    event.call = (struct lf_core_call){.type = LF_CALL_TOPIC_ALTER, .id = 1, .topic = "a"};
+    assert_int_equal(fake_event(fake, &event), LF_INVALID);
+}
+
+static void a_topic_that_is_gone_is_not_altered(void **state) {
+    struct fake *fake = *state;
+    const struct lf_setting setting = {"retention.ms", "1h"};
+    struct lf_core_call call = {.type = LF_CALL_TOPIC_ALTER, .topic = "none", .settings = &setting, .setting_count = 1};
+    fake_call_with(fake, call);
+    fake_run(fake, 1000);
+    assert_int_equal(fake->answer_status, LF_TOPIC_UNKNOWN);
+    call.topic = "t";
+    fake_call_with(fake, call);
+    fake_answer(fake, fake_wait(fake, 0, ALTER, 0), LF_TOPIC_DELETED);
+    if (!fake->answered)
+        fake_answer(fake, fake_wait(fake, 0, ALTER, 0), LF_TOPIC_DELETED);
+    assert_int_equal(fake->answer_status, LF_TOPIC_DELETED);
+}
+
+static void a_closing_client_says_goodbye_to_every_broker_it_speaks_with(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_PARTITION_END, "m", 1, 0);
+    fake_wait(fake, 2, LOOKUP, 0);
+    uint64_t spoken = 0;
+    for (uint64_t node = 1; node <= FAKE_NODES; node++)
+        spoken += fake->nodes[node].connection != 0;
+    fake_close(fake);
+    uint64_t goodbyes = 0;
+    for (uint64_t node = 1; node <= FAKE_NODES; node++) {
+        goodbyes += fake->nodes[node].goodbyes;
+        assert_int_equal(fake->nodes[node].connection, 0);
+    }
+    assert_true(spoken > 0);
+    assert_int_equal(goodbyes, spoken);
 }
 
 static void a_description_asks_each_leader(void **state) {
@@ -261,6 +398,14 @@ int main(void) {
         FACT(a_topic_is_created_at_the_controller),
         FACT(an_existing_topic_is_an_error_unless_we_may_have_made_it),
         FACT(a_delete_repeated_after_a_doubt_may_find_nothing),
+        FACT(only_the_topic_that_had_the_name_is_deleted_however_late_a_repetition_comes),
+        FACT(a_topic_recreated_by_others_before_our_delete_stays_and_is_told),
+        FACT(an_old_broker_is_asked_to_delete_by_name),
+        FACT(a_topic_is_created_with_settings),
+        FACT(settings_are_altered_by_the_topics_id),
+        FACT(settings_that_cannot_be_sent_are_refused_at_the_door),
+        FACT(a_topic_that_is_gone_is_not_altered),
+        FACT(a_closing_client_says_goodbye_to_every_broker_it_speaks_with),
         FACT(a_description_asks_each_leader),
         FACT(a_description_asks_the_holders_who_leads_when_a_broker_that_holds_nothing_is_asked_first),
         FACT(a_description_without_a_leader_keeps_what_is_known),

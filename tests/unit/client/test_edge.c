@@ -349,6 +349,47 @@ static void close_waits_for_what_was_published(void **state) {
     assert_int_equal(atomic_load(&f->ok), 1000);
 }
 
+static void a_closed_client_has_said_goodbye(void **state) {
+    struct fixture *f = *state;
+    publish(f, 0);
+    lf_client_close(&f->client, 20000);
+    for (int i = 0; i < 5000 && tiny_broker_goodbyes(f->broker) == 0; i++)
+        poll(NULL, 0, 1);
+    assert_int_equal(tiny_broker_goodbyes(f->broker), 1);
+}
+
+static void settings_are_given_altered_and_listed(void **state) {
+    struct fixture *f = *state;
+    struct lf_error error = {0};
+    struct lf_setting_info *settings;
+    size_t count;
+    const struct lf_setting given[] = {{"retention.ms", "1h"}};
+    assert_int_equal(lf_topic_create_with(f->client, "set", 1, 1, given, 1, &error), LF_OK);
+    assert_int_equal(lf_topic_settings(f->client, "set", &settings, &count, &error), LF_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(settings[0].name, "retention.ms");
+    assert_string_equal(settings[0].value, "1h");
+    assert_true(settings[0].is_set);
+    assert_string_equal(settings[0].default_text, "-1");
+    assert_string_equal(settings[1].help, "Helps.");
+    assert_false(settings[1].is_set);
+    free(settings);
+    const struct lf_setting changed[] = {{"retention.ms", NULL}, {"cleanup.policy", "compact"}};
+    assert_int_equal(lf_topic_alter(f->client, "set", changed, 2, &error), LF_OK);
+    assert_int_equal(lf_topic_settings(f->client, "set", &settings, &count, &error), LF_OK);
+    assert_false(settings[0].is_set);
+    assert_string_equal(settings[1].text, "compact");
+    free(settings);
+    const struct lf_setting wrong[] = {{"colour", "red"}};
+    assert_int_equal(lf_topic_alter(f->client, "set", wrong, 1, &error), LF_INVALID);
+    assert_string_equal(error.text, "no such setting");
+    assert_int_equal(lf_topic_settings(f->client, NULL, &settings, &count, &error), LF_OK);
+    assert_int_equal(count, 2);
+    free(settings);
+    assert_int_equal(lf_topic_settings(f->client, "nosuch", &settings, &count, &error), LF_TOPIC_UNKNOWN);
+    assert_null(settings);
+}
+
 static void a_subscription_outlives_its_client(void **state) {
     struct fixture *f = *state;
     lf_subscription *subscription = subscribe(f, LF_START_EARLIEST, 0, false);
@@ -406,6 +447,8 @@ int main(void) {
         FACT(an_unknown_topic_is_told_by_lf_poll),
         FACT(close_tells_all_outcomes_within_its_time),
         FACT(close_waits_for_what_was_published),
+        FACT(a_closed_client_has_said_goodbye),
+        FACT(settings_are_given_altered_and_listed),
         FACT(a_subscription_outlives_its_client),
         FACT(nobody_there_is_cannot_connect),
         cmocka_unit_test(options_are_checked_in_words),

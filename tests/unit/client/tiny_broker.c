@@ -1,5 +1,6 @@
 #include "tiny_broker.h"
 #include "tiny_cluster.h"
+#include "tiny_settings.h"
 
 #include "client.pb-c.h"
 #include "lf_buf.h"
@@ -28,6 +29,7 @@ struct tiny_topic {
     char name[250];
     uint64_t id;
     uint32_t partitions;
+    struct tiny_settings settings;
     struct tiny_log logs[PARTITIONS];
 };
 struct tiny_session {
@@ -47,6 +49,7 @@ struct tiny_broker {
     void *context, *router;
     uint16_t port;
     atomic_bool stop, withhold;
+    atomic_uint goodbyes;
     uint64_t ids;
     struct tiny_topic topics[TOPICS];
     struct tiny_session *sessions[SESSIONS];
@@ -394,18 +397,57 @@ static void do_topic_change(struct tiny_broker *broker, struct tiny_session *ses
     Lf__CreateTopicReply created = LF__CREATE_TOPIC_REPLY__INIT;
     Lf__DeleteTopicReply deleted = LF__DELETE_TOPIC_REPLY__INIT;
     if (request->body_case == LF__CLIENT_REQUEST__BODY_CREATE_TOPIC) {
-        reply->status = topic_create(broker, request->create_topic->name, request->create_topic->partitions);
+        const Lf__CreateTopic *said = request->create_topic;
+        struct tiny_settings settings = {0};
+        bool fine = tiny_settings_change(&settings, said->settings, said->n_settings, NULL, 0);
+        reply->status = fine ? topic_create(broker, said->name, said->partitions) : LF_INVALID;
         if (reply->status == LF_INVALID)
-            reply->error = (char *)(uintptr_t) "partitions: 1 to 8";
+            reply->error = (char *)(uintptr_t)(fine ? "partitions: 1 to 8" : "no such setting");
+        if (reply->status == LF_OK)
+            topic_find(broker, said->name)->settings = settings;
         reply->body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
         reply->create_topic = &created;
     } else {
-        struct tiny_topic *topic = topic_find(broker, request->delete_topic->topic->name);
-        reply->status = topic ? LF_OK : LF_TOPIC_UNKNOWN;
+        const Lf__TopicRef *ref = request->delete_topic->topic;
+        struct tiny_topic *topic = topic_find(broker, ref->name);
+        bool another = topic && ref->id && ref->id != topic->id;
+        reply->status = another ? LF_TOPIC_RECREATED : topic ? LF_OK : LF_TOPIC_UNKNOWN;
+        topic = another ? NULL : topic;
         if (topic)
             topic_clear(broker, topic);
         reply->body_case = LF__CLIENT_REPLY__BODY_DELETE_TOPIC;
         reply->delete_topic = &deleted;
+    }
+    if (reply->status != LF_OK)
+        reply->body_case = LF__CLIENT_REPLY__BODY__NOT_SET;
+    say(broker, session, reply, NULL, 0);
+}
+
+static void do_settings(struct tiny_broker *broker, struct tiny_session *session, const Lf__ClientRequest *request,
+                        Lf__ClientReply *reply) {
+    bool alter = request->body_case == LF__CLIENT_REQUEST__BODY_ALTER_TOPIC;
+    const Lf__TopicRef *ref = alter ? request->alter_topic->topic : request->describe_settings->topic;
+    struct tiny_topic *topic = ref ? topic_find(broker, ref->name) : NULL;
+    struct tiny_settings_answer answer;
+    Lf__AlterTopicReply altered = LF__ALTER_TOPIC_REPLY__INIT;
+    if (ref && !topic) {
+        reply->status = LF_TOPIC_UNKNOWN;
+    } else if (alter) {
+        const Lf__AlterTopic *said = request->alter_topic;
+        bool fine = tiny_settings_change(&topic->settings, said->set, said->n_set, said->reset, said->n_reset);
+        reply->status = fine ? LF_OK : LF_INVALID;
+        reply->error = (char *)(uintptr_t)(fine ? "" : "no such setting");
+        reply->body_case = LF__CLIENT_REPLY__BODY_ALTER_TOPIC;
+        reply->alter_topic = &altered;
+    } else {
+        tiny_settings_describe(topic ? &topic->settings : NULL, &answer);
+        if (topic) {
+            answer.topic.id = topic->id;
+            answer.topic.name = topic->name;
+            answer.body.topic = &answer.topic;
+        }
+        reply->body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS;
+        reply->describe_settings = &answer.body;
     }
     if (reply->status != LF_OK)
         reply->body_case = LF__CLIENT_REPLY__BODY__NOT_SET;
@@ -479,6 +521,13 @@ static void handle(struct tiny_broker *broker, struct tiny_session *session, con
     case LF__CLIENT_REQUEST__BODY_CREATE_TOPIC:
     case LF__CLIENT_REQUEST__BODY_DELETE_TOPIC:
         do_topic_change(broker, session, request, &reply);
+        break;
+    case LF__CLIENT_REQUEST__BODY_ALTER_TOPIC:
+    case LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS:
+        do_settings(broker, session, request, &reply);
+        break;
+    case LF__CLIENT_REQUEST__BODY_GOODBYE:
+        atomic_fetch_add(&broker->goodbyes, 1);
         break;
     case LF__CLIENT_REQUEST__BODY_LIST_TOPICS:
         do_list(broker, session, &reply);
@@ -590,6 +639,8 @@ struct tiny_broker *tiny_broker_start(uint16_t port) {
 }
 
 uint16_t tiny_broker_port(const struct tiny_broker *broker) { return broker->port; }
+
+unsigned tiny_broker_goodbyes(const struct tiny_broker *broker) { return atomic_load(&broker->goodbyes); }
 
 void tiny_broker_withhold_answers(struct tiny_broker *broker, bool withhold) {
     atomic_store(&broker->withhold, withhold);

@@ -13,6 +13,8 @@ struct tiny_broker;
 /** Returns (caller stops) a running broker with topic "t" of one partition, or NULL. port 0: any free one. */
 struct tiny_broker *tiny_broker_start(uint16_t port);
 uint16_t tiny_broker_port(const struct tiny_broker *broker);
+/** Sessions that were ended by a goodbye. */
+unsigned tiny_broker_goodbyes(const struct tiny_broker *broker);
 /** While set, publishes are appended and not answered. */
 void tiny_broker_withhold_answers(struct tiny_broker *broker, bool withhold);
 /** Joins the thread; leaves NULL. */

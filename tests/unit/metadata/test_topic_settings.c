@@ -3,6 +3,8 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -103,7 +105,61 @@ static void an_unknown_name_gets_a_suggestion(void **state) {
     assert_non_null(strstr(error.text, "`logflume topic settings` lists them"));
 }
 
-int main(void) {
+static const char head[] =
+    "# Topic settings\n\n"
+    "<!-- Written by `test_topic_settings --page` from broker/metadata/topic_settings.c; that test compares. -->\n\n"
+    "Settings are given when a topic is created, changed while it is in use, and kept with the topic:\n\n"
+    "```sh\n"
+    "logflume topic create orders --partitions 6 --config retention.ms=30d --config segment.bytes=64MiB\n"
+    "logflume topic alter orders retention.ms=7d retention.bytes=20GiB --reset segment.bytes\n"
+    "logflume topic describe orders        # what is set; -v: everything\n"
+    "logflume topic settings               # this list, as the cluster's version knows it\n"
+    "```\n\n"
+    "A value is a whole number, which a unit may follow: `KiB`, `MiB`, `GiB`, `TiB`; `ms`, `s`, `min`, `h`, `d`. "
+    "Without a\n"
+    "unit it is bytes or milliseconds. A change is committed in the cluster's metadata; the leaders of the topic's "
+    "partitions\n"
+    "act on it within a second. A name or value that is not right changes nothing. What the settings do together is "
+    "told in\n"
+    "[operations.md](operations.md).\n\n"
+    "| Name | Value | Default | Meaning |\n| --- | --- | --- | --- |\n";
+
+static void print_page(FILE *stream) {
+    char value[TOPIC_SETTING_TEXT_BYTES], range[TOPIC_SETTING_TEXT_BYTES];
+    fputs(head, stream);
+    for (int row = 0; row < TOPIC_SETTINGS_COUNT; row++) {
+        topic_setting_range(row, range, sizeof range);
+        topic_setting_pretty(row, topic_setting_rows[row].value, value, sizeof value);
+        fprintf(stream, "| `%s` | %s | %s | %s |\n", topic_setting_rows[row].name, range, value,
+                topic_setting_rows[row].help);
+    }
+}
+
+static void the_page_is_current(void **state) {
+    (void)state;
+    char *expected = NULL;
+    size_t expected_size = 0;
+    FILE *memory = open_memstream(&expected, &expected_size);
+    print_page(memory);
+    fclose(memory);
+    char *text = calloc(1, expected_size + 2);
+    FILE *page = fopen(TOPIC_SETTINGS_PAGE, "r");
+    size_t size = page ? fread(text, 1, expected_size + 1, page) : 0;
+    if (page)
+        fclose(page);
+    if (size != expected_size || memcmp(text, expected, size) != 0)
+        fail_msg("%s is not what the table says; write it anew: test_topic_settings --page "
+                 ">docs/topic-settings.md",
+                 TOPIC_SETTINGS_PAGE);
+    free(text);
+    free(expected);
+}
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--page") == 0) {
+        print_page(stdout);
+        return 0;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_those_of_the_table),
         cmocka_unit_test(names_and_numbers_are_found_and_different),
@@ -111,6 +167,7 @@ int main(void) {
         cmocka_unit_test(units_are_understood),
         cmocka_unit_test(what_is_wrong_is_said_with_what_is_right),
         cmocka_unit_test(an_unknown_name_gets_a_suggestion),
+        cmocka_unit_test(the_page_is_current),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
