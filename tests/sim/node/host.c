@@ -64,6 +64,7 @@ static void make_node(struct sim_host *host) {
                                    .identity = host->store->identity,
                                    .groups = host->store->groups,
                                    .group_count = host->store->group_count,
+                                   .replaces = host->replaces,
                                    .incarnation = host->incarnation,
                                    .seed = sim_random(world),
                                    .now_ms = sim_host_clock_ms(host),
@@ -185,6 +186,8 @@ static void on_fatal(struct sim_host *host) {
     /* A greeting of the process that had its name before came late and was taken for its own. */
     if (host->effects.fatal == LF_WRONG_STORE && host->part == SIM_MEMBER && host->fresh)
         host->part = SIM_WIPED;
+    if (host->effects.fatal == LF_WRONG_STORE && host->replaces)
+        sim_fail(world, "node %u is to replace its store and is turned away: %s", host->id, host->effects.fatal_text);
     if (host->effects.fatal == LF_WRONG_STORE && (host->part == SIM_WIPED || host->part == SIM_REMOVED)) {
         sim_tracef(world, "turned away node=%u %s", host->id, host->effects.fatal_text);
         *(host->part == SIM_WIPED ? &world->totals.wiped_turned_away : &world->totals.removed_ended) += 1;
@@ -242,6 +245,12 @@ void sim_host_step(struct sim_host *host, struct node_event *event) {
         return;
     }
     sim_check_step(host);
+    if (host->replaces && !host->fresh) { /* it was taken in */
+        sim_tracef(world, "replaced node=%u", host->id);
+        world->totals.stores_replaced++;
+        host->replaces = false;
+        host->part = SIM_MEMBER;
+    }
     carry_out(host);
     bool stopped = host->effects.stopped;
     node_effects_clear(&host->effects);

@@ -51,6 +51,7 @@ struct sim_host {
     bool stopping, disk_failing;
     enum sim_part part;
     bool fresh;       /**< its disk is new, and it never had a part in any group with it */
+    bool replaces;    /**< that disk is to take the place of its lost one: its operator said so */
     bool turned_away; /**< it ended since the cluster said that it does not count */
     bool given_up;    /**< it noticed that its bytes changed, and waits for its operator */
     enum sim_trap trap;

@@ -105,7 +105,7 @@ static bool has_to_last(const struct sim_world *world, uint64_t group) {
 
 /** Every group that has to last, and any other with three replicas, can do without the host's, now and for good. */
 static bool can_lose(struct sim_world *world, const struct sim_host *host) {
-    if (world->damaged)
+    if (world->damaged && !(world->damaged == host && host->given_up))
         return false;
     for (size_t i = 0; i < world->group_count; i++) {
         const struct sim_group *group = world->groups[i];
@@ -194,7 +194,8 @@ static void move(struct sim_actor *actor) {
 static void add_or_remove(struct sim_actor *actor) {
     struct sim_world *world = actor->world;
     for (uint32_t i = 0; i < world->node_count; i++)
-        if (world->hosts[i].part == SIM_WIPED) { /* left over from a plan that was given up */
+        if (world->hosts[i].part == SIM_WIPED &&
+            !world->hosts[i].replaces) { /* left over from a plan that was given up */
             actor->plan = (struct sim_plan){.kind = SIM_PLAN_WIPE, .step = SIM_STEP_DRAIN, .host = &world->hosts[i]};
             return;
         } else if (world->hosts[i].part == SIM_OUT) {
@@ -206,18 +207,45 @@ static void add_or_remove(struct sim_actor *actor) {
         actor->plan = (struct sim_plan){.kind = SIM_PLAN_REMOVE, .step = SIM_STEP_DRAIN, .host = host};
 }
 
+/** Is all that it holds elsewhere too, so that the cluster will give it up? */
+static bool holds_nothing_alone(struct sim_world *world, struct sim_host *host) {
+    for (size_t i = 0; i < world->topic_count; i++) {
+        const struct sim_topic *topic = world->topics[i];
+        for (uint32_t k = 0; topic->replicas < 3 && topic->state != SIM_TOPIC_GONE && k < topic->partition_count; k++) {
+            uint64_t group = group_of(world, topic, k);
+            if (group != 0 && has_part(world, host, group))
+                return false;
+        }
+    }
+    return true;
+}
+
+/** The damaged one if it waits for its operator, else any. */
+static struct sim_host *to_be_lost(struct sim_world *world) {
+    if (world->damaged && world->damaged->given_up)
+        return world->damaged;
+    return &world->hosts[sim_between(world, 0, world->node_count - 1)];
+}
+
+/** A disk is lost. Its node comes back under its old name and is turned away, then it is removed and added again; or
+ * its operator has its store replaced, which goes on by itself. */
 static void wipe(struct sim_actor *actor) {
     struct sim_world *world = actor->world;
-    struct sim_host *host = &world->hosts[sim_between(world, 0, world->node_count - 1)];
-    if (!is_member(host) || !can_lose(world, host))
+    struct sim_host *host = to_be_lost(world);
+    bool damaged = host->given_up;
+    if (host->part != SIM_MEMBER || !can_lose(world, host))
         return;
-    actor->plan = (struct sim_plan){.kind = SIM_PLAN_WIPE, .step = SIM_STEP_DRAIN, .host = host};
+    host->replaces = (damaged || sim_chance(world, 500)) && holds_nothing_alone(world, host);
+    if (damaged && !host->replaces)
+        return;
+    if (!host->replaces)
+        actor->plan = (struct sim_plan){.kind = SIM_PLAN_WIPE, .step = SIM_STEP_DRAIN, .host = host};
     world->wiped++;
     world->totals.wipes++;
-    sim_tracef(world, "wipe node=%u", host->id);
+    sim_tracef(world, "wipe node=%u replace=%d", host->id, host->replaces);
     host->part = SIM_WIPED;
-    host->turned_away = false;
-    sim_host_wipe(host, sim_chance(world, 500));
+    host->turned_away = host->given_up = false;
+    sim_host_wipe(host, host->replaces || sim_chance(world, 500));
     sim_at(world, world->now + sim_between(world, 10, 1000) * SIM_MS, SIM_HOST_START, host->id, 0, NULL);
 }
 

@@ -111,6 +111,7 @@
     X(removed_ended, "removed nodes that ended in words", 3)                                                           \
     X(wipes, "disks wiped", 3)                                                                                         \
     X(wiped_turned_away, "wiped disks under an old name turned away", 3)                                               \
+    X(stores_replaced, "lost or damaged stores replaced", 3)                                                           \
     X(leaders, "leaders elected", 1)                                                                                   \
     X(leader_changes, "leader changes", 1)                                                                             \
     X(truncations, "truncations", 3)                                                                                   \
