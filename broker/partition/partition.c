@@ -170,7 +170,7 @@ static struct lf_bytes configuration_row(const struct partition *partition) {
 
 /** What is equal everywhere, as rows. */
 struct equal_rows {
-    uint8_t meta[PARTITION_META_ROW_BYTES], open[LOG_SEGMENT_BYTES];
+    uint8_t meta[PARTITION_META_ROW_BYTES], open[LOG_SEGMENT_BYTES], compaction[PARTITION_COMPACTION_ROW_BYTES];
 };
 
 static struct equal_rows equal_rows(const struct partition *partition) {
@@ -179,6 +179,7 @@ static struct equal_rows equal_rows(const struct partition *partition) {
     meta.rewrite_own = 0;
     partition_meta_encode(&meta, rows.meta);
     partition_open_encode(&partition->segments.open, rows.open);
+    partition_compaction_encode(&partition->compaction, rows.compaction);
     return rows;
 }
 
@@ -233,6 +234,10 @@ struct partition_bytes partition_bytes(const struct partition *partition) {
                                     .sealed_commands = segments->command_bytes,
                                     .open = segments->open.bytes,
                                     .open_commands = segments->open.command_bytes};
+}
+
+const struct partition_compaction *partition_compaction(const struct partition *partition) {
+    return &partition->compaction;
 }
 
 uint64_t partition_first_index(const struct partition *partition) {

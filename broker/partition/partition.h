@@ -25,6 +25,7 @@
 #include "lf_entry.h"
 #include "lf_record_batch.h"
 #include "log_store.h"
+#include "partition_compaction.h"
 
 #define PARTITION_PRODUCER_BATCHES 5
 /** Entries in the log and not applied: bounded so that a group that cannot apply does not eat the memory. */
@@ -120,6 +121,8 @@ struct partition_bytes {
     uint64_t open, open_commands;
 };
 struct partition_bytes partition_bytes(const struct partition *partition);
+/** What it remembers of compactions. Borrowed. */
+const struct partition_compaction *partition_compaction(const struct partition *partition);
 /** Of the oldest segment, or of the open one. */
 uint64_t partition_first_index(const struct partition *partition);
 /** As far as the segments tell: all entries above it are there one by one (log_store.h). It never falls. */

@@ -97,10 +97,22 @@ void partition_write_head(const struct partition *partition, struct log_store_wr
     log_row_overwrite(&write->rows[1], lf_bytes(open_row, sizeof open_row));
 }
 
+enum lf_status partition_add_compaction_row(const struct partition *partition, struct log_store_write *write) {
+    static const struct partition_compaction none;
+    uint8_t row[PARTITION_COMPACTION_ROW_BYTES];
+    if (memcmp(&partition->compaction, &none, sizeof none) == 0)
+        return LF_OK;
+    partition_compaction_encode(&partition->compaction, row);
+    return log_store_write_add_row(write, lf_bytes("k", 1), lf_bytes(row, sizeof row));
+}
+
 static enum lf_status add_changed_rows(const struct partition *partition, const struct producer *changed,
-                                       bool configuration, struct log_store_write *write) {
+                                       const struct partition_entry *entry, struct log_store_write *write) {
+    bool configuration = entry->type == LF_ENTRY_CONFIGURATION;
     enum lf_status status = LF_OK;
-    if (changed) {
+    if (entry->type == LF_ENTRY_REWRITE || entry->type == LF_ENTRY_REWRITTEN)
+        status = partition_add_compaction_row(partition, write);
+    if (status == LF_OK && changed) {
         uint8_t key[PARTITION_PRODUCER_KEY_BYTES], row[PARTITION_PRODUCER_ROW_BYTES_MAX];
         partition_producer_key(changed->id, key);
         size_t bytes = partition_producer_encode(changed, row);
@@ -206,10 +218,15 @@ static enum lf_status change_segments(struct partition *partition, const struct 
     switch (subject->entry.type) {
     case LF_ENTRY_SEGMENT_ROLL:
         return partition_segments_roll(segments, write);
-    case LF_ENTRY_LOG_START:
     case LF_ENTRY_REWRITE:
+        if (subject->decision.rewrite.compact)
+            partition_compaction_begin(&partition->compaction, &subject->decision.rewrite,
+                                       subject->decision.clean_before_ms);
+        return partition_segments_decide(segments, &subject->decision, write);
+    case LF_ENTRY_LOG_START:
         return partition_segments_decide(segments, &subject->decision, write);
     case LF_ENTRY_REWRITTEN:
+        partition_compaction_end(&partition->compaction, subject->entry.log_time_ms);
         return partition_segments_expect(segments, partition->applied.rewrite_index, subject->decision.expected, write);
     default:
         return LF_OK;
@@ -238,7 +255,7 @@ static enum lf_status advance(struct partition *partition, const struct subject 
         raise_max_timestamp(partition, entry);
     status = change_segments(partition, subject, write); /* 6 */
     if (status == LF_OK && write)
-        status = add_changed_rows(partition, changed, configuration, write); /* 7 */
+        status = add_changed_rows(partition, changed, entry, write); /* 7 */
     if (status == LF_OK && write && hinted)
         status = log_store_write_add_hint(write, hint); /* 8 */
     if (status == LF_OK && write)

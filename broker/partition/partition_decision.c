@@ -35,6 +35,7 @@ static enum lf_status decode_rewrite(struct lf_bytes payload, struct partition_d
                                                    .drop_commands = message->drop_commands,
                                                    .compact = message->compact,
                                                    .tombstones_before_ms = message->tombstones_before_ms};
+    decision->clean_before_ms = message->clean_before_ms;
     lf__rewrite_entry__free_unpacked(message, NULL);
     const struct log_store_rewrite *rewrite = &decision->rewrite;
     if (rewrite->first_index == 0 || rewrite->first_index > rewrite->last_index ||

@@ -20,6 +20,7 @@ struct partition_decision {
     uint32_t expected;                /**< REWRITE: what its REWRITTEN says; 0: not known */
     int64_t offset;                   /**< LOG_START */
     struct log_store_rewrite rewrite; /**< REWRITE; group and request are 0 */
+    uint64_t clean_before_ms;         /**< REWRITE that compacts: partition_compaction_begin */
 };
 
 /** From an entry's payload. LF_INTERNAL in words: it cannot be read, or cannot be meant. */

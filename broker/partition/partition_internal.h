@@ -1,6 +1,7 @@
 #ifndef PARTITION_INTERNAL_H
 #define PARTITION_INTERNAL_H
 
+#include "partition_compaction.h"
 #include "partition_rows.h"
 #include "partition_segments.h"
 #include "partition_state.h"
@@ -25,6 +26,7 @@ struct partition {
     size_t configuration_bytes;   /**< of the payload */
 
     struct partition_segments segments;
+    struct partition_compaction compaction;
 
     /* Entries applied.index + 1 ... log_end.index, in a circle. */
     struct partition_entry *kept;
@@ -46,6 +48,8 @@ struct partition_meta partition_meta(const struct partition *partition);
 /** Rows of the applied state at the head of a write: first room for them (LF_NO_MEMORY), then, last, their values. */
 enum lf_status partition_reserve_head(struct log_store_write *write);
 void partition_write_head(const struct partition *partition, struct log_store_write *write);
+/** Row "k", if there is anything to remember. LF_NO_MEMORY. */
+enum lf_status partition_add_compaction_row(const struct partition *partition, struct log_store_write *write);
 /** Copies the payload as the configuration in force from index on. LF_OK, LF_NO_MEMORY. */
 enum lf_status partition_set_configuration(struct partition *partition, uint64_t index, struct lf_bytes payload);
 

@@ -160,7 +160,10 @@ static enum lf_status load_rows(struct partition *partition, const struct log_st
         struct lf_bytes key = rows[i].key;
         if (key_is(&rows[i], 'm') || key_is(&rows[i], 'o'))
             continue;
-        if (key_is(&rows[i], 'c'))
+        if (key_is(&rows[i], 'k'))
+            status = partition_compaction_decode(rows[i].value, partition->applied.index, meta.log_time_ms,
+                                                 &partition->compaction, error);
+        else if (key_is(&rows[i], 'c'))
             status = load_configuration(partition, rows[i].value, error);
         else if (key.size > 0 && key.data[0] == 'd')
             status = load_decision(partition, &rows[i], error);
@@ -222,6 +225,8 @@ enum lf_status partition_save(const struct partition *partition, struct log_stor
         status = log_store_write_add_row(write, lf_bytes("c", 1),
                                          lf_bytes(partition->configuration, PARTITION_CONFIGURATION_ROW_FIXED_BYTES +
                                                                                 partition->configuration_bytes));
+    if (status == LF_OK)
+        status = partition_add_compaction_row(partition, write);
     if (status == LF_OK)
         status = save_decisions(partition, write);
     const struct producer *producer = NULL;

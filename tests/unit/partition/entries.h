@@ -125,6 +125,21 @@ static inline struct entry entry_rewrite(uint64_t first_index, uint64_t last_ind
     return entry;
 }
 
+static inline struct entry entry_compact(uint64_t first_index, uint64_t last_index, uint64_t clean_before_ms,
+                                         uint64_t tombstones_before_ms, uint64_t index, uint64_t log_time_ms,
+                                         int64_t end_offset) {
+    struct entry entry = entry_plain(LF_ENTRY_REWRITE, index, log_time_ms, end_offset);
+    Lf__RewriteEntry message = LF__REWRITE_ENTRY__INIT;
+    message.first_index = first_index;
+    message.last_index = last_index;
+    message.segment_bytes = UINT32_MAX;
+    message.drop_commands = message.compact = true;
+    message.clean_before_ms = clean_before_ms;
+    message.tombstones_before_ms = tombstones_before_ms;
+    entry_set_payload(&entry, lf__rewrite_entry__pack(&message, entry.payload));
+    return entry;
+}
+
 static inline struct entry entry_rewritten(uint64_t rewrite, uint32_t checksum, uint64_t index, uint64_t log_time_ms,
                                            int64_t end_offset) {
     struct entry entry = entry_plain(LF_ENTRY_REWRITTEN, index, log_time_ms, end_offset);

@@ -375,6 +375,54 @@ static void rewrite_is_no_part_of_the_common_state(void **state) {
     assert_int_equal(partition_applied_checksum(f->partition), before);
 }
 
+/** One compaction of all that is sealed, done and over; its REWRITTEN has this log time. */
+static void compact(struct fixture *f, uint64_t clean_before_ms, uint64_t tombstones_before_ms, uint64_t log_time_ms) {
+    size_t count;
+    const struct log_segment *all = partition_segments(f->partition, &count);
+    uint64_t first = all[0].first_index, last = all[count - 1].last_index, index = next_index(f);
+    take(f, entry_compact(first, last, clean_before_ms, tombstones_before_ms, index, log_time_ms, end_offset(f)));
+    struct log_segment made = merged(f, first, last);
+    do_rewrite(f, &made);
+    assert_int_equal(partition_compaction(f->partition)->open_index, last);
+    take(f, entry_rewritten(index, own_checksum(f), next_index(f), log_time_ms, end_offset(f)));
+}
+
+static void assert_clean(const struct fixture *f, uint64_t index, uint64_t before_ms, uint64_t since_ms) {
+    const struct partition_compaction *compaction = partition_compaction(f->partition);
+    assert_int_equal(compaction->clean_index, index);
+    assert_int_equal(compaction->clean_before_ms, before_ms);
+    assert_int_equal(compaction->clean_since_ms, since_ms);
+    assert_int_equal(compaction->open_index, 0);
+}
+
+static void compactions_are_remembered(void **state) {
+    struct fixture *f = *state;
+    take_segments(f, 2);
+    take(f, rewrite(f, 1, 4)); /* merges only */
+    struct log_segment made = merged(f, 1, 4);
+    do_rewrite(f, &made);
+    take(f, rewritten(f, 5, own_checksum(f)));
+    assert_clean(f, 0, 0, 0);
+    take(f, roll(f));
+    compact(f, 90, 0, 150);
+    assert_clean(f, 7, 90, 150);
+    assert_reloads(f);
+}
+
+/* Else those of a partition that is compacted again and again would never have stayed long enough. */
+static void the_time_tombstones_wait_begins_anew_only_when_some_were_taken(void **state) {
+    struct fixture *f = *state;
+    take_segments(f, 1);
+    compact(f, 90, 0, 150);
+    take(f, entry_plain(LF_ENTRY_SEGMENT_ROLL, next_index(f), 160, end_offset(f)));
+    compact(f, 155, 0, 170);
+    assert_clean(f, 5, 90, 150);
+    take(f, entry_plain(LF_ENTRY_SEGMENT_ROLL, next_index(f), 180, end_offset(f)));
+    compact(f, 175, 90, 190);
+    assert_clean(f, 8, 175, 190);
+    assert_reloads(f);
+}
+
 static void rewrite_of_what_is_no_segment_stops(void **state) {
     struct fixture *f = *state;
     take_segments(f, 2);
@@ -601,6 +649,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(entries_that_cannot_be_read_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rewrite_waits_for_the_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rewrite_is_no_part_of_the_common_state, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(compactions_are_remembered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_time_tombstones_wait_begins_anew_only_when_some_were_taken, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(rewrite_of_what_is_no_segment_stops, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_one_rewrite_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(drop_behind_a_rewrite_waits_for_it, set_up, tear_down),
