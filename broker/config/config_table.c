@@ -116,6 +116,9 @@ const struct config_row config_rows[] = {
           "Accepted and not yet committed, over all groups."),
     BYTES("node.tail_cache_bytes_max", limits.tail_cache_bytes_max, 1 * MIB, 64 * GIB, 128 * MIB,
           "Newest entries kept in memory for followers and readers, over all groups."),
+    BYTES("node.active_bytes_max", limits.active_bytes_max, 1 * MIB, 64 * GIB, 32 * MIB,
+          "What is not sealed yet, over all partitions: above it leaders end segments sooner than segment.bytes. A "
+          "quarter of what the store's memtables hold keeps the bytes written per byte low."),
     BYTES("node.unsent_bytes_max", limits.unsent_bytes_max, 1 * MIB, 64 * GIB, 256 * MIB,
           "Answers and deliveries that clients have not read, over all sessions; one session has at most a quarter of "
           "what is left of it."),

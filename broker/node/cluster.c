@@ -139,8 +139,7 @@ void cluster_pin_stores(struct node *node) {
     for (size_t i = 0; i < node->peer_count; i++) {
         struct peer *peer = &node->peers[i];
         const struct metadata_node *known = metadata_node(node->metadata, peer->address.node_id);
-        if (!known || known->removed || known->pinned || !peer->store_seen ||
-            node->now_ms < peer->pin_due_ms)
+        if (!known || known->removed || known->pinned || !peer->store_seen || node->now_ms < peer->pin_due_ms)
             continue;
         uint64_t index; /* again and again: what was seen may have been a process of before, whose store is refused */
         if (propose(node, group, metadata_command_pin(peer->address.node_id, peer->store_uuid), &index) == LF_OK)

@@ -43,6 +43,12 @@ void node_add_read(struct node *node, const struct log_store_read *read) {
     effects->reads[effects->read_count++] = *read;
 }
 
+void node_add_rewrite(struct node *node, const struct log_store_rewrite *rewrite) {
+    struct node_effects *effects = node->effects;
+    GROW(effects->rewrites, effects->rewrite_count, effects->rewrite_capacity);
+    effects->rewrites[effects->rewrite_count++] = *rewrite;
+}
+
 void node_add_load(struct node *node, uint64_t group, uint64_t request) {
     struct node_effects *effects = node->effects;
     GROW(effects->loads, effects->load_count, effects->load_capacity);
@@ -126,7 +132,7 @@ void node_effects_clear(struct node_effects *effects) {
             lf_buf_unref(&effects->sends[i].frames[k].buf);
         free(effects->sends[i].frames);
     }
-    effects->write_count = effects->read_count = effects->load_count = 0;
+    effects->write_count = effects->read_count = effects->rewrite_count = effects->load_count = 0;
     effects->connect_count = effects->forgotten_count = 0;
     effects->envelope_count = effects->send_count = effects->closed_count = effects->watch_count = 0;
     effects->stopped = false;
@@ -138,6 +144,7 @@ void node_effects_deinit(struct node_effects *effects) {
     node_effects_clear(effects);
     free(effects->writes);
     free(effects->reads);
+    free(effects->rewrites);
     free(effects->loads);
     free(effects->connects);
     free(effects->forgotten);

@@ -148,6 +148,8 @@ static void start(struct node *node, struct group *group) {
     if (loaded) {
         start.term = loaded->term;
         start.vote = loaded->vote;
+        start.previous_index = group->compacted_index = loaded->previous_index;
+        start.previous_term = loaded->previous_term;
         start.last_index = loaded->last_index;
         start.commit = group->applied;
         runs = node_alloc(loaded->run_count + 1, sizeof *runs);
@@ -171,6 +173,7 @@ static void start(struct node *node, struct group *group) {
         raft_set_trace(group->raft, trace_group, link);
     }
     group->state = GROUP_RUNNING;
+    group_segments_count(node, group);
     /* Only now it is known who its members are: one that was removed may still be counted on, and has to be heard. */
     if (group->id == NODE_GROUP_METADATA)
         node->peers_stale = true;
@@ -298,6 +301,11 @@ void group_on_load(struct node *node, struct log_store_completion *completion) {
                                  group->loaded->segments, group->loaded->segment_count, &error)
                 : metadata_load(node->metadata, group->applied, group->loaded->rows, group->loaded->row_count, &error);
     }
+    if (completion->status == LF_OK && group->partition &&
+        partition_first_index(group->partition) != group->loaded->first_index)
+        completion->status = lf_error_set(&error, LF_DAMAGED, "the log begins with entry %llu, its segments with %llu",
+                                          (unsigned long long)group->loaded->first_index,
+                                          (unsigned long long)partition_first_index(group->partition));
     if (completion->status != LF_OK) {
         node_fail(node, completion->status, "group %llu cannot be loaded: %.180s", (unsigned long long)group->id,
                   error.text);
@@ -323,6 +331,7 @@ void group_free(struct node *node, struct group *group) {
     raft_destroy(&group->raft);
     partition_destroy(&group->partition);
     tail_cache_drop(node, group);
+    group_segments_forget(node, group);
     free(group->trace_link);
     free(group);
 }

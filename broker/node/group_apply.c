@@ -28,6 +28,8 @@ static bool apply_one(struct node *node, struct group *group, uint64_t index) {
     enum lf_status status = group->partition
                                 ? partition_apply(group->partition, lf_buf_bytes(entry), write, &partition, &error)
                                 : metadata_apply(node->metadata, &header, payload, write, &metadata, &error);
+    if (status == LF_FULL) /* goes on when the store has done what waits */
+        return false;
     if (status == LF_UNSUPPORTED) {
         if (!group->apply_blocked)
             node_tracef(node, "group=%llu entry %llu is newer than this version: upgrade this node",
@@ -55,5 +57,9 @@ void group_apply(struct node *node, struct group *group, uint64_t commit) {
     while (group->applied < commit && group->state == GROUP_RUNNING && !group->apply_blocked)
         if (!apply_one(node, group, group->applied + 1))
             break;
+    if (group->partition && group->state == GROUP_RUNNING) {
+        group_segments_applied(node, group);
+        segments_on_applied(node, group);
+    }
     subscriptions_pump_group(node, group);
 }

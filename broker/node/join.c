@@ -206,10 +206,11 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
     unsigned long long id = node->id;
     bool founds = node->founder && !node->cluster_known;
     if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller && founds)
-        node_fail(node, LF_WRONG_STORE,
-                  "the cluster exists already, and this new store of node %llu is not of it. On an empty directory start it "
-                  "with --join if it was added, with --replace-store if its disk was lost",
-                  id);
+        node_fail(
+            node, LF_WRONG_STORE,
+            "the cluster exists already, and this new store of node %llu is not of it. On an empty directory start it "
+            "with --join if it was added, with --replace-store if its disk was lost",
+            id);
     else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller)
         node_fail(
             node, LF_WRONG_STORE,

@@ -30,6 +30,7 @@ void node_limits_default(struct node_limits *limits) {
     OR_DEFAULT(limits->records_per_batch_max, 100000);
     OR_DEFAULT(limits->uncommitted_bytes_max, 256u * 1024 * 1024);
     OR_DEFAULT(limits->tail_cache_bytes_max, 128u * 1024 * 1024);
+    OR_DEFAULT(limits->active_bytes_max, 32u * 1024 * 1024);
     OR_DEFAULT(limits->reads_max, 512);
     OR_DEFAULT(limits->delivery_bytes_max, 512 * 1024);
     OR_DEFAULT(limits->session_unsent_bytes_max, 16 * 1024 * 1024);
@@ -219,6 +220,13 @@ static void on_store(struct node *node, struct log_store_completion *completion)
         }
         return;
     }
+    if (completion->kind == LOG_STORE_DONE_REWRITE) {
+        if (group)
+            group_on_rewrite(node, group, completion);
+        return;
+    }
+    if (completion->kind != LOG_STORE_DONE_READ)
+        return;
     struct pending_read *pending = lf_map_remove(&node->reads, completion->id);
     if (!pending)
         return;
@@ -284,6 +292,7 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
     while ((group = lf_map_next(&node->groups, &cursor))) {
         if (group->state == GROUP_RUNNING && (group->deadline_ms <= node->now_ms || absent_ms > 0))
             group_tick(node, group, absent_ms);
+        group_segments_tick(node, group);
         if (group->applied_write && node->now_ms - group->applied_write_since_ms >= NODE_APPLIED_LAZY_MS)
             group_flush_applied(node, group);
         if (group->applied_write)

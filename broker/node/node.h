@@ -39,8 +39,10 @@ struct node_limits {
     uint32_t batch_bytes_max;               /**< [1152 KiB] hard 4 MiB */
     uint32_t records_per_batch_max;         /**< [100000] */
     uint64_t uncommitted_bytes_max;         /**< [256 MiB] over all groups of the node */
-    uint64_t tail_cache_bytes_max;        /**< [128 MiB] over all groups; newest entries kept for sending and reading */
-    uint32_t reads_max;                   /**< [512] store reads under way */
+    uint64_t tail_cache_bytes_max; /**< [128 MiB] over all groups; newest entries kept for sending and reading */
+    uint64_t
+        active_bytes_max; /**< [32 MiB] of what is not sealed, over all partitions: leaders make segments smaller */
+    uint32_t reads_max;   /**< [512] store reads under way */
     uint32_t delivery_bytes_max;          /**< [512 KiB] batches in one delivery message */
     uint64_t session_unsent_bytes_max;    /**< [16 MiB] sent to a session and not taken; less while others fill ... */
     uint64_t unsent_bytes_max;            /**< [256 MiB] ... what all sessions have of it together */
@@ -139,6 +141,8 @@ struct node_effects {
     size_t write_count, write_capacity;
     struct log_store_read *reads; /**< on LF_FULL keep and retry */
     size_t read_count, read_capacity;
+    struct log_store_rewrite *rewrites; /**< after the writes given so far; on LF_FULL keep and retry */
+    size_t rewrite_count, rewrite_capacity;
     struct node_load {
         uint64_t group, request;
     } * loads;
@@ -167,6 +171,7 @@ void node_effects_clear(struct node_effects *effects);
 void node_effects_deinit(struct node_effects *effects);
 
 struct node;
+struct partition;
 
 /** LF_OK with *node (caller destroys), LF_INVALID (in words), LF_NO_MEMORY. First effects come with the first event
  *  (feed a tick at once). */
@@ -187,6 +192,8 @@ const struct raft *node_group_raft(const struct node *node, uint64_t group);
 uint64_t node_group_applied(const struct node *node, uint64_t group);
 /** The entry's bytes while they are in the tail cache, else NULL. Borrowed until the next step. */
 const struct lf_buf *node_group_entry(const struct node *node, uint64_t group, uint64_t index);
+/** The machine of a partition's group (partition.h); NULL when it is not running here. Borrowed until the next step. */
+const struct partition *node_group_partition(const struct node *node, uint64_t group);
 /** Group id of a topic's partition as applied here; 0 when unknown. */
 uint64_t node_find_group(const struct node *node, const char *topic, uint32_t partition);
 

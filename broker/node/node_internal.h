@@ -165,6 +165,16 @@ struct group {
     bool configuration_proposed;
     bool apply_blocked; /**< met an entry of a newer version */
     struct trace_link *trace_link;
+    /* segments */
+    uint64_t open_bytes;            /**< its share in node->open_bytes */
+    uint64_t compacted_index;       /**< the core knows that the log begins after it */
+    bool segments_changed;          /**< the core is to hear where the log begins now */
+    bool roll_wanted;               /**< leader: end the open segment at the next chance, whatever its size */
+    uint64_t history_held_until_ms; /**< leader: no drops or rewrites until then */
+    uint64_t hold_since_ms;         /**< since when replicas lack what is to go; 0: they do not */
+    uint64_t rewrite_request;       /**< under way in the store; 0: none */
+    uint64_t rewrite_index;         /**< of the entry that decided it */
+    uint64_t rewrite_retry_ms;
     uint64_t led_term;
     uint64_t uncommitted_bytes; /**< its share in node->uncommitted_bytes */
     /* for figures: */
@@ -293,6 +303,9 @@ struct node {
     uint64_t tail_bytes;   /**< of all groups' tails */
     size_t tail_cursor;    /**< in `groups`: whose tail is looked at next when the cache is full */
     uint64_t last_index_hint;
+    uint64_t open_bytes; /**< applied and not sealed, over all partitions */
+    uint64_t retention_due_ms, relieve_ms;
+    bool rolls_due; /**< look at open segments in the next tick */
     uint64_t session_check_ms;
     uint64_t founding_proposed_term;
     bool started, stopping, stopped;
@@ -317,6 +330,7 @@ struct node {
 struct log_store_write *node_new_write(struct node *node, const struct group *group, uint64_t token);
 void node_add_write(struct node *node, struct log_store_write *write);
 void node_add_read(struct node *node, const struct log_store_read *read);
+void node_add_rewrite(struct node *node, const struct log_store_rewrite *rewrite);
 void node_add_load(struct node *node, uint64_t group, uint64_t request);
 void node_add_envelope(struct node *node, struct peer_envelope *envelope);
 void node_add_connect(struct node *node, const struct node_address *address);
@@ -371,6 +385,32 @@ enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_c
 /** The payload of a configuration entry, written to `bytes`. */
 struct lf_bytes group_configuration_encode(const struct raft_configuration *configuration,
                                            uint8_t bytes[GROUP_CONFIGURATION_BYTES_MAX]);
+
+/* group_segments.c: what the machine decided about segments, carried out by the store */
+void group_segments_count(struct node *node, struct group *group); /**< what is open has changed */
+void group_segments_forget(struct node *node, struct group *group);
+void group_segments_applied(struct node *node, struct group *group); /**< entries were */
+void group_segments_tick(struct node *node, struct group *group);
+void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion);
+
+/* retention.c, rewrites.c: what a leader decides about segments */
+void segments_tick(struct node *node);
+void segments_on_applied(struct node *node, const struct group *group);
+const struct topic_settings *segments_settings(const struct node *node, const struct group *group);
+/** Does it lead, and is nothing about segments in its log that is not applied? */
+bool segments_may_decide(const struct node *node, const struct group *group);
+/** Propose an entry about segments. False: not now. */
+bool segments_propose(struct node *node, struct group *group, uint8_t type, struct lf_bytes payload);
+/** Have all replicas that are there the entries up to index, or were they waited for long enough? */
+bool segments_held_by_members(const struct node *node, struct group *group, uint64_t index);
+/** Move the log start, as somebody asked. LF_OK with *index: done once that is applied; LF_DUPLICATE: it is there or
+ *  beyond, in *verdict; LF_INVALID: beyond what is committed; LF_NOT_LEADER, LF_OVERLOADED. */
+enum lf_status segments_trim(struct node *node, struct group *group, int64_t offset, uint64_t *index,
+                             struct partition_verdict *verdict);
+void rewrites_tick(struct node *node, struct group *group);
+/** May a rewrite of what ends with last_index be proposed now, if segments_may_decide? */
+bool rewrites_may_begin(const struct node *node, struct group *group, uint64_t last_index);
+bool rewrites_propose(struct node *node, struct group *group, const struct log_store_rewrite *wanted);
 
 /* node_metrics.c */
 void metrics_on_role(struct node *node, struct group *group);

@@ -29,6 +29,11 @@ const struct lf_buf *node_group_entry(const struct node *node, uint64_t id, uint
     return group ? tail_get(&group->tail, index) : NULL;
 }
 
+const struct partition *node_group_partition(const struct node *node, uint64_t id) {
+    const struct group *group = node_group(node, id);
+    return group && group->state == GROUP_RUNNING ? group->partition : NULL;
+}
+
 uint64_t node_find_group(const struct node *node, const char *topic, uint32_t partition) {
     const struct metadata_topic *found = metadata_topic_by_name(node->metadata, lf_bytes_text(topic));
     return found && partition < found->partition_count ? found->partitions[partition].group : 0;
@@ -57,10 +62,11 @@ struct node_counts node_counts(const struct node *node) {
 void node_check_invariants(const struct node *node) {
     size_t cursor = 0;
     const struct group *group;
-    uint64_t uncommitted = 0, tails = 0;
+    uint64_t uncommitted = 0, tails = 0, open = 0;
     while ((group = lf_map_next(&node->groups, &cursor))) {
         uncommitted += group->uncommitted_bytes;
         tails += group->tail.bytes;
+        open += group->open_bytes;
         if (group->state != GROUP_RUNNING)
             continue;
         raft_check_invariants(group->raft, NULL);
@@ -72,8 +78,10 @@ void node_check_invariants(const struct node *node) {
         if (group->partition) {
             lf_check(partition_applied_index(group->partition) == group->applied);
             lf_check(partition_log_end_index(group->partition) == raft_last_index(group->raft));
+            partition_check_invariants(group->partition);
         }
     }
     lf_check(uncommitted == node->uncommitted_bytes);
     lf_check(tails == node->tail_bytes);
+    lf_check(open == node->open_bytes);
 }

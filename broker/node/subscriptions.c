@@ -143,7 +143,19 @@ static bool pump_once(struct node *node, struct subscription *subscription, stru
     return true;
 }
 
+/** The log start may have overtaken it. True: it has ended with that, and with the place to go on from. What is below
+ * the log start is not delivered, though it may still be there. */
+static bool ends_below_start(struct node *node, struct subscription *subscription, const struct group *group) {
+    int64_t start = partition_log_start_offset(group->partition);
+    if (subscription->next_offset >= start)
+        return false;
+    end(node, subscription, LF_OFFSET_BELOW_START, "the log start moved beyond the position: resume there", start);
+    return true;
+}
+
 static void pump(struct node *node, struct subscription *subscription, struct group *group) {
+    if (!subscription->reading && ends_below_start(node, subscription, group))
+        return;
     while (pump_once(node, subscription, group)) {
     }
 }
@@ -185,6 +197,8 @@ void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_com
         end(node, subscription, completion->status, completion->error.text, subscription->next_offset);
         return;
     }
+    if (ends_below_start(node, subscription, group))
+        return;
     struct delivery delivery;
     delivery_init(&delivery, subscription->next_offset);
     for (uint32_t i = 0; i < completion->entry_count; i++) {
@@ -366,6 +380,8 @@ void subscriptions_on_time(struct node *node, struct parked *parked, struct log_
         lf_batch_header_decode(lf_bytes(found->data + LF_ENTRY_HEADER_BYTES, found->size - LF_ENTRY_HEADER_BYTES),
                                &header) == LF_OK) {
         offset = header.base_offset;
+        if (offset < partition_log_start_offset(group->partition)) /* trimmed, and not dropped yet */
+            offset = partition_log_start_offset(group->partition);
         timestamp_ms = header.max_timestamp_ms;
     }
     if (parked->lookup == LOOKUP_SUBSCRIBE)

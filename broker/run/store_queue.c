@@ -16,12 +16,13 @@ void store_queue_deinit(struct store_queue *queue) {
         log_store_write_destroy(&write);
     }
     free(queue->reads);
+    free(queue->rewrites);
     free(queue->loads);
     store_queue_init(queue, NULL);
 }
 
 bool store_queue_is_empty(const struct store_queue *queue) {
-    return !queue->first_write && queue->read_count == 0 && queue->load_count == 0;
+    return !queue->first_write && queue->read_count == 0 && queue->rewrite_count == 0 && queue->load_count == 0;
 }
 
 bool store_queue_lags(const struct store_queue *queue) {
@@ -89,6 +90,17 @@ static enum lf_status hand_over_reads(struct store_queue *queue) {
     return status;
 }
 
+/** Behind the writes that were given before: they may seal what is to be rewritten. */
+static enum lf_status hand_over_rewrites(struct store_queue *queue) {
+    enum lf_status status = LF_OK;
+    for (; !queue->first_write && queue->rewrite_count > 0; queue->rewrite_first++, queue->rewrite_count--) {
+        status = log_store_rewrite(queue->store, &queue->rewrites[queue->rewrite_first]);
+        if (status != LF_OK)
+            break;
+    }
+    return status;
+}
+
 static enum lf_status hand_over_loads(struct store_queue *queue) {
     enum lf_status status = LF_OK;
     for (; status == LF_OK && queue->load_count > 0; queue->load_first++, queue->load_count--) {
@@ -101,7 +113,8 @@ static enum lf_status hand_over_loads(struct store_queue *queue) {
 }
 
 enum lf_status store_queue_retry(struct store_queue *queue, struct lf_error *error) {
-    enum lf_status (*const kinds[])(struct store_queue * queue) = {hand_over_writes, hand_over_reads, hand_over_loads};
+    enum lf_status (*const kinds[])(struct store_queue * queue) = {hand_over_writes, hand_over_reads,
+                                                                   hand_over_rewrites, hand_over_loads};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         enum lf_status status = kinds[i](queue);
         if (status != LF_OK && status != LF_FULL)
@@ -117,6 +130,13 @@ enum lf_status store_queue_add(struct store_queue *queue, struct node_effects *e
                                  &queue->read_capacity, effects->read_count);
         memcpy(queue->reads + queue->read_count, effects->reads, effects->read_count * sizeof *queue->reads);
         queue->read_count += effects->read_count;
+    }
+    if (effects->rewrite_count > 0) {
+        queue->rewrites = make_room(queue->rewrites, sizeof *queue->rewrites, &queue->rewrite_first,
+                                    queue->rewrite_count, &queue->rewrite_capacity, effects->rewrite_count);
+        memcpy(queue->rewrites + queue->rewrite_count, effects->rewrites,
+               effects->rewrite_count * sizeof *queue->rewrites);
+        queue->rewrite_count += effects->rewrite_count;
     }
     if (effects->load_count > 0) {
         queue->loads = make_room(queue->loads, sizeof *queue->loads, &queue->load_first, queue->load_count,

@@ -34,6 +34,11 @@ void sim_disk_read(struct sim_host *host, const struct log_store_read *read) {
         sim_fail(host->world, "node %u: too many reads under way, with a world this small", host->id);
 }
 
+void sim_disk_rewrite(struct sim_host *host, const struct log_store_rewrite *rewrite) {
+    if (log_store_rewrite(host->store, rewrite) != LF_OK)
+        sim_fail(host->world, "node %u: too many rewrites under way, with a world this small", host->id);
+}
+
 void sim_disk_load(struct sim_host *host, uint64_t group, uint64_t request) {
     if (log_store_load(host->store, group, request) != LF_OK)
         sim_fail(host->world, "node %u: too many loads under way, with a world this small", host->id);

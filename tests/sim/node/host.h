@@ -97,6 +97,7 @@ bool sim_host_defer(struct sim_host *host, const struct sim_event *event);
 /* disk.c */
 void sim_disk_submit(struct sim_host *host, struct log_store_write **write);
 void sim_disk_read(struct sim_host *host, const struct log_store_read *read);
+void sim_disk_rewrite(struct sim_host *host, const struct log_store_rewrite *rewrite);
 void sim_disk_load(struct sim_host *host, uint64_t group, uint64_t request);
 /** Completions that are due become events. */
 void sim_disk_on_time(struct sim_host *host, uint64_t at);

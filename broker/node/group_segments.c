@@ -1,0 +1,142 @@
+/** The segments of a group on this node: what its machine decided is carried out by the store, in the order decided.
+ *
+ *  Seals and drops are in the applied write already. A rewrite takes the store its time: 1. it is asked for, when it is
+ *  the next thing to do; 2. done, its result takes the old segments' place in a write of its own, after all that was
+ *  applied before; 3. drops that waited for it follow; 4. what could not be applied since too much waited goes on. */
+#include "node_internal.h"
+
+#include <stdlib.h>
+
+/** A rewrite that the store could not do now is asked for again after this long. */
+#define REWRITE_RETRY_MS 1000
+
+void group_segments_count(struct node *node, struct group *group) {
+    uint64_t open = group->partition ? partition_bytes(group->partition).open : 0;
+    node->open_bytes += open - group->open_bytes;
+    group->open_bytes = open;
+}
+
+void group_segments_forget(struct node *node, struct group *group) {
+    node->open_bytes -= group->open_bytes;
+    group->open_bytes = 0;
+}
+
+/** 1. */
+static void ask_for_rewrite(struct node *node, struct group *group) {
+    uint64_t index;
+    struct log_store_rewrite rewrite;
+    if (group->rewrite_request != 0 || group->state != GROUP_RUNNING ||
+        !partition_rewrite_due(group->partition, &index, &rewrite))
+        return;
+    if (node->now_ms < group->rewrite_retry_ms) {
+        node_wake_by(node, group->rewrite_retry_ms);
+        return;
+    }
+    group->rewrite_index = index;
+    group->rewrite_request = ++node->next_request;
+    rewrite.group = group->id;
+    rewrite.request = group->rewrite_request;
+    group_flush_applied(node, group); /* the seals of what is to be rewritten may be in it */
+    node_add_rewrite(node, &rewrite);
+    node_tracef(node, "group=%llu rewrite=%llu of segments %llu-%llu begins", (unsigned long long)group->id,
+                (unsigned long long)index, (unsigned long long)rewrite.first_index,
+                (unsigned long long)rewrite.last_index);
+}
+
+/** The core hears where the log begins now; what is before it nobody can be sent any more. */
+static void tell_core(struct node *node, struct group *group) {
+    uint64_t previous = partition_previous_index(group->partition);
+    if (previous <= group->compacted_index)
+        return;
+    group->compacted_index = previous;
+    struct raft_event event = {.type = RAFT_EVENT_COMPACTED, .now_ms = node->now_ms, .compacted = {.index = previous}};
+    group_step(node, group, &event);
+}
+
+void group_segments_applied(struct node *node, struct group *group) {
+    struct log_store_write *write = group->applied_write;
+    group_segments_count(node, group);
+    if (write && (write->drop_before != 0 || write->seal_count > 0)) {
+        write->sync = true; /* what goes with it is not to come back */
+        group_flush_applied(node, group);
+        group->segments_changed = true;
+        node_wake_by(node, node->now_ms);
+    }
+    ask_for_rewrite(node, group);
+}
+
+void group_segments_tick(struct node *node, struct group *group) {
+    if (!group->partition || group->state != GROUP_RUNNING)
+        return;
+    if (group->segments_changed) {
+        group->segments_changed = false;
+        tell_core(node, group);
+    }
+    ask_for_rewrite(node, group);
+}
+
+/** A write that comes after all that was applied. */
+static struct log_store_write *next_write(struct node *node, struct group *group) {
+    group_flush_applied(node, group);
+    struct log_store_write *write = node_new_write(node, group, 0);
+    write->sync = true;
+    return write;
+}
+
+/** 3. */
+static enum lf_status carry_out_drops(struct node *node, struct group *group, struct lf_error *error) {
+    enum lf_status status;
+    do {
+        struct log_store_write *write = next_write(node, group);
+        status = partition_carry_out(group->partition, write);
+        if (status == LF_OK)
+            node_add_write(node, write);
+        else
+            log_store_write_destroy(&write);
+    } while (status == LF_OK);
+    return status == LF_AGAIN ? LF_OK : lf_error_set(error, status, "no memory to carry out a drop");
+}
+
+/** 2. */
+static enum lf_status take_rewrite(struct node *node, struct group *group,
+                                   const struct log_store_completion *completion, struct lf_error *error) {
+    struct log_store_write *write = next_write(node, group);
+    enum lf_status status = partition_rewritten(group->partition, group->rewrite_index, completion->segments,
+                                                completion->segment_count, write, error);
+    if (status == LF_CANCELLED)
+        write->unstage = true;
+    if (status == LF_OK || status == LF_CANCELLED)
+        node_add_write(node, write);
+    else
+        log_store_write_destroy(&write);
+    return status == LF_CANCELLED ? LF_OK : status;
+}
+
+void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion) {
+    if (group->state != GROUP_RUNNING || completion->id != group->rewrite_request)
+        return;
+    struct lf_error error = completion->error;
+    enum lf_status status = completion->status;
+    group->rewrite_request = 0;
+    node_tracef(node, "group=%llu rewrite=%llu: %s", (unsigned long long)group->id,
+                (unsigned long long)group->rewrite_index, lf_status_name(status));
+    if (status == LF_INVALID) { /* its segments are not the store's: whoever is wrong, they must not go on */
+        group_stop(node, group, &error);
+        return;
+    }
+    if (status != LF_OK) { /* cancelled, damaged, no space */
+        group->rewrite_retry_ms = node->now_ms + REWRITE_RETRY_MS;
+        ask_for_rewrite(node, group);
+        return;
+    }
+    status = take_rewrite(node, group, completion, &error);
+    if (status == LF_OK)
+        status = carry_out_drops(node, group, &error);
+    if (status != LF_OK) {
+        group_stop(node, group, &error);
+        return;
+    }
+    group->segments_changed = true;
+    node_wake_by(node, node->now_ms);
+    group_apply(node, group, raft_commit(group->raft)); /* 4. */
+}
