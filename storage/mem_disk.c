@@ -56,6 +56,25 @@ struct mem_disk_counts mem_disk_counts(const struct mem_disk *disk) {
     return disk->counts;
 }
 
+void mem_disk_break_commit(struct mem_disk *disk, uint64_t n, enum mem_disk_fate fate) {
+    lf_check(n > 0);
+    disk->break_after = n - 1;
+    disk->fate = fate;
+    disk->broken = 0;
+    disk->broke = false;
+}
+
+bool mem_disk_broke_commit(const struct mem_disk *disk) { return disk->broke; }
+
+enum mem_disk_fate mem_disk_begin_commit(struct mem_disk *disk) {
+    if (disk->fate == 0 || disk->break_after-- > 0)
+        return 0;
+    disk->broke = true;
+    disk->broken = disk->fate;
+    disk->fate = 0;
+    return disk->broken;
+}
+
 /* As the live store did: refused writes are passed over, and nothing of a commit is written after a final failure. */
 static enum lf_status make_safe(struct mem_disk *disk, const struct commit *commit) {
     for (const struct log_store_write *write = commit->writes; write; write = write->next) {

@@ -77,6 +77,11 @@ static void start_commit(struct mem_store *mem) {
     }
     mem->fails = mem_disk_happens(mem->disk, faults->fail_per_million);
     mem->due_ms = mem->now_ms + delay_ms;
+    enum mem_disk_fate fate = mem_disk_begin_commit(mem->disk);
+    if (fate == MEM_DISK_FAIL)
+        mem->fails = true;
+    else if (fate != 0)
+        mem->due_ms = UINT64_MAX;
     mem->disk->counts.commits++;
     mem->stats.commits++;
     mem->stats.writes += mem->under_way.count;
@@ -270,13 +275,13 @@ static void mem_close(struct log_store *store) {
 }
 
 /* A commit under way has one of three fates: all of it reached the disk, some of it (cut off at opening), none. */
-static void decide_fate(struct mem_disk *disk, struct commit *under_way) {
-    switch (mem_disk_between(disk, 0, 2)) {
-    case 0:
+static void decide_fate(struct mem_disk *disk, struct commit *under_way, enum mem_disk_fate fate) {
+    switch (fate) {
+    case MEM_DISK_KEEP:
         lf_check(mem_disk_hand_over(disk, under_way, false) == LF_OK);
         disk->counts.kept++;
         break;
-    case 1:
+    case MEM_DISK_TEAR:
         disk->counts.torn++;
         break;
     default:
@@ -287,11 +292,17 @@ static void decide_fate(struct mem_disk *disk, struct commit *under_way) {
 void mem_store_crash(struct log_store **store, enum mem_disk_crash how) {
     struct mem_store *mem = of(*store);
     struct mem_disk *disk = mem->disk;
+    const enum mem_disk_fate fates[] = {MEM_DISK_KEEP, MEM_DISK_TEAR, MEM_DISK_LOSE};
+    bool chosen = disk->broken != 0 && disk->broken != MEM_DISK_FAIL;
     *store = NULL;
-    if (mem->under_way.count > 0 && how == MEM_DISK_KILL)
-        decide_fate(disk, &mem->under_way);
+    if (mem->under_way.count > 0 && chosen) {
+        decide_fate(disk, &mem->under_way, disk->broken);
+        lf_check(disk->broken != MEM_DISK_KEEP || mem_disk_sync(disk) == LF_OK);
+    } else if (mem->under_way.count > 0 && how == MEM_DISK_KILL)
+        decide_fate(disk, &mem->under_way, fates[mem_disk_between(disk, 0, 2)]);
     else if (mem->under_way.count > 0)
         lf_check(mem_disk_hand_over(disk, &mem->under_way, false) == LF_OK);
+    disk->broken = 0;
     destroy(mem);
     if (how == MEM_DISK_POWER)
         mem_disk_power_cut(disk);

@@ -29,6 +29,18 @@ void mem_disk_destroy(struct mem_disk **disk);
 void mem_disk_set_faults(struct mem_disk *disk, const struct mem_disk_faults *faults);
 /** Power cut also of what an earlier kill left unsynced. Call with no store open on the disk. */
 void mem_disk_power_cut(struct mem_disk *disk);
+/** What becomes of one commit that the test chose. */
+enum mem_disk_fate {
+    MEM_DISK_FAIL = 1, /**< it fails with LF_IO, and a crash then finds it by the dice: torn, lost or whole */
+    MEM_DISK_TEAR,     /**< it never completes; the crash finds a part of it, which counts for nothing */
+    MEM_DISK_LOSE,     /**< it never completes; the crash finds nothing */
+    MEM_DISK_KEEP,     /**< it never completes; the crash finds all of it, safe */
+};
+/** The n-th commit from now on (1: the next one) has this fate. */
+void mem_disk_break_commit(struct mem_disk *disk, uint64_t n, enum mem_disk_fate fate);
+/** Has a store begun that commit? */
+bool mem_disk_broke_commit(const struct mem_disk *disk);
+
 /** Commits lost / kept / torn so far, for the simulator's totals. */
 struct mem_disk_counts {
     uint64_t commits, failed, stalled, kept, lost, torn;
