@@ -191,14 +191,14 @@ void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_com
     struct group *group = node_group(node, subscription->group);
     subscription->reading = false;
     node_session(node, subscription->session)->reading_bytes -= node->limits.delivery_bytes_max;
+    if (completion->status != LF_DAMAGED && ends_below_start(node, subscription, group))
+        return; /* whatever the read made of what is going */
     if (completion->status != LF_OK) {
         if (completion->status == LF_DAMAGED)
             node_fail(node, LF_DAMAGED, "group %llu: %.200s", (unsigned long long)group->id, completion->error.text);
         end(node, subscription, completion->status, completion->error.text, subscription->next_offset);
         return;
     }
-    if (ends_below_start(node, subscription, group))
-        return;
     struct delivery delivery;
     delivery_init(&delivery, subscription->next_offset);
     for (uint32_t i = 0; i < completion->entry_count; i++) {
@@ -239,6 +239,23 @@ static void reply_subscribed(struct node *node, struct session *session, uint64_
     reply_send(node, session->id, &reply, NULL, 0);
 }
 
+/** With the first offset that exists. */
+static void refuse_below_start(struct node *node, struct session *session, uint64_t request_id, int64_t offset,
+                               int64_t start) {
+    struct lf_error error;
+    Lf__SubscribeReply body = LF__SUBSCRIBE_REPLY__INIT;
+    body.log_start_offset = start;
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request_id);
+    reply.status = LF_OFFSET_BELOW_START;
+    lf_error_set(&error, LF_OFFSET_BELOW_START, "offset %lld is below the log start %lld", (long long)offset,
+                 (long long)start);
+    reply.error = error.text;
+    reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+    reply.subscribe = &body;
+    reply_send(node, session->id, &reply, NULL, 0);
+}
+
 static void begin(struct node *node, struct session *session, struct group *group, const Lf__ClientRequest *request,
                   int64_t offset) {
     const Lf__Subscribe *wanted = request->subscribe;
@@ -248,8 +265,7 @@ static void begin(struct node *node, struct session *session, struct group *grou
         return;
     }
     if (offset < start && !wanted->reset_to_log_start) {
-        reply_error(node, session->id, request->request_id, LF_OFFSET_BELOW_START,
-                    "offset %lld is below the log start %lld", (long long)offset, (long long)start);
+        refuse_below_start(node, session, request->request_id, offset, start);
         return;
     }
     struct subscription *subscription = add(node, session, group, wanted, offset < start ? start : offset);

@@ -14,6 +14,8 @@ static const char help[] =
     "  -p, --partition N     only this partition [all]\n"
     "  -o, --offset WHERE    start, end, N (an offset), -N (N before the end), @TIME [end; with -e: start]\n"
     "                        TIME: milliseconds since 1970, or 2026-11-24T10:00:00 (UTC)\n"
+    "      --skip-dropped    go on, with a word, where messages were dropped before they were read; else that is an "
+    "error\n"
     "  -c, --count N         stop after N messages\n"
     "  -e, --exit            stop at what is the end now\n"
     "  -f, --format FORMAT   %s value %k key %h headers %t topic %p partition %o offset %T timestamp in ms\n"
@@ -75,11 +77,16 @@ static int parse_offset(struct sub *sub, const char *text) {
     return CLI_OK;
 }
 
+enum { OPTION_SKIP = 256 };
+
 static int parse(struct sub *sub, int argc, char **argv) {
-    static const struct option table[] = {
-        {"partition", required_argument, NULL, 'p'}, {"offset", required_argument, NULL, 'o'},
-        {"count", required_argument, NULL, 'c'},     {"exit", no_argument, NULL, 'e'},
-        {"format", required_argument, NULL, 'f'},    CLI_COMMON_OPTIONS};
+    static const struct option table[] = {{"partition", required_argument, NULL, 'p'},
+                                          {"offset", required_argument, NULL, 'o'},
+                                          {"count", required_argument, NULL, 'c'},
+                                          {"exit", no_argument, NULL, 'e'},
+                                          {"skip-dropped", no_argument, NULL, OPTION_SKIP},
+                                          {"format", required_argument, NULL, 'f'},
+                                          CLI_COMMON_OPTIONS};
     struct lf_error error = {0};
     int option;
     while ((option = getopt_long(argc, argv, CLI_COMMON_LETTERS "p:o:c:ef:J", table, NULL)) != -1) {
@@ -99,6 +106,9 @@ static int parse(struct sub *sub, int argc, char **argv) {
             break;
         case 'e':
             sub->options.exit_at_end = true;
+            break;
+        case OPTION_SKIP:
+            sub->options.reset_to_log_start = true;
             break;
         case 'f':
             cli_format_destroy(&sub->format);
@@ -130,6 +140,24 @@ static void print(struct sub *sub, const struct lf_record_view *record) {
     }
 }
 
+/** What was dropped before it was read is told, also with -q. */
+static void tell_missed(struct sub *sub, const struct lf_records *records) {
+    cli_output_flush(&sub->output);
+    fprintf(stderr, "logflume: %s/%d: offsets %lld to %lld were dropped before they were read; going on at %lld\n",
+            sub->options.topic, (int)records->missed_partition, (long long)records->missed_from,
+            (long long)records->missed_to - 1, (long long)records->missed_to);
+}
+
+static int failed(const struct sub *sub, const lf_subscription *subscription, enum lf_status status, const char *text) {
+    int32_t partition;
+    int64_t offset;
+    int code = cli_failed(sub->options.topic, status, text);
+    if (lf_subscription_resume(subscription, &partition, &offset))
+        fprintf(stderr, "`-p %d -o %lld` begins there; --skip-dropped goes on by itself\n", (int)partition,
+                (long long)offset);
+    return code;
+}
+
 /** Everything that is there; flushes before it waits. */
 static int run(struct sub *sub, lf_subscription *subscription) {
     struct lf_error error = {0};
@@ -148,8 +176,10 @@ static int run(struct sub *sub, lf_subscription *subscription) {
             break;
         if (status != LF_OK) {
             cli_output_flush(&sub->output);
-            return cli_failed(sub->options.topic, status, error.text);
+            return failed(sub, subscription, status, error.text);
         }
+        if (records.missed_from < records.missed_to)
+            tell_missed(sub, &records);
         for (size_t i = 0; i < records.count; i++) {
             print(sub, &records.records[i]);
             if (++sub->count == sub->count_max) {

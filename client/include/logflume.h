@@ -116,8 +116,11 @@ struct lf_subscribe_options {
     int32_t partition; /**< -1: all of the topic's */
     enum lf_start start;
     int64_t value;
-    bool reset_to_log_start; /**< an offset below the log start begins there instead of failing */
-    bool exit_at_end;        /**< end with LF_END at what was the end when the subscription began */
+    /** What to do when the position is below the log start, because retention or a trim has dropped what was there: at
+     *  the beginning, or later when a slow reader is overtaken. false: lf_poll ends with LF_OFFSET_BELOW_START, and
+     *  lf_subscription_resume tells the first offset that exists. true: go on there; lf_poll tells what was missed. */
+    bool reset_to_log_start;
+    bool exit_at_end; /**< end with LF_END at what was the end when the subscription began */
 };
 LF_API void lf_subscribe_options_init(struct lf_subscribe_options *options);
 
@@ -144,10 +147,14 @@ struct lf_header_view {
     size_t value_size;
 };
 
-/** Records of one partition, consecutive. */
+/** Records of one partition, in order. Offsets are missing where key compaction took records. */
 struct lf_records {
     const struct lf_record_view *records;
     size_t count;
+    /** missed_from < missed_to: this reader (with reset_to_log_start) was too late for these offsets of
+     *  missed_partition, which were dropped, and goes on at missed_to. Then there are no records beside it. */
+    int64_t missed_from, missed_to;
+    int32_t missed_partition;
 };
 
 /** Wait up to timeout_ms for records. LF_OK: *records is valid until the next lf_poll or lf_unsubscribe of this
@@ -155,6 +162,9 @@ struct lf_records {
  *  subscription is over, `error` says why. One thread at a time per subscription. */
 LF_API enum lf_status lf_poll(lf_subscription *subscription, uint32_t timeout_ms, struct lf_records *records,
                               struct lf_error *error);
+/** After lf_poll returned LF_OFFSET_BELOW_START: true, with the partition that is too late and the first offset that
+ *  exists in it. false, and nothing filled in, in any other case. */
+LF_API bool lf_subscription_resume(const lf_subscription *subscription, int32_t *partition, int64_t *offset);
 /** A file descriptor that is readable when lf_poll would not wait; for poll(2). Never read from it yourself. */
 LF_API int lf_subscription_fd(const lf_subscription *subscription);
 /** Ends it; leaves NULL; NULL inside is fine. */

@@ -65,6 +65,40 @@ void lf_reader_grant(struct lf_core *core, struct lf_reader *reader) {
     lf_notice_send(core, reader->broker, &request);
 }
 
+static int64_t position(const struct lf_reader *reader) {
+    return reader->established ? reader->next : reader->subscription->options.value;
+}
+
+/* The log begins at `start`, beyond its position: it goes on there, and says what it missed, or is refused. False: it
+ * does not go on. */
+static bool overtaken(struct lf_core *core, struct lf_reader *reader, int64_t start) {
+    int64_t at = position(reader);
+    if (!reader->subscription->options.reset_to_log_start) {
+        lf_reader_failed(core, reader, LF_OFFSET_BELOW_START, NULL);
+        snprintf(reader->last_text, sizeof reader->last_text,
+                 "offset %lld is below the log start: the first offset that exists is %lld", (long long)at,
+                 (long long)start);
+        reader->resume = start;
+        reader->final = true;
+        return false;
+    }
+    struct lf_core_effect *effect = lf_effect_add(core, LF_CORE_MISSED);
+    if (!effect) {
+        lf_reader_failed(core, reader, LF_NO_MEMORY, NULL); /* nothing may be left out silently */
+        return false;
+    }
+    effect->subscription = reader->subscription->id;
+    effect->partition = (int32_t)reader->partition;
+    effect->missed_from = at;
+    effect->missed_to = start;
+    lf_core_trace(core, "subscription=%llu partition=%u missed %lld to %lld",
+                  (unsigned long long)reader->subscription->id, reader->partition, (long long)at, (long long)start);
+    reader->next = start;
+    reader->leader_epoch = -1; /* of the record before it, which is gone */
+    reader->established = true;
+    return true;
+}
+
 /* ---- whom to read from ------------------------------------------------------------------------------------------- */
 
 /* Choice 0 is the leader (or whoever may know it), the others are the replicas in turn. NULL: none now. */
@@ -191,11 +225,9 @@ void lf_reader_refused(struct lf_core *core, struct lf_reader *reader, struct lf
         reader->choice = 0;
     } else if (status == LF_TOPIC_UNKNOWN || status == LF_PARTITION_UNKNOWN) {
         lf_metadata_want(core, topic); /* if it is really gone, metadata ends us */
-    } else if (status == LF_OFFSET_BELOW_START && reader->subscription->options.reset_to_log_start && resume &&
-               resume->offset > reader->next) {
-        reader->next = resume->offset;
-        reader->leader_epoch = resume->leader_epoch;
-        reader->established = true;
+    } else if (status == LF_OFFSET_BELOW_START && resume && resume->offset > position(reader)) {
+        if (overtaken(core, reader, resume->offset) && !lf_reader_at_end(core, reader))
+            reader->retry_at_ms = core->now_ms; /* it may begin there at once */
     } else if (elsewhere(status)) {
         size_t replicas = topic->partitions[reader->partition].replica_count;
         reader->final = ++reader->damage > 2 * (replicas + 1);
@@ -216,12 +248,17 @@ void lf_reader_on_end(struct lf_core *core, struct lf_broker *broker, struct lf_
     core->wake = true;
 }
 
-/* The position that a broker gave. False: it makes no sense. */
-static bool position_take(struct lf_reader *reader, const Lf__SubscribeReply *said) {
+/* The position that a broker gave. False: the reader failed. */
+static bool position_take(struct lf_core *core, struct lf_reader *reader, const Lf__SubscribeReply *said) {
     const struct lf_subscribe_options *options = &reader->subscription->options;
     bool asked = reader->established || options->start == LF_START_OFFSET;
-    int64_t wanted = reader->established ? reader->next : options->value;
-    if (said->start_offset < 0 || (asked && said->start_offset > wanted && !options->reset_to_log_start))
+    int64_t wanted = position(reader);
+    if (said->start_offset < 0 || (asked && said->start_offset > wanted && !options->reset_to_log_start)) {
+        lf_reader_failed(core, reader, LF_INTERNAL, "the broker began at an offset that was not asked for");
+        reader->final = true;
+        return false;
+    }
+    if (asked && said->start_offset > wanted && !overtaken(core, reader, said->start_offset))
         return false;
     reader->next = asked && said->start_offset < wanted ? wanted : said->start_offset;
     reader->established = true;
@@ -231,15 +268,16 @@ static bool position_take(struct lf_reader *reader, const Lf__SubscribeReply *sa
 
 void lf_reader_on_subscribed(struct lf_core *core, struct lf_broker *broker, struct lf_reader *reader,
                              const Lf__ClientReply *reply) {
-    if (!reply || reply->status != LF_OK || reply->body_case != LF__CLIENT_REPLY__BODY_SUBSCRIBE) {
+    bool answered = reply && reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+    if (!answered || reply->status != LF_OK) {
+        Lf__Position resume = LF__POSITION__INIT;
+        resume.offset = answered ? reply->subscribe->log_start_offset : -1;
         lf_reader_detach(core, reader);
-        lf_reader_refused(core, reader, broker, reply, NULL);
+        lf_reader_refused(core, reader, broker, reply, answered ? &resume : NULL);
         return;
     }
-    if (!position_take(reader, reply->subscribe)) {
+    if (!position_take(core, reader, reply->subscribe)) {
         lf_reader_detach(core, reader);
-        lf_reader_failed(core, reader, LF_INTERNAL, "the broker began at an offset that was not asked for");
-        reader->final = true;
         return;
     }
     lf_core_trace(core, "subscription=%llu partition=%u at %lld on node=%llu",

@@ -77,16 +77,24 @@ void lf_subscription_stop(struct lf_core *core, uint64_t id) {
         subscription_free(core, subscription);
 }
 
-void lf_subscription_end(struct lf_core *core, struct lf_subscription_state *subscription, enum lf_status status,
-                         const char *text) {
+/* reader: whose trouble it is; NULL: no one's in particular. */
+static void end_for(struct lf_core *core, struct lf_subscription_state *subscription, const struct lf_reader *reader,
+                    enum lf_status status, const char *text) {
     lf_core_trace(core, "subscription=%llu ends: %s", (unsigned long long)subscription->id, lf_status_name(status));
     struct lf_core_effect *effect = lf_effect_add(core, LF_CORE_SUBSCRIPTION_ENDED);
     if (effect) {
         effect->subscription = subscription->id;
         effect->status = status;
+        effect->partition = reader ? (int32_t)reader->partition : -1;
+        effect->missed_to = reader && status == LF_OFFSET_BELOW_START ? reader->resume : -1;
         snprintf(effect->text, sizeof effect->text, "%s", text && *text ? text : lf_status_text(status));
     }
     subscription_free(core, subscription);
+}
+
+void lf_subscription_end(struct lf_core *core, struct lf_subscription_state *subscription, enum lf_status status,
+                         const char *text) {
+    end_for(core, subscription, NULL, status, text);
 }
 
 void lf_subscriptions_topic_gone(struct lf_core *core, struct lf_topic_state *topic, enum lf_status status) {
@@ -137,7 +145,7 @@ static bool readers_make(struct lf_core *core, struct lf_subscription_state *sub
         reader->partition = all ? made : (uint32_t)subscription->options.partition;
         reader->state = subscription->options.exit_at_end ? LF_READER_SEEKING_END : LF_READER_IDLE;
         reader->leader_epoch = -1;
-        reader->end = reader->high_watermark = -1;
+        reader->end = reader->high_watermark = reader->resume = -1;
     }
     if (made < count) {
         while (made > 0)
@@ -202,7 +210,7 @@ static void subscription_pump(struct lf_core *core, struct lf_subscription_state
         if (reader->final) {
             char text[LF_ERROR_TEXT_BYTES];
             snprintf(text, sizeof text, "partition %u: %.230s", reader->partition, reader->last_text);
-            lf_subscription_end(core, subscription, reader->last_status, text);
+            end_for(core, subscription, reader, reader->last_status, text);
             return;
         }
         ended += reader->state == LF_READER_ENDED;

@@ -103,10 +103,10 @@ struct lf_client {
 };
 
 struct lf_queued_batch {
-    struct lf_buf *buf;
+    struct lf_buf *buf; /* NULL: offsets from skip_below to missed_to were missed */
     uint32_t offset, size;
     int32_t partition;
-    int64_t skip_below;
+    int64_t skip_below, missed_to;
 };
 
 struct lf_subscription {
@@ -121,6 +121,8 @@ struct lf_subscription {
     bool ended;
     enum lf_status status;
     char text[LF_ERROR_TEXT_BYTES];
+    int32_t resume_partition;      /* with LF_OFFSET_BELOW_START */
+    int64_t resume_offset;         /* -1: not known */
     atomic_uint_fast64_t consumed; /* bytes taken and not yet told */
     atomic_bool consumed_queued;   /* the command is in the ring */
 
@@ -186,7 +188,8 @@ void lf_flushes_check(struct lf_client *client);
 /* subscription.c: on the I/O thread */
 /** Takes the batch's reference. */
 void lf_subscription_deliver(struct lf_client *client, struct lf_core_effect *effect);
-void lf_subscription_over(struct lf_client *client, uint64_t id, enum lf_status status, const char *text);
+void lf_subscription_missed(struct lf_client *client, const struct lf_core_effect *effect);
+void lf_subscription_over(struct lf_client *client, const struct lf_core_effect *effect);
 void lf_subscription_consumed_run(struct lf_client *client, struct lf_subscription *subscription);
 /** The client is going away: its subscriptions stay without it. */
 void lf_subscriptions_orphan(struct lf_client *client);

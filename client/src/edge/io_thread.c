@@ -39,8 +39,11 @@ static void carry_out(struct lf_client *client, struct lf_core_effect *effect) {
     case LF_CORE_BATCH:
         lf_subscription_deliver(client, effect);
         break;
+    case LF_CORE_MISSED:
+        lf_subscription_missed(client, effect);
+        break;
     case LF_CORE_SUBSCRIPTION_ENDED:
-        lf_subscription_over(client, effect->subscription, effect->status, effect->text);
+        lf_subscription_over(client, effect);
         break;
     case LF_CORE_ANSWER:
         answer(client, effect);

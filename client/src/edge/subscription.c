@@ -103,6 +103,21 @@ void lf_unsubscribe(struct lf_subscription **where) {
     subscription_free(subscription);
 }
 
+bool lf_subscription_resume(const struct lf_subscription *given, int32_t *partition, int64_t *offset) {
+    struct lf_subscription *subscription = (struct lf_subscription *)(uintptr_t)given; /* its mutex is locked */
+    if (!subscription)
+        return false;
+    pthread_mutex_lock(&subscription->mutex);
+    bool known =
+        subscription->ended && subscription->status == LF_OFFSET_BELOW_START && subscription->resume_offset >= 0;
+    if (known) {
+        *partition = subscription->resume_partition;
+        *offset = subscription->resume_offset;
+    }
+    pthread_mutex_unlock(&subscription->mutex);
+    return known;
+}
+
 int lf_subscription_fd(const struct lf_subscription *subscription) { return subscription->fd; }
 
 /* ---- the I/O thread's side --------------------------------------------------------------------------------------- */
@@ -138,33 +153,69 @@ static bool queue_grow(struct lf_subscription *subscription) {
     return true;
 }
 
+/* False: not taken, and the subscription ends, since nothing may be left out silently. */
+static bool queue_add_locked(struct lf_subscription *subscription, const struct lf_queued_batch *item) {
+    if (subscription->ended || !queue_grow(subscription)) {
+        end_locked(subscription, LF_NO_MEMORY, "out of memory");
+        return false;
+    }
+    size_t place = (subscription->queue_first + subscription->queue_count++) % subscription->queue_capacity;
+    subscription->queue[place] = *item;
+    if (subscription->queue_count == 1)
+        raise_flag(subscription);
+    return true;
+}
+
 void lf_subscription_deliver(struct lf_client *client, struct lf_core_effect *effect) {
     struct lf_subscription *subscription = lf_map_get(&client->by_id, effect->subscription);
     if (!subscription)
         return;
+    struct lf_queued_batch item = {.buf = effect->batch,
+                                   .offset = effect->batch_offset,
+                                   .size = effect->batch_size,
+                                   .partition = effect->partition,
+                                   .skip_below = effect->skip_below};
     pthread_mutex_lock(&subscription->mutex);
-    if (!subscription->ended && queue_grow(subscription)) {
-        size_t place = (subscription->queue_first + subscription->queue_count++) % subscription->queue_capacity;
-        subscription->queue[place] = (struct lf_queued_batch){.buf = effect->batch,
-                                                              .offset = effect->batch_offset,
-                                                              .size = effect->batch_size,
-                                                              .partition = effect->partition,
-                                                              .skip_below = effect->skip_below};
+    if (queue_add_locked(subscription, &item))
         effect->batch = NULL;
-        if (subscription->queue_count == 1)
-            raise_flag(subscription);
-    } else {
-        end_locked(subscription, LF_NO_MEMORY, "out of memory"); /* nothing may be left out silently */
-    }
     pthread_mutex_unlock(&subscription->mutex);
 }
 
-void lf_subscription_over(struct lf_client *client, uint64_t id, enum lf_status status, const char *text) {
-    struct lf_subscription *subscription = lf_map_get(&client->by_id, id);
+/* The item queued last, if it says that the offsets before these were missed too. */
+static struct lf_queued_batch *last_missed(struct lf_subscription *subscription, const struct lf_core_effect *effect) {
+    if (subscription->queue_count == 0)
+        return NULL;
+    size_t place = (subscription->queue_first + subscription->queue_count - 1) % subscription->queue_capacity;
+    struct lf_queued_batch *last = &subscription->queue[place];
+    bool touch = !last->buf && last->partition == effect->partition && last->missed_to == effect->missed_from;
+    return touch ? last : NULL;
+}
+
+void lf_subscription_missed(struct lf_client *client, const struct lf_core_effect *effect) {
+    struct lf_subscription *subscription = lf_map_get(&client->by_id, effect->subscription);
+    if (!subscription)
+        return;
+    struct lf_queued_batch item = {
+        .partition = effect->partition, .skip_below = effect->missed_from, .missed_to = effect->missed_to};
+    pthread_mutex_lock(&subscription->mutex);
+    struct lf_queued_batch *last = last_missed(subscription, effect); /* credit bounds batches, this bounds these */
+    if (last)
+        last->missed_to = effect->missed_to;
+    else
+        queue_add_locked(subscription, &item);
+    pthread_mutex_unlock(&subscription->mutex);
+}
+
+void lf_subscription_over(struct lf_client *client, const struct lf_core_effect *effect) {
+    struct lf_subscription *subscription = lf_map_get(&client->by_id, effect->subscription);
     if (!subscription)
         return;
     pthread_mutex_lock(&subscription->mutex);
-    end_locked(subscription, status, text);
+    if (!subscription->ended) {
+        subscription->resume_partition = effect->partition;
+        subscription->resume_offset = effect->missed_to;
+    }
+    end_locked(subscription, effect->status, effect->text);
     pthread_mutex_unlock(&subscription->mutex);
 }
 
@@ -322,6 +373,12 @@ enum lf_status lf_poll(struct lf_subscription *subscription, uint32_t timeout_ms
         current_done(subscription);
         enum lf_status status;
         if (current_take(subscription, &status, error)) {
+            if (!subscription->current.buf) {
+                records->missed_partition = subscription->current.partition;
+                records->missed_from = subscription->current.skip_below;
+                records->missed_to = subscription->current.missed_to;
+                return LF_OK;
+            }
             status = decode(subscription, records, error);
             if (status == LF_OK && records->count == 0)
                 continue;

@@ -137,6 +137,9 @@ static void carry_out(struct sim_actor *actor, const struct lf_core_effect *effe
     case LF_CORE_BATCH:
         sim_subscriber_batch(actor, effect);
         return;
+    case LF_CORE_MISSED:
+        sim_subscriber_missed(actor, effect);
+        return;
     case LF_CORE_SUBSCRIPTION_ENDED:
         sim_subscriber_ended(actor, effect);
         return;

@@ -19,6 +19,7 @@ struct sim_reading {
     enum lf_start start;
     int64_t value;
     bool exit_at_end;
+    bool reset;                        /* goes on at the log start when that overtakes it */
     bool ended;                        /**< by the core, in the step under way */
     int64_t next[SIM_PARTITIONS_MAX];  /**< -1: not known yet */
     int64_t floor[SIM_PARTITIONS_MAX]; /**< acknowledged when it began: the end is not below */
@@ -89,6 +90,7 @@ struct sim_record *sim_publish(struct sim_actor *actor, struct sim_topic *topic,
 /* subscriber.c */
 void sim_subscriber_work(struct sim_actor *actor);
 void sim_subscriber_batch(struct sim_actor *actor, const struct lf_core_effect *effect);
+void sim_subscriber_missed(struct sim_actor *actor, const struct lf_core_effect *effect);
 void sim_subscriber_ended(struct sim_actor *actor, const struct lf_core_effect *effect);
 
 /* admin.c */

@@ -27,6 +27,7 @@ static void begin(struct sim_actor *actor) {
     else if (reading->start == LF_START_TIMESTAMP)
         reading->value = SIM_WALL_START_MS + (int64_t)sim_between(world, 0, world->now / SIM_MS + 1000);
     reading->exit_at_end = sim_chance(world, 400);
+    reading->reset = reading->id % 2 == 0; /* no draw: seeds keep their runs */
     for (uint32_t i = 0; i < SIM_PARTITIONS_MAX; i++) {
         reading->next[i] = reading->start == LF_START_EARLIEST ? 0
                            : reading->start == LF_START_OFFSET ? reading->value
@@ -39,6 +40,7 @@ static void begin(struct sim_actor *actor) {
                                            .partition = reading->partition,
                                            .start = reading->start,
                                            .value = reading->value,
+                                           .reset_to_log_start = reading->reset,
                                            .exit_at_end = reading->exit_at_end};
     world->totals.subscriptions++;
     sim_tracef(world, "client=%u subscribes %s-%d start=%d value=%lld exit_at_end=%d", actor->number, topic->name,
@@ -119,6 +121,24 @@ void sim_subscriber_batch(struct sim_actor *actor, const struct lf_core_effect *
         sim_fail(world, "client %u is delivered a batch that ends with %s", actor->number, lf_status_name(status));
     lf_batch_reader_destroy(&reader);
     reading->unconsumed += effect->batch_size;
+}
+
+/** Told that the log start overtook it: only what it had not read yet, and only if it wants to go on there. */
+void sim_subscriber_missed(struct sim_actor *actor, const struct lf_core_effect *effect) {
+    struct sim_world *world = actor->world;
+    struct sim_reading *reading = &actor->reading;
+    if (effect->subscription != reading->id || reading->id == 0)
+        return;
+    if (!reading->reset || effect->partition < 0 || (uint32_t)effect->partition >= reading->topic->partition_count)
+        sim_fail(world, "client %u is told that it missed something of partition %d", actor->number, effect->partition);
+    int64_t *next = &reading->next[effect->partition];
+    if ((*next >= 0 && effect->missed_from != *next) || effect->missed_to <= effect->missed_from)
+        sim_fail(world, "client %u missed %lld to %lld of %s-%d, and was at %lld", actor->number,
+                 (long long)effect->missed_from, (long long)effect->missed_to, reading->topic->name, effect->partition,
+                 (long long)*next);
+    sim_tracef(world, "client=%u missed %s-%d %lld to %lld", actor->number, reading->topic->name, effect->partition,
+               (long long)effect->missed_from, (long long)effect->missed_to);
+    *next = effect->missed_to;
 }
 
 /** LIN: everything acknowledged before the subscription began was delivered before its end. */

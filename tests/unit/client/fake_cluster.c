@@ -315,8 +315,16 @@ static void carry_out(struct fake *fake, struct lf_core_effect *effect) {
     case LF_CORE_BATCH:
         on_batch(fake, effect);
         break;
+    case LF_CORE_MISSED:
+        fake->missed++;
+        fake->missed_from = effect->missed_from;
+        fake->missed_to = effect->missed_to;
+        assert_true(fake->missed_from < fake->missed_to);
+        break;
     case LF_CORE_SUBSCRIPTION_ENDED:
         fake->has_ended = true;
+        fake->ended_partition = effect->partition;
+        fake->resume = effect->missed_to;
         fake->ended = effect->status;
         snprintf(fake->ended_text, sizeof fake->ended_text, "%s", effect->text);
         break;
@@ -680,6 +688,16 @@ void fake_deliver_damaged(struct fake *fake, uint64_t node, uint64_t wire_id, in
     struct lf_buf *batch = batch_make(base_offset, records);
     batch->data[batch->size - 1] ^= 1;
     deliver(fake, node, wire_id, &batch, 1, base_offset + records, NULL, 0);
+}
+
+void fake_answer_below_start(struct fake *fake, struct fake_request *request, int64_t log_start) {
+    Lf__SubscribeReply body = LF__SUBSCRIBE_REPLY__INIT;
+    body.log_start_offset = log_start;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.status = LF_OFFSET_BELOW_START;
+    reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+    reply.subscribe = &body;
+    fake_answer_reply(fake, request, &reply);
 }
 
 void fake_end_subscription(struct fake *fake, uint64_t node, uint64_t wire_id, enum lf_status status,

@@ -82,6 +82,10 @@ struct fake {
     enum lf_status ended;
     char ended_text[LF_ERROR_TEXT_BYTES];
     bool has_ended;
+    int32_t ended_partition;
+    int64_t resume;
+    int64_t missed_from, missed_to; /* the last time that something was missed */
+    int missed;                     /* how often */
     /* the last call's answer */
     bool answered;
     uint64_t answered_call;
@@ -139,6 +143,8 @@ void fake_deliver_compacted(struct fake *fake, uint64_t node, uint64_t wire_id, 
                             int batches, int64_t *gone_below, size_t gone_count);
 /** One batch, with one byte of it flipped. */
 void fake_deliver_damaged(struct fake *fake, uint64_t node, uint64_t wire_id, int64_t base_offset, int records);
+/** Refuses a subscribe, with where the log begins. */
+void fake_answer_below_start(struct fake *fake, struct fake_request *request, int64_t log_start);
 void fake_end_subscription(struct fake *fake, uint64_t node, uint64_t wire_id, enum lf_status status,
                            int64_t resume_offset);
 /** Grant more publish credit (said in an answer to the next ping or other answer). */

@@ -309,6 +309,80 @@ static void below_the_log_start_ends_unless_reset_was_chosen(void **state) {
     assert_int_equal(request->message->subscribe->position->offset, 58);
 }
 
+static void who_is_too_late_is_told_the_first_offset_that_exists(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_OFFSET, 3);
+    fake_subscribe(fake, 1, &options);
+    fake_answer_below_start(fake, fake_wait(fake, 1, SUBSCRIBE, 0), 40);
+    assert_true(fake->has_ended);
+    assert_int_equal(fake->ended, LF_OFFSET_BELOW_START);
+    assert_int_equal(fake->ended_partition, 0);
+    assert_int_equal(fake->resume, 40);
+    assert_string_equal(fake->ended_text,
+                        "partition 0: offset 3 is below the log start: the first offset that exists is 40");
+    assert_int_equal(fake->missed, 0);
+}
+
+static void a_slow_reader_that_is_overtaken_is_told_the_first_offset_that_exists(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
+    fake_subscribe(fake, 1, &options);
+    uint64_t wire = subscribed(fake, 1, 0, 100);
+    fake_deliver(fake, 1, wire, 0, 1, 5, 100);
+    fake_end_subscription(fake, 1, wire, LF_OFFSET_BELOW_START, 60);
+    assert_true(fake->has_ended);
+    assert_int_equal(fake->ended, LF_OFFSET_BELOW_START);
+    assert_int_equal(fake->resume, 60);
+    expect_consecutive(fake, 0, 5);
+}
+
+static void who_asked_to_go_on_hears_what_it_missed_wherever_it_was_overtaken(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_OFFSET, 3);
+    options.reset_to_log_start = true;
+    fake_subscribe(fake, 1, &options);
+    uint64_t wire = subscribed(fake, 1, 50, 60); /* at the beginning */
+    assert_int_equal(fake->missed, 1);
+    assert_int_equal(fake->missed_from, 3);
+    assert_int_equal(fake->missed_to, 50);
+    fake_deliver(fake, 1, wire, 50, 1, 5, 60);
+    fake_end_subscription(fake, 1, wire, LF_OFFSET_BELOW_START, 70); /* in mid-stream */
+    assert_int_equal(fake->missed, 2);
+    assert_int_equal(fake->missed_from, 55);
+    assert_int_equal(fake->missed_to, 70);
+    struct fake_request *request = fake_request(fake, 0, SUBSCRIBE, 0); /* without a pause */
+    assert_non_null(request);
+    assert_int_equal(request->message->subscribe->position->offset, 70);
+    fake_answer_below_start(fake, request, 80); /* overtaken once more, at another replica */
+    assert_int_equal(fake->missed, 3);
+    assert_int_equal(fake->missed_from, 70);
+    assert_int_equal(fake->missed_to, 80);
+    request = fake_wait(fake, 0, SUBSCRIBE, 0);
+    uint64_t node = request->node;
+    wire = request->message->subscribe->subscription;
+    fake_answer_subscribe(fake, request, 80, 90);
+    fake_deliver(fake, node, wire, 78, 1, 5, 90); /* begins below: records before 80 are not for us */
+    static const int64_t offsets[] = {50, 51, 52, 53, 54, 80, 81, 82};
+    assert_int_equal(fake->offset_count, 8);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(fake->offsets[i], offsets[i]);
+    assert_int_equal(fake->missed, 3);
+    assert_false(fake->has_ended);
+}
+
+static void a_reader_that_missed_everything_up_to_its_end_has_reached_it(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
+    options.exit_at_end = options.reset_to_log_start = true;
+    fake_subscribe(fake, 1, &options);
+    fake_answer_end(fake, fake_wait(fake, 1, LOOKUP, 0), 8);
+    uint64_t wire = subscribed(fake, 1, 0, 8);
+    fake_end_subscription(fake, 1, wire, LF_OFFSET_BELOW_START, 8);
+    assert_int_equal(fake->missed_from, 0);
+    assert_int_equal(fake->missed_to, 8);
+    assert_int_equal(fake->ended, LF_END);
+}
+
 static void an_end_with_a_reason_to_try_again_is_tried_again(void **state) {
     struct fake *fake = *state;
     struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
@@ -421,6 +495,10 @@ int main(void) {
         FACT(all_partitions_are_read_and_end_together),
         FACT(an_end_lookup_follows_the_leader),
         FACT(below_the_log_start_ends_unless_reset_was_chosen),
+        FACT(who_is_too_late_is_told_the_first_offset_that_exists),
+        FACT(a_slow_reader_that_is_overtaken_is_told_the_first_offset_that_exists),
+        FACT(who_asked_to_go_on_hears_what_it_missed_wherever_it_was_overtaken),
+        FACT(a_reader_that_missed_everything_up_to_its_end_has_reached_it),
         FACT(an_end_with_a_reason_to_try_again_is_tried_again),
         FACT(an_unknown_topic_ends_it),
         FACT(without_any_broker_it_ends_as_cannot_connect),
