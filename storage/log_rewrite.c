@@ -27,6 +27,7 @@ struct log_rewrite {
     uint64_t window_begin, window_end; /* the second is outside */
     uint64_t later_index;              /* what PHASE_LATER reads next */
     bool stayed_whole;                 /* W3: a batch did, by W4 */
+    size_t reading;                    /* the old segment that was read last */
     struct log_segment made;           /* the new segment under way */
     size_t made_from;                  /* its first old one */
     struct log_rewrite_figures figures;
@@ -99,6 +100,10 @@ void log_rewrite_destroy(struct log_rewrite **where) {
     free(rewrite);
 }
 
+const struct log_segment *log_rewrite_damaged(const struct log_rewrite *rewrite) {
+    return &rewrite->segments[rewrite->reading];
+}
+
 void log_rewrite_figures(const struct log_rewrite *rewrite, struct log_rewrite_figures *out) {
     *out = rewrite->figures;
 }
@@ -119,6 +124,10 @@ static enum lf_status read_entry(struct log_rewrite *rewrite, uint64_t index, ui
                                  struct lf_error *error) {
     if (index >= end)
         return LF_END;
+    while (rewrite->reading > 0 && rewrite->segments[rewrite->reading].first_index > index)
+        rewrite->reading--;
+    while (rewrite->segments[rewrite->reading].last_index < index)
+        rewrite->reading++;
     enum lf_status status = rewrite->io.read(rewrite->io.context, index, end - 1, &entry->bytes, error);
     if (status != LF_OK)
         return status;
@@ -163,6 +172,7 @@ static enum lf_status give_out(struct log_rewrite *rewrite, size_t last, struct 
 /** The pass has left its segment. */
 static enum lf_status close_segment(struct log_rewrite *rewrite, struct pass *pass, struct lf_error *error) {
     const struct log_segment *old = &rewrite->segments[pass->segment], *seen = &pass->sum;
+    rewrite->reading = pass->segment;
     if (seen->entry_count != old->entry_count || seen->bytes != old->bytes || seen->checksum != old->checksum)
         return lf_error_set(error, LF_DAMAGED,
                             "group %" PRIu64 ": segment %" PRIu64 "-%" PRIu64 " holds %" PRIu64

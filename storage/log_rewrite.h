@@ -68,6 +68,8 @@ void log_rewrite_destroy(struct log_rewrite **rewrite);
 /** Go on until `bytes` more were read, one entry at least. LF_AGAIN: there is more to do; LF_OK: all is done; else it
  *  failed for good (LF_DAMAGED, LF_NO_MEMORY, what io said), in words. */
 enum lf_status log_rewrite_step(struct log_rewrite *rewrite, size_t bytes, struct lf_error *error);
+/** After LF_DAMAGED: the old segment that is. Borrowed. */
+const struct log_segment *log_rewrite_damaged(const struct log_rewrite *rewrite);
 void log_rewrite_figures(const struct log_rewrite *rewrite, struct log_rewrite_figures *out);
 
 #endif

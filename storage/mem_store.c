@@ -4,6 +4,7 @@
 #include "log_completion.h"
 #include "log_identity.h"
 #include "mem_disk.h"
+#include "mem_rewrite.h"
 #include "mem_stage.h"
 
 #include "lf_check.h"
@@ -36,6 +37,7 @@ struct mem_store {
     struct pending_read *reads;
     uint32_t read_count;
     struct mem_stages stages;
+    struct mem_rewrites rewrites;
     struct log_store_completion *done;
     struct log_store_completion **done_end;
 };
@@ -50,6 +52,8 @@ static void complete(struct mem_store *mem, struct log_store_completion *complet
 static void complete_write(struct mem_store *mem, const struct log_store_write *write, enum lf_status status,
                            const struct lf_error *error) {
     if (write->stages) {
+        if (mem_rewrites_written(&mem->rewrites, write->token, status, error))
+            return;
         mem_stages_written(&mem->stages, write->token, status == LF_INVALID ? LF_NOT_FOUND : status, error);
         return;
     }
@@ -60,6 +64,7 @@ static void complete_write(struct mem_store *mem, const struct log_store_write *
         completion->error = *error;
     mem->bytes -= write->bytes;
     mem->write_count--;
+    mem_rewrites_count_write(&mem->rewrites);
     lf_histogram_observe(&mem->stats.write_us, 1000 * mem->now_ms - write->submitted_us);
     complete(mem, completion);
 }
@@ -89,6 +94,11 @@ static void start_commit(struct mem_store *mem) {
     mem->stats.syncs += mem->under_way.sync;
     if (mem->under_way.sync)
         lf_histogram_observe(&mem->stats.sync_us, 1000 * (uint64_t)delay_ms);
+}
+
+static void wait_for_commit(struct mem_store *mem, struct log_store_write **write) {
+    (*write)->submitted_us = 1000 * mem->now_ms;
+    commit_queue_push(&mem->waiting, write);
 }
 
 static void fail_all(struct mem_store *mem, const struct log_store_write *first) {
@@ -155,6 +165,23 @@ static void finish_due_pieces(struct mem_store *mem) {
         complete(mem, completion);
 }
 
+/* What waits for nothing begins; what is due is made; what is over is told. */
+static void go_on_with_rewrites(struct mem_store *mem) {
+    if (mem->final.code != LF_OK)
+        mem_rewrites_fail(&mem->rewrites, &mem->final);
+    for (struct mem_rewrite *rewrite; (rewrite = mem_rewrites_ready(&mem->rewrites)) != NULL;)
+        mem_rewrite_begin(rewrite, &mem->image,
+                          mem->now_ms + mem_disk_between(mem->disk, 0, mem->disk->faults.rewrite_delay_ms_max));
+    for (struct log_store_write *write;
+         (write = mem_rewrites_make(&mem->rewrites, &mem->image, mem->now_ms, mem->stages.serial + 1)) != NULL;) {
+        mem->stages.serial++;
+        wait_for_commit(mem, &write);
+    }
+    start_commit(mem);
+    for (struct log_store_completion *completion; (completion = mem_rewrites_take(&mem->rewrites)) != NULL;)
+        complete(mem, completion);
+}
+
 /* Step by step through the moments at which commits are due, so that a late call sees the same order as many early. */
 void mem_store_advance(struct log_store *store, uint64_t now_ms) {
     struct mem_store *mem = of(store);
@@ -174,6 +201,7 @@ void mem_store_advance(struct log_store *store, uint64_t now_ms) {
         }
         finish_due_reads(mem);
         finish_due_pieces(mem);
+        go_on_with_rewrites(mem);
     }
     mem->now_ms = target_ms;
 }
@@ -186,13 +214,10 @@ uint64_t mem_store_deadline(const struct log_store *store) {
     for (const struct pending_read *read = mem->reads; read; read = read->next)
         if (read->due_ms < deadline_ms)
             deadline_ms = read->due_ms;
-    uint64_t piece_ms = mem_stages_deadline(&mem->stages);
-    return piece_ms < deadline_ms ? piece_ms : deadline_ms;
-}
-
-static void wait_for_commit(struct mem_store *mem, struct log_store_write **write) {
-    (*write)->submitted_us = 1000 * mem->now_ms;
-    commit_queue_push(&mem->waiting, write);
+    uint64_t piece_ms = mem_stages_deadline(&mem->stages), rewrite_ms = mem_rewrites_deadline(&mem->rewrites);
+    if (piece_ms < deadline_ms)
+        deadline_ms = piece_ms;
+    return rewrite_ms < deadline_ms ? rewrite_ms : deadline_ms;
 }
 
 static enum lf_status mem_submit(struct log_store *store, struct log_store_write **write) {
@@ -262,6 +287,7 @@ static void destroy(struct mem_store *mem) {
     for (struct log_store_completion *done; (done = mem_poll(&mem->store)) != NULL;)
         log_store_completion_destroy(&done);
     mem_stages_deinit(&mem->stages);
+    mem_rewrites_deinit(&mem->rewrites);
     mem_image_deinit(&mem->image);
     free(mem->store.groups);
     free(mem);
@@ -386,9 +412,8 @@ static enum lf_status mem_stage(struct log_store *store, const struct log_store_
 }
 
 static enum lf_status mem_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {
-    (void)store;
-    (void)rewrite;
-    return LF_UNSUPPORTED;
+    struct mem_store *mem = of(store);
+    return mem_rewrites_add(&mem->rewrites, rewrite, mem->write_count);
 }
 
 static const struct log_store_ops mem_ops = {.submit = mem_submit,

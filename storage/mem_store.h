@@ -12,6 +12,7 @@ struct mem_disk_faults {
     uint32_t write_delay_ms_min; /**< each commit takes this long ... */
     uint32_t write_delay_ms_max; /**< ... to this long, uniformly */
     uint32_t read_delay_ms_max;
+    uint32_t rewrite_delay_ms_max;
     uint32_t fail_per_million;  /**< a commit fails with LF_IO (S6: the store is finished until opened again) */
     uint32_t stall_per_million; /**< a commit takes stall_ms */
     uint32_t stall_ms;

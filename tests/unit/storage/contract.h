@@ -16,6 +16,7 @@
 struct contract_backend {
     const char *name;
     bool segments; /**< the store keeps segments; else those tests are left out */
+    bool rewrites; /**< and rewrites them */
     void *(*disk_new)(void);
     void (*disk_destroy)(void *disk);
     enum lf_status (*open)(void *disk, const struct log_store_identity *identity, struct log_store **store,
@@ -102,6 +103,8 @@ extern const struct CMUnitTest contract_segment_tests[];
 extern const size_t contract_segment_test_count;
 extern const struct CMUnitTest contract_stage_tests[];
 extern const size_t contract_stage_test_count;
+extern const struct CMUnitTest contract_rewrite_tests[];
+extern const size_t contract_rewrite_test_count;
 extern const struct CMUnitTest contract_random_tests[];
 extern const size_t contract_random_test_count;
 

@@ -12,7 +12,8 @@ static void disk_destroy(void *disk) {
 
 static enum lf_status open_store(void *disk, const struct log_store_identity *identity, struct log_store **store,
                                  struct lf_error *error) {
-    const struct mem_disk_faults faults = {.write_delay_ms_min = 1, .write_delay_ms_max = 3, .read_delay_ms_max = 2};
+    const struct mem_disk_faults faults = {
+        .write_delay_ms_min = 1, .write_delay_ms_max = 3, .read_delay_ms_max = 2, .rewrite_delay_ms_max = 10};
     mem_disk_set_faults(disk, &faults);
     return mem_store_open(disk, identity, now_ms, store, error);
 }
@@ -36,6 +37,7 @@ static struct log_store_completion *wait_for(struct log_store *store) {
 int main(void) {
     const struct contract_backend backend = {.name = "mem_store",
                                              .segments = true,
+                                             .rewrites = true,
                                              .disk_new = disk_new,
                                              .disk_destroy = disk_destroy,
                                              .open = open_store,
