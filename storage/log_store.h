@@ -281,7 +281,12 @@ struct log_store_engine_stats {
     bool writes_stopped;
     uint64_t flushes_running, compactions_running;
     uint64_t memtable_bytes, table_bytes, pending_compaction_bytes;
-    uint64_t log_syncs, log_sync_us; /**< fdatasync calls of the write-ahead log and their time in sum */
+    uint64_t log_syncs, log_sync_us;              /**< fdatasync calls of the write-ahead log and their time in sum */
+    uint64_t segment_tables, segment_bytes;       /**< sealed segments that have their table, and staged ones */
+    uint64_t segments_waiting, segments_building; /**< sealed and without a table; of these, being made */
+    uint64_t segments_streamed;                   /**< open segments that are written beside the log */
+    uint64_t segments_made;                       /**< since the store was opened */
+    uint64_t segment_drops_waiting;               /**< tables that no log needs any more, not deleted yet */
 };
 
 struct log_store;

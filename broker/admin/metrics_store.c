@@ -29,4 +29,13 @@ void metrics_write_store(struct text *text, const struct log_store_stats *stats,
     metrics_gauge(text, "store_table_bytes", "Table files.", engine->table_bytes);
     metrics_gauge(text, "store_pending_compaction_bytes", "Bytes that compactions have before them.",
                   engine->pending_compaction_bytes);
+    metrics_gauge(text, "store_segments", "Sealed segments that have their table.", engine->segment_tables);
+    metrics_gauge(text, "store_segment_bytes", "Bytes of these tables.", engine->segment_bytes);
+    metrics_gauge(text, "store_segments_waiting", "Sealed segments without a table yet.", engine->segments_waiting);
+    metrics_gauge(text, "store_segments_building", "Of these, being made.", engine->segments_building);
+    metrics_gauge(text, "store_segments_streamed", "Open segments that are written beside the log.",
+                  engine->segments_streamed);
+    metrics_counter(text, "store_segments_made_total", "Tables of segments made.", engine->segments_made);
+    metrics_gauge(text, "store_segment_drops_waiting", "Tables of dropped segments that are not deleted yet.",
+                  engine->segment_drops_waiting);
 }

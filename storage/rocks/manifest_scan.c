@@ -97,7 +97,7 @@ static bool take_new_file(struct manifest_scan *scan, struct cursor *cursor, uin
 struct edit {
     uint32_t family;
     bool add, drop, has_log_number, has_log_keep_min;
-    uint64_t log_number, log_keep_min, last_sequence;
+    uint64_t log_number, log_keep_min, last_sequence, family_max;
 };
 
 static bool take_field(struct manifest_scan *scan, struct cursor *cursor, uint64_t tag, struct edit *edit) {
@@ -123,9 +123,11 @@ static bool take_field(struct manifest_scan *scan, struct cursor *cursor, uint64
     case TAG_LAST_SEQUENCE:
         edit->last_sequence = get_varint(cursor);
         return true;
+    case TAG_FAMILY_MAX:
+        edit->family_max = get_varint(cursor);
+        return true;
     case TAG_NEXT_FILE:
     case TAG_PREVIOUS_LOG:
-    case TAG_FAMILY_MAX:
     case TAG_ATOMIC_GROUP:
         skip_varints(cursor, 1);
         return true;
@@ -170,6 +172,8 @@ static bool apply(struct manifest_scan *scan, const struct edit *edit) {
     }
     if (edit->has_log_keep_min && edit->log_keep_min > scan->log_keep_min)
         scan->log_keep_min = edit->log_keep_min;
+    if (edit->family_max > scan->family_max)
+        scan->family_max = edit->family_max;
     if (edit->last_sequence > scan->last_sequence)
         scan->last_sequence = edit->last_sequence;
     if (!known)
@@ -231,8 +235,9 @@ void manifest_scan_deinit(struct manifest_scan *scan) {
     *scan = (struct manifest_scan){0};
 }
 
+/* The highest number of a family is said right behind the families themselves; none is ever dropped. */
 bool manifest_is_begun(const struct manifest_scan *scan) {
-    bool begun = scan->family_count > 1;
+    bool begun = scan->family_max > 0 && scan->family_count > scan->family_max;
     for (size_t i = 0; i < scan->family_count; i++)
         begun = begun && scan->families[i].told;
     return begun;

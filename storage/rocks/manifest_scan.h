@@ -30,6 +30,7 @@ struct manifest_scan {
     struct manifest_family families[MANIFEST_FAMILIES_MAX];
     size_t family_count;
     uint64_t last_sequence;
+    uint64_t family_max;           /**< the highest number ever given to one; 0: not said */
     uint64_t log_keep_min;         /**< RocksDB's own word on the oldest log to keep; 0 when it gave none */
     struct manifest_table *tables; /**< that belong to the store after the last whole edit; owned */
     size_t table_count, table_capacity;
@@ -38,8 +39,8 @@ struct manifest_scan {
 /** The caller frees what it owns with manifest_scan_deinit. */
 struct manifest_scan manifest_scan(struct lf_bytes bytes);
 void manifest_scan_deinit(struct manifest_scan *scan);
-/** Whether every family's first records are whole: a MANIFEST counts (is named by CURRENT) only once they are synced.
- */
+/** Whether every family's first records are whole: a MANIFEST that takes the place of another one counts (is named by
+ *  CURRENT) only once they are synced. */
 bool manifest_is_begun(const struct manifest_scan *scan);
 /** Logs below it are not needed by any family. */
 uint64_t manifest_log_min(const struct manifest_scan *scan);

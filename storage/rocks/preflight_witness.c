@@ -41,7 +41,7 @@ enum lf_status preflight_witness_manifest(const struct preflight_witness *demand
             "%s/MANIFEST-%06" PRIu64 " at byte %zu: %" PRIu64 " bytes of edits were on disk, %zu can be read",
             demands->directory, manifest_number, scan->bad_offset ? scan->bad_offset : scan->whole_bytes,
             witness->manifest_bytes, scan->whole_bytes);
-    if (!manifest_is_begun(scan))
+    if (manifest_number != witness->manifest_number && !manifest_is_begun(scan))
         return lf_error_set(error, LF_DAMAGED, "%s/MANIFEST-%06" PRIu64 " at byte %zu: its first edits cannot be read",
                             demands->directory, manifest_number, scan->whole_bytes);
     return LF_OK;

@@ -2,14 +2,14 @@
 #ifndef ROCKS_BATCH_H
 #define ROCKS_BATCH_H
 
-#include "rocks_groups.h"
+#include "rocks_segments.h"
 #include "wal_marker.h"
 
 struct rocks_batch {
     rocksdb_writebatch_t *batch;
-    rocksdb_column_family_handle_t *meta;
-    rocksdb_column_family_handle_t *active;
+    const struct rocks_db *db;
     struct rocks_groups *groups;
+    struct rocks_segments *segments;
     struct log_store_identity *identity; /**< changes when the cluster id is pinned */
 };
 

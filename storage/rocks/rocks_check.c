@@ -48,7 +48,7 @@ static enum lf_status check_entry(const struct check *check, const struct log_gr
     if (lf_entry_check(lf_bytes(value, *bytes), group->id, &header, &payload, &detail) != LF_OK)
         return lf_error_set(check->error, LF_DAMAGED, "group %" PRIu64 " entry %" PRIu64 ": %s", group->id, index,
                             detail.text);
-    if (header.index != index || header.term != log_group_term_at(group, index))
+    if (header.index != index || (index > group->previous_index && header.term != log_group_term_at(group, index)))
         return lf_error_set(check->error, LF_DAMAGED,
                             "group %" PRIu64 " entry %" PRIu64 ": says index %" PRIu64 " term %" PRIu64, group->id,
                             index, header.index, header.term);
@@ -60,11 +60,13 @@ static void seek(const struct check *check, uint64_t slot, uint64_t index) {
     rocksdb_iter_seek(check->iterator, (const char *)key.bytes, key.size);
 }
 
-static enum lf_status check_tail(const struct check *check, const struct log_group *group) {
+/* Downwards from `last`, which is there, no further than `first`. */
+static enum lf_status check_tail(const struct check *check, const struct log_group *group, uint64_t first,
+                                 uint64_t last) {
     size_t bytes_read = 0, bytes = 0;
-    seek(check, group->slot, group->last_index);
-    for (uint64_t n = 0; n < group->last_index && n < TAIL_ENTRIES && (n < 2 || bytes_read < TAIL_BYTES); n++) {
-        enum lf_status status = check_entry(check, group, group->last_index - n, &bytes);
+    seek(check, group->slot, last);
+    for (uint64_t n = 0; n <= last - first && n < TAIL_ENTRIES && (n < 2 || bytes_read < TAIL_BYTES); n++) {
+        enum lf_status status = check_entry(check, group, last - n, &bytes);
         if (status != LF_OK)
             return status;
         bytes_read += bytes;
@@ -73,24 +75,40 @@ static enum lf_status check_tail(const struct check *check, const struct log_gro
     return iterator_status(check);
 }
 
-static enum lf_status check_group(const struct check *check, const struct log_group *group) {
-    enum lf_status status = LF_OK;
-    uint64_t slot, index;
-    size_t bytes;
-    if (group->last_index > 0) {
-        seek(check, group->slot, LOG_GROUP_FIRST_INDEX);
-        status = check_entry(check, group, LOG_GROUP_FIRST_INDEX, &bytes);
-        if (status == LF_OK)
-            status = check_tail(check, group);
-    }
-    if (status != LF_OK)
-        return status;
-    seek(check, group->slot, group->last_index + 1);
-    if (place(check, &slot, &index) && slot == group->slot)
-        return lf_error_set(check->error, LF_DAMAGED,
-                            "group %" PRIu64 ": entry %" PRIu64 " lies beyond the log's end %" PRIu64, group->id, index,
-                            group->last_index);
+/* Nothing of the group lies in `active` from `index` on, up to `next`. */
+static enum lf_status check_nothing(const struct check *check, const struct log_group *group, uint64_t index,
+                                    uint64_t next, const char *what) {
+    uint64_t slot, at;
+    seek(check, group->slot, index);
+    if (place(check, &slot, &at) && slot == group->slot && at < next)
+        return lf_error_set(check->error, LF_DAMAGED, "group %" PRIu64 ": entry %" PRIu64 " %s", group->id, at, what);
     return iterator_status(check);
+}
+
+/* Both ends of a run of entries in `active`, and that nothing lies between it and the run before. */
+static enum lf_status check_run(const struct check *check, const struct log_group *group, uint64_t *behind,
+                                uint64_t first, uint64_t last) {
+    size_t bytes;
+    enum lf_status status = check_nothing(check, group, *behind, first, "lies where a table took its place");
+    *behind = last + 1;
+    if (status != LF_OK || first > last)
+        return status;
+    seek(check, group->slot, first);
+    status = check_entry(check, group, first, &bytes);
+    return status == LF_OK ? check_tail(check, group, first, last) : status;
+}
+
+/* In `active` are the entries of sealed segments without a table, and those of no segment. */
+static enum lf_status check_group(const struct check *check, const struct log_group *group) {
+    uint64_t behind = 0;
+    enum lf_status status = LF_OK;
+    for (size_t i = 0; status == LF_OK && i < group->segment_count; i++)
+        if (group->segments[i].id == 0)
+            status = check_run(check, group, &behind, group->segments[i].segment.first_index,
+                               group->segments[i].segment.last_index);
+    if (status == LF_OK)
+        status = check_run(check, group, &behind, log_group_active_index(group), group->last_index);
+    return status == LF_OK ? check_nothing(check, group, behind, UINT64_MAX, "lies beyond the log's end") : status;
 }
 
 static bool slot_is_known(const struct rocks_groups *groups, uint64_t slot) {

@@ -2,10 +2,18 @@
 #include "rocks_error.h"
 #include "rocks_options.h"
 
-static void destroy_handles(rocksdb_column_family_handle_t **handles) {
-    for (int i = 0; i < 2; i++)
-        if (handles[i])
-            rocksdb_column_family_handle_destroy(handles[i]);
+#define FAMILIES 3
+
+static enum lf_status open_families(struct rocks_db *db, const char *directory, struct lf_error *error) {
+    const char *names[FAMILIES] = {"default", "active", "segments"};
+    const rocksdb_options_t *options[FAMILIES] = {db->meta_options, db->active_options, db->segment_options};
+    rocksdb_column_family_handle_t *handles[FAMILIES] = {0};
+    char *failure = NULL;
+    db->db = rocksdb_open_column_families(db->meta_options, directory, FAMILIES, names, options, handles, &failure);
+    db->meta = handles[0];
+    db->active = handles[1];
+    db->segments = handles[2];
+    return rocks_error(&failure, error, "open RocksDB");
 }
 
 enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
@@ -16,32 +24,28 @@ enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_optio
     rocksdb_writeoptions_set_sync(db->write_synced, 1);
     db->meta_options = rocks_options_meta(options, db->cache, db->limiter, error);
     db->active_options = rocks_options_active(options, node_id, db->cache, error);
+    db->segment_options = rocks_options_segments(db->cache, error);
     enum lf_status status = LF_INTERNAL;
-    if (db->meta_options && db->active_options) {
-        const char *names[] = {"default", "active"};
-        const rocksdb_options_t *family_options[] = {db->meta_options, db->active_options};
-        rocksdb_column_family_handle_t *handles[2] = {NULL, NULL};
-        char *failure = NULL;
-        db->db = rocksdb_open_column_families(db->meta_options, options->directory, 2, names, family_options, handles,
-                                              &failure);
-        status = rocks_error(&failure, error, "open RocksDB");
-        db->meta = handles[0];
-        db->active = handles[1];
-    }
+    if (db->meta_options && db->active_options && db->segment_options)
+        status = open_families(db, options->directory, error);
     if (status != LF_OK)
         rocks_db_close(db);
     return status;
 }
 
 void rocks_db_close(struct rocks_db *db) {
-    rocksdb_column_family_handle_t *handles[2] = {db->meta, db->active};
-    destroy_handles(handles);
+    rocksdb_column_family_handle_t *handles[FAMILIES] = {db->meta, db->active, db->segments};
+    for (int i = 0; i < FAMILIES; i++)
+        if (handles[i])
+            rocksdb_column_family_handle_destroy(handles[i]);
     if (db->db)
         rocksdb_close(db->db);
     if (db->meta_options)
         rocksdb_options_destroy(db->meta_options);
     if (db->active_options)
         rocksdb_options_destroy(db->active_options);
+    if (db->segment_options)
+        rocksdb_options_destroy(db->segment_options);
     if (db->write_synced)
         rocksdb_writeoptions_destroy(db->write_synced);
     if (db->write_unsynced)

@@ -1,4 +1,4 @@
-/** RocksDB itself: opened with our options, its two column families, and the few calls everything here is made of. */
+/** RocksDB itself: opened with our options, its three column families, and the few calls everything here is made of. */
 #ifndef ROCKS_DB_H
 #define ROCKS_DB_H
 
@@ -9,10 +9,12 @@
 
 struct rocks_db {
     rocksdb_t *db;
-    rocksdb_column_family_handle_t *meta; /**< the default family: all but entries */
-    rocksdb_column_family_handle_t *active;
+    rocksdb_column_family_handle_t *meta;     /**< the default family: all but entries */
+    rocksdb_column_family_handle_t *active;   /**< entries that are in no table of their segment yet */
+    rocksdb_column_family_handle_t *segments; /**< sealed segments: ingested, never written to */
     rocksdb_options_t *meta_options;
     rocksdb_options_t *active_options;
+    rocksdb_options_t *segment_options;
     rocksdb_cache_t *cache;
     rocksdb_ratelimiter_t *limiter;
     rocksdb_writeoptions_t *write_synced;

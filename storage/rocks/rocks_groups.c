@@ -11,7 +11,8 @@ void rocks_groups_deinit(struct rocks_groups *groups) {
         free(groups->items[i]);
     }
     free(groups->items);
-    *groups = (struct rocks_groups){0};
+    groups->items = NULL;
+    groups->count = groups->capacity = 0;
 }
 
 static size_t position_of(const struct rocks_groups *groups, uint64_t id) {
@@ -32,9 +33,10 @@ struct log_group *rocks_groups_find(const struct rocks_groups *groups, uint64_t 
 }
 
 struct log_group *rocks_groups_add(struct rocks_groups *groups, uint64_t id) {
-    struct log_group *group = calloc(1, sizeof *group);
-    if (!group || log_array_reserve(&groups->items, &groups->capacity, groups->count, sizeof group) != LF_OK) {
-        free(group);
+    struct rocks_group *made = calloc(1, sizeof *made);
+    struct log_group *group = &made->log;
+    if (!made || log_array_reserve(&groups->items, &groups->capacity, groups->count, sizeof group) != LF_OK) {
+        free(made);
         return NULL;
     }
     group->id = id;
@@ -51,6 +53,30 @@ void rocks_groups_remove(struct rocks_groups *groups, uint64_t id) {
     free(groups->items[at]);
     groups->count--;
     memmove(groups->items + at, groups->items + at + 1, (groups->count - at) * sizeof groups->items[0]);
+}
+
+void rocks_segment_row_encode(const struct log_held *held, uint8_t out[ROCKS_SEGMENT_ROW_BYTES]) {
+    lf_put_le64(out, held->id);
+    log_segment_encode(&held->segment, out + 8);
+}
+
+enum lf_status rocks_segment_row_decode(uint64_t first_index, struct lf_bytes value, struct log_held *held,
+                                        struct lf_error *error) {
+    if (value.size != ROCKS_SEGMENT_ROW_BYTES)
+        return lf_error_set(error, LF_DAMAGED, "a segment's row has %zu bytes, not %u", value.size,
+                            ROCKS_SEGMENT_ROW_BYTES);
+    held->id = lf_get_le64(value.data);
+    enum lf_status status = log_segment_decode(lf_bytes(value.data + 8, value.size - 8), &held->segment, error);
+    if (status == LF_OK && held->segment.first_index != first_index)
+        status = lf_error_set(error, LF_DAMAGED, "a segment's row under %" PRIu64 " says it begins at %" PRIu64,
+                              first_index, held->segment.first_index);
+    return status;
+}
+
+enum lf_status rocks_staged_row_decode(uint64_t id, struct lf_bytes value, struct log_held *held,
+                                       struct lf_error *error) {
+    held->id = id;
+    return log_segment_decode(value, &held->segment, error);
 }
 
 /* What one pass over a group's rows has seen. */
@@ -73,17 +99,47 @@ static enum lf_status take_run(struct log_group *group, struct lf_bytes rest, st
     return LF_OK;
 }
 
+static enum lf_status take_segment(struct log_group *group, struct lf_bytes rest, struct lf_bytes value,
+                                   struct lf_error *error) {
+    if (rest.size != 8)
+        return wrong_size(group->id, ROCKS_KIND_SEGMENT, value.size, error);
+    if (log_array_reserve(&group->segments, &group->segment_capacity, group->segment_count,
+                          sizeof group->segments[0]) != LF_OK)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for segments");
+    return rocks_segment_row_decode(lf_get_be64(rest.data), value, &group->segments[group->segment_count++], error);
+}
+
+static enum lf_status take_staged(struct log_group *group, struct lf_bytes rest, struct lf_bytes value,
+                                  struct lf_error *error) {
+    struct log_held held, gone;
+    bool replaced;
+    if (rest.size != 8)
+        return wrong_size(group->id, ROCKS_KIND_STAGED, value.size, error);
+    enum lf_status status = rocks_staged_row_decode(lf_get_be64(rest.data), value, &held, error);
+    if (status != LF_OK)
+        return status;
+    status = log_group_stage(group, &held.segment, held.id, &replaced, &gone);
+    if (status == LF_OK && replaced)
+        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": a segment is staged twice", group->id);
+    return status == LF_OK ? status : lf_error_set(error, status, "no memory for segments");
+}
+
 static enum lf_status take_row(struct log_group *group, struct seen *seen, uint8_t kind, struct lf_bytes rest,
                                struct lf_bytes value, struct lf_error *error) {
-    size_t wanted = kind == ROCKS_KIND_DESCRIPTOR || kind == ROCKS_KIND_HARD_STATE ? 16 : 8;
+    bool pair = kind == ROCKS_KIND_DESCRIPTOR || kind == ROCKS_KIND_HARD_STATE || kind == ROCKS_KIND_PREVIOUS;
+    size_t wanted = pair ? 16 : 8;
     if (kind == ROCKS_KIND_RUN)
         return take_run(group, rest, value, error);
+    if (kind == ROCKS_KIND_SEGMENT)
+        return take_segment(group, rest, value, error);
+    if (kind == ROCKS_KIND_STAGED)
+        return take_staged(group, rest, value, error);
     if (kind == ROCKS_KIND_HINT || kind == ROCKS_KIND_ROW)
         return LF_OK;
     if (value.size != wanted || rest.size != 0)
         return wrong_size(group->id, kind, value.size, error);
     uint64_t first = lf_get_le64(value.data);
-    uint64_t second = wanted == 16 ? lf_get_le64(value.data + 8) : 0;
+    uint64_t second = pair ? lf_get_le64(value.data + 8) : 0;
     switch (kind) {
     case ROCKS_KIND_APPLIED:
         group->applied_index = first;
@@ -102,6 +158,10 @@ static enum lf_status take_row(struct log_group *group, struct seen *seen, uint8
         seen->last = true;
         group->last_index = first;
         return LF_OK;
+    case ROCKS_KIND_PREVIOUS:
+        group->previous_index = first;
+        group->previous_term = second;
+        return LF_OK;
     default:
         return lf_error_set(error, LF_UNSUPPORTED, "group %" PRIu64 ": a row of unknown kind %u", group->id, kind);
     }
@@ -115,7 +175,7 @@ static enum lf_status check_group(const struct rocks_groups *groups, const struc
         return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": its hard state is missing", group->id);
     if (!seen->last)
         return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": where its log ends is missing", group->id);
-    if (group->slot >= groups->slot_next)
+    if (group->slot >= atomic_load(&groups->slot_next))
         return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": slot %" PRIu64 " was never given", group->id,
                             group->slot);
     return log_group_check(group, error);
@@ -165,7 +225,7 @@ static enum lf_status load_slot_next(struct rocks_groups *groups, const struct r
     uint8_t value[8];
     bool found;
     enum lf_status status = rocks_db_get(db, options, &key, value, sizeof value, &found, error);
-    groups->slot_next = status == LF_OK && found ? lf_get_le64(value) : 1;
+    atomic_store(&groups->slot_next, status == LF_OK && found ? lf_get_le64(value) : 1);
     return status;
 }
 

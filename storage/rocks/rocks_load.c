@@ -1,6 +1,7 @@
 /** A load: all of a group's rows, in one pass over them. */
 #include "log_row.h"
 #include "rocks_error.h"
+#include "rocks_groups.h"
 #include "rocks_reader.h"
 
 #include <inttypes.h>
@@ -8,7 +9,9 @@
 
 struct load {
     struct log_store_loaded *loaded;
-    size_t run_capacity, row_capacity;
+    struct log_group staged; /* orders them */
+    size_t run_capacity, row_capacity, segment_capacity;
+    struct lf_error *error;
 };
 
 static enum lf_status add_run(struct load *load, struct lf_bytes rest, struct lf_bytes value) {
@@ -34,11 +37,39 @@ static enum lf_status add_row(struct load *load, struct lf_bytes rest, struct lf
     return status;
 }
 
+static enum lf_status add_segment(struct load *load, struct lf_bytes rest, struct lf_bytes value) {
+    struct log_store_loaded *loaded = load->loaded;
+    struct log_held held;
+    if (rest.size != 8)
+        return LF_DAMAGED;
+    enum lf_status status = rocks_segment_row_decode(lf_get_be64(rest.data), value, &held, load->error);
+    if (status == LF_OK)
+        status = log_array_reserve(&loaded->segments, &load->segment_capacity, loaded->segment_count,
+                                   sizeof loaded->segments[0]);
+    if (status == LF_OK)
+        loaded->segments[loaded->segment_count++] = held.segment;
+    return status;
+}
+
+static enum lf_status add_staged(struct load *load, struct lf_bytes rest, struct lf_bytes value) {
+    struct log_held held, gone;
+    bool replaced;
+    if (rest.size != 8)
+        return LF_DAMAGED;
+    enum lf_status status = rocks_staged_row_decode(lf_get_be64(rest.data), value, &held, load->error);
+    return status == LF_OK ? log_group_stage(&load->staged, &held.segment, held.id, &replaced, &gone) : status;
+}
+
 static enum lf_status take(struct load *load, uint8_t kind, struct lf_bytes rest, struct lf_bytes value) {
     struct log_store_loaded *loaded = load->loaded;
-    size_t wanted = kind == ROCKS_KIND_DESCRIPTOR || kind == ROCKS_KIND_HARD_STATE ? 16 : 8;
+    bool pair = kind == ROCKS_KIND_DESCRIPTOR || kind == ROCKS_KIND_HARD_STATE || kind == ROCKS_KIND_PREVIOUS;
+    size_t wanted = pair ? 16 : 8;
     if (kind == ROCKS_KIND_RUN)
         return add_run(load, rest, value);
+    if (kind == ROCKS_KIND_SEGMENT)
+        return add_segment(load, rest, value);
+    if (kind == ROCKS_KIND_STAGED)
+        return add_staged(load, rest, value);
     if (kind == ROCKS_KIND_ROW)
         return add_row(load, rest, value);
     if (kind == ROCKS_KIND_HINT)
@@ -50,6 +81,10 @@ static enum lf_status take(struct load *load, uint8_t kind, struct lf_bytes rest
         loaded->applied_index = first;
     if (kind == ROCKS_KIND_LAST)
         loaded->last_index = first;
+    if (kind == ROCKS_KIND_PREVIOUS) {
+        loaded->previous_index = first;
+        loaded->previous_term = lf_get_le64(value.data + 8);
+    }
     if (kind == ROCKS_KIND_DESCRIPTOR) {
         loaded->exists = true;
         loaded->replica_id = lf_get_le64(value.data + 8);
@@ -93,18 +128,33 @@ static enum lf_status load_rows(struct load *load, rocksdb_iterator_t *iterator,
     return rocks_error(&failure, error, "load a group");
 }
 
+static enum lf_status finish(struct load *load) {
+    struct log_store_loaded *loaded = load->loaded;
+    loaded->first_index =
+        loaded->segment_count > 0 ? loaded->segments[0].first_index : loaded->previous_index + LOG_GROUP_FIRST_INDEX;
+    loaded->staged = calloc(load->staged.staged_count + 1, sizeof loaded->staged[0]);
+    if (!loaded->staged)
+        return lf_error_set(load->error, LF_NO_MEMORY, "no memory to load a group");
+    loaded->staged_count = load->staged.staged_count;
+    for (size_t i = 0; i < loaded->staged_count; i++)
+        loaded->staged[i] = load->staged.staged[i].segment;
+    return LF_OK;
+}
+
 void rocks_load(const struct rocks_db *db, uint64_t group, struct log_store_completion *completion) {
-    struct load load = {.loaded = calloc(1, sizeof *load.loaded)};
+    struct load load = {.loaded = calloc(1, sizeof *load.loaded), .error = &completion->error};
     if (!load.loaded) {
         completion->status = lf_error_set(&completion->error, LF_NO_MEMORY, "no memory to load a group");
         return;
     }
-    load.loaded->first_index = LOG_GROUP_FIRST_INDEX;
     rocksdb_readoptions_t *options = rocksdb_readoptions_create();
     rocksdb_iterator_t *iterator = rocksdb_create_iterator_cf(db->db, options, db->meta);
     completion->status = load_rows(&load, iterator, group, &completion->error);
     rocksdb_iter_destroy(iterator);
     rocksdb_readoptions_destroy(options);
+    if (completion->status == LF_OK)
+        completion->status = finish(&load);
+    log_group_deinit(&load.staged);
     if (completion->status == LF_OK)
         completion->loaded = load.loaded;
     else

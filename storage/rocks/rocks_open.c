@@ -4,6 +4,7 @@
 #include "rocks_damaged.h"
 #include "rocks_error.h"
 #include "rocks_store_inside.h"
+#include "segment_clean.h"
 #include "store_directory.h"
 
 #include <stdlib.h>
@@ -14,8 +15,8 @@ static enum lf_status judge_without_current(const char *directory, const struct 
                                             struct lf_error *error) {
     for (size_t i = 0; i < files->count; i++) {
         const struct store_file *file = &files->items[i];
-        bool later = file->kind == STORE_FILE_TABLE || file->kind == STORE_FILE_WITNESS ||
-                     (file->kind == STORE_FILE_WAL && file->bytes > 0);
+        bool later = file->kind == STORE_FILE_TABLE || file->kind == STORE_FILE_SEGMENT ||
+                     file->kind == STORE_FILE_WITNESS || (file->kind == STORE_FILE_WAL && file->bytes > 0);
         if (file->kind == STORE_FILE_OTHER)
             return lf_error_set(error, LF_INVALID, "%s holds something else: %s", directory, file->name);
         if (later)
@@ -82,6 +83,10 @@ static enum lf_status load_groups(struct rocks_store *rocks, struct lf_error *er
     enum lf_status status = rocks_groups_load(groups, &rocks->db, error);
     if (status == LF_OK)
         status = rocks_groups_check_entries(groups, &rocks->db, error);
+    if (status == LF_OK)
+        status = segment_clean(groups, &rocks->db, rocks->options.directory, error);
+    if (status == LF_OK)
+        status = rocks_segments_load(&rocks->writer.segments);
     if (status != LF_OK)
         return status;
     rocks->store.groups = calloc(groups->count + 1, sizeof rocks->store.groups[0]);
@@ -93,16 +98,29 @@ static enum lf_status load_groups(struct rocks_store *rocks, struct lf_error *er
     return LF_OK;
 }
 
+/* The writer and the segment thread hand things to each other: both rings are there before either runs. */
+static enum lf_status start_writing(struct rocks_store *rocks, struct lf_error *error) {
+    struct segment_thread *thread = &rocks->writer.segments.thread;
+    thread->db = &rocks->db;
+    thread->id_next = &rocks->writer.groups.slot_next;
+    thread->builders_max = rocks->options.segment_builders_max;
+    enum lf_status status = segment_thread_init(thread, rocks->options.directory, error);
+    if (status == LF_OK)
+        status = rocks_writer_start(&rocks->writer, ROCKS_WRITES_MAX, error);
+    thread->answers = rocks->writer.ring;
+    return status == LF_OK ? segment_thread_start(thread, error) : status;
+}
+
 static enum lf_status start_threads(struct rocks_store *rocks, struct lf_error *error) {
     uint32_t reads_max = rocks->options.reads_max;
-    rocks->completed = lf_ring_new(ROCKS_WRITES_MAX + (size_t)reads_max);
+    rocks->completed = lf_ring_new(ROCKS_WRITES_MAX + (size_t)reads_max + ROCKS_STAGES_MAX);
     if (!rocks->completed)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for completions");
     rocks->writer.completed = rocks->completed;
     rocks->writer.counters = &rocks->counters;
     rocks->writer.identity = rocks->store.identity;
     rocks->writer.commit_bytes_max = rocks->options.commit_bytes_max;
-    enum lf_status status = rocks_writer_start(&rocks->writer, ROCKS_WRITES_MAX, error);
+    enum lf_status status = start_writing(rocks, error);
     uint32_t threads = rocks->options.reader_threads;
     for (; status == LF_OK && rocks->reader_count < threads && rocks->reader_count < ROCKS_READER_THREADS_MAX;
          rocks->reader_count++) {
@@ -174,6 +192,7 @@ enum lf_status rocks_store_open(const struct rocks_store_options *options, const
     rocks->options = rocks_options_complete(options);
     rocks->lock_fd = -1;
     rocks->writer.db = &rocks->db;
+    rocks->writer.segments.groups = &rocks->writer.groups;
     enum lf_status status = open_steps(rocks, &rocks->options, identity, error);
     rocks->options.directory = NULL; /* borrowed for the call */
     if (status == LF_OK) {
@@ -189,6 +208,7 @@ enum lf_status rocks_store_open(const struct rocks_store_options *options, const
 void rocks_store_free(struct rocks_store **where) {
     struct rocks_store *rocks = *where;
     *where = NULL;
+    segment_thread_stop(&rocks->writer.segments.thread);
     rocks_writer_stop(&rocks->writer);
     for (uint32_t i = 0; i < rocks->reader_count; i++)
         rocks_reader_stop(&rocks->readers[i]);

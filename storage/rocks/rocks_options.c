@@ -8,7 +8,8 @@
 
 #define MIB (1024u * 1024)
 #define META_MEMTABLE_BYTES (4 * MIB)
-#define MEMTABLES_MAX 8 /* flushes that wait before writes do */
+#define SEGMENTS_MEMTABLE_BYTES (64 * 1024) /* stays empty */
+#define MEMTABLES_MAX 8                     /* flushes that wait before writes do */
 #define BLOCK_CACHE_BYTES (32 * MIB)
 #define BLOCK_BYTES (16 * 1024)
 #define BACKGROUND_JOBS 3
@@ -32,6 +33,8 @@ struct rocks_store_options rocks_options_complete(const struct rocks_store_optio
     all.submit_bytes_max = all.submit_bytes_max ? all.submit_bytes_max : LOG_STORE_SUBMIT_BYTES_MAX_DEFAULT;
     all.reads_max = all.reads_max ? all.reads_max : 1024;
     all.reader_threads = all.reader_threads ? all.reader_threads : 2;
+    all.segment_builders_max = all.segment_builders_max ? all.segment_builders_max : 32;
+    all.stage_bytes_max = all.stage_bytes_max ? all.stage_bytes_max : 16 * MIB;
     all.open_files_max = all.open_files_max ? all.open_files_max : 512;
     return all;
 }
@@ -144,6 +147,17 @@ rocksdb_options_t *rocks_options_active(const struct rocks_store_options *given,
     set_table(options, cache);
     set_active_compaction(options);
     rocksdb_options_set_write_buffer_size(options, rocks_memtable_bytes(given->memtable_bytes, node_id));
+    return with_string(options, error);
+}
+
+/* Never written to but by ingestion, never merged: a segment is one file of the last level, whose range of keys no
+ * other one shares. Its files need no place in level 0, so they can be deleted by range. */
+rocksdb_options_t *rocks_options_segments(rocksdb_cache_t *cache, struct lf_error *error) {
+    rocksdb_options_t *options = rocksdb_options_create();
+    set_no_stalls(options);
+    set_table(options, cache);
+    rocksdb_options_set_disable_auto_compactions(options, 1);
+    rocksdb_options_set_write_buffer_size(options, SEGMENTS_MEMTABLE_BYTES);
     return with_string(options, error);
 }
 

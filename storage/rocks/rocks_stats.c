@@ -45,14 +45,34 @@ static uint64_t property(const struct rocks_db *db, const char *name) {
     return rocksdb_property_int(db->db, name, &value) == 0 ? value : 0;
 }
 
-/* Over both families. */
+static uint64_t property_of(const struct rocks_db *db, rocksdb_column_family_handle_t *family, const char *name) {
+    uint64_t value = 0;
+    return rocksdb_property_int_cf(db->db, family, name, &value) == 0 ? value : 0;
+}
+
+/* Over all families. */
 static uint64_t property_sum(const struct rocks_db *db, const char *name) {
-    uint64_t meta = 0, active = 0;
-    if (rocksdb_property_int_cf(db->db, db->meta, name, &meta) != 0)
-        meta = 0;
-    if (rocksdb_property_int_cf(db->db, db->active, name, &active) != 0)
-        active = 0;
-    return meta + active;
+    return property_of(db, db->meta, name) + property_of(db, db->active, name) + property_of(db, db->segments, name);
+}
+
+/* All of them lie in the last level. */
+static uint64_t segment_tables(const struct rocks_db *db) {
+    char *text = rocksdb_property_value_cf(db->db, db->segments, "rocksdb.num-files-at-level6");
+    uint64_t count = text ? strtoull(text, NULL, 10) : 0;
+    rocksdb_free(text);
+    return count;
+}
+
+static void segment_stats(const struct rocks_store *rocks, struct log_store_engine_stats *out) {
+    const struct rocks_segments *segments = &rocks->writer.segments;
+    const struct rocks_segment_counters *counters = &segments->counters;
+    out->segment_tables = segment_tables(&rocks->db);
+    out->segment_bytes = property_of(&rocks->db, rocks->db.segments, "rocksdb.total-sst-files-size");
+    out->segments_waiting = atomic_load_explicit(&counters->waiting, memory_order_relaxed);
+    out->segments_building = atomic_load_explicit(&counters->building, memory_order_relaxed);
+    out->segments_streamed = atomic_load_explicit(&segments->thread.builders_open, memory_order_relaxed);
+    out->segments_made = atomic_load_explicit(&counters->made, memory_order_relaxed);
+    out->segment_drops_waiting = atomic_load_explicit(&counters->doomed, memory_order_relaxed);
 }
 
 void rocks_engine_stats(const struct log_store *store, struct log_store_engine_stats *out) {
@@ -69,6 +89,7 @@ void rocks_engine_stats(const struct log_store *store, struct log_store_engine_s
     out->compactions_running = property(db, "rocksdb.num-running-compactions");
     out->memtable_bytes = property_sum(db, "rocksdb.cur-size-all-mem-tables");
     out->table_bytes = property_sum(db, "rocksdb.total-sst-files-size");
+    segment_stats((const struct rocks_store *)store, out);
     out->pending_compaction_bytes = property_sum(db, "rocksdb.estimate-pending-compaction-bytes");
 }
 

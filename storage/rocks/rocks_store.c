@@ -83,6 +83,11 @@ static struct log_store_completion *rocks_poll(struct log_store *store) {
     struct log_store_completion *completion = take_completion(rocks);
     if (!completion)
         return NULL;
+    if (completion->kind == LOG_STORE_DONE_STAGE) {
+        rocks->stage_count--;
+        rocks->stage_bytes -= ((struct rocks_ticket *)completion)->bytes;
+        return completion;
+    }
     if (completion->kind != LOG_STORE_DONE_WRITE) {
         rocks->read_count--;
         return completion;
@@ -105,10 +110,40 @@ static void rocks_close(struct log_store *store) {
     rocks_store_free(&rocks);
 }
 
+static enum lf_status fill_stage(struct segment_job *job, const struct log_store_stage *stage, size_t bytes) {
+    struct rocks_ticket *ticket = ticket_new(LOG_STORE_DONE_STAGE, stage->group, stage->request, bytes);
+    job->entries = calloc((size_t)stage->entry_count + 1, sizeof job->entries[0]);
+    job->completion = ticket ? &ticket->completion : NULL;
+    if (!ticket || !job->entries)
+        return LF_NO_MEMORY;
+    job->segment = *stage->segment;
+    job->first = stage->first;
+    job->last = stage->last;
+    for (; job->entry_count < stage->entry_count; job->entry_count++)
+        job->entries[job->entry_count] = lf_buf_ref(stage->entries[job->entry_count]);
+    return LF_OK;
+}
+
+/* By way of the writer, so that it takes effect in order with the writes. */
 static enum lf_status rocks_stage(struct log_store *store, const struct log_store_stage *stage) {
-    (void)store;
-    (void)stage;
-    return LF_UNSUPPORTED;
+    struct rocks_store *rocks = of(store);
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < stage->entry_count; i++)
+        bytes += stage->entries[i]->size;
+    if (rocks->stage_count >= ROCKS_STAGES_MAX)
+        return LF_FULL;
+    if (rocks->stage_bytes > 0 && rocks->stage_bytes + bytes > rocks->options.stage_bytes_max)
+        return LF_FULL;
+    struct segment_job *job = segment_job_new(SEGMENT_JOB_STAGE, stage->group);
+    if (!job || fill_stage(job, stage, bytes) != LF_OK) {
+        segment_job_destroy(&job);
+        return LF_NO_MEMORY;
+    }
+    bool pushed = lf_ring_push(rocks->writer.ring, segment_answer_tag(job));
+    lf_check(pushed); /* the ring has room for all jobs */
+    rocks->stage_count++;
+    rocks->stage_bytes += bytes;
+    return LF_OK;
 }
 
 static enum lf_status rocks_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {

@@ -6,15 +6,17 @@
 
 /** Zeroes mean the default in brackets. */
 struct rocks_store_options {
-    const char *directory;     /**< borrowed for the call */
-    bool create;               /**< create if empty or absent; else an empty directory is LF_NOT_FOUND */
-    uint32_t memtable_bytes;   /**< [8 MiB] times a factor that differs by a quarter between nodes */
-    uint32_t wal_bytes_max;    /**< [96 MiB] total */
-    uint32_t commit_bytes_max; /**< [1 MiB] */
-    uint32_t submit_bytes_max; /**< [64 MiB] */
-    uint32_t reads_max;        /**< [1024] under way */
-    uint32_t reader_threads;   /**< [2] */
-    uint32_t open_files_max;   /**< [512] */
+    const char *directory;         /**< borrowed for the call */
+    bool create;                   /**< create if empty or absent; else an empty directory is LF_NOT_FOUND */
+    uint32_t memtable_bytes;       /**< [8 MiB] times a factor that differs by a quarter between nodes */
+    uint32_t wal_bytes_max;        /**< [96 MiB] total */
+    uint32_t commit_bytes_max;     /**< [1 MiB] */
+    uint32_t submit_bytes_max;     /**< [64 MiB] */
+    uint32_t reads_max;            /**< [1024] under way */
+    uint32_t reader_threads;       /**< [2] */
+    uint32_t open_files_max;       /**< [512] */
+    uint32_t segment_builders_max; /**< [32] groups whose open segment is written beside the log */
+    uint32_t stage_bytes_max;      /**< [16 MiB] of segments that come from elsewhere, handed over and not staged yet */
 };
 
 /** Opens or creates. `identity`: node_id must match; cluster_id must match when both are not zero; store_uuid is made

@@ -6,6 +6,8 @@
 
 /** Writes submitted and not yet polled, beside their bytes (submit_bytes_max). */
 #define ROCKS_WRITES_MAX 8192u
+/** Pieces of segments to be staged that are under way, beside their bytes (stage_bytes_max). */
+#define ROCKS_STAGES_MAX 256u
 
 struct rocks_store {
     struct log_store store;             /* first */
@@ -26,6 +28,8 @@ struct rocks_store {
     uint32_t submitted_first;
     struct lf_histogram write_us;
     uint32_t read_count;
+    uint32_t stage_count;
+    size_t stage_bytes;
     bool asleep; /**< lf_ring_sleep said so, and the loop may be polling */
 };
 

@@ -83,7 +83,10 @@ static enum lf_status tell_witness(struct rocks_writer *writer, bool synced, str
 static void be_idle(struct rocks_writer *writer) {
     struct lf_error error = {0};
     bool behind = writer->witness.behind && writer->final.code == LF_OK;
-    if (rocks_ring_wait(writer->ring, behind ? WITNESS_IDLE_MS : -1))
+    int timeout_ms = behind ? WITNESS_IDLE_MS : -1;
+    if (!behind && writer->final.code == LF_OK)
+        timeout_ms = rocks_segments_timeout_ms(&writer->segments, rocks_clock_us());
+    if (rocks_ring_wait(writer->ring, timeout_ms) || !behind)
         return;
     if (witness_keeper_say(&writer->witness, rocks_clock_us(), &error) == LF_OK)
         writer->synced_sequence = writer->last_sequence;
@@ -92,19 +95,29 @@ static void be_idle(struct rocks_writer *writer) {
 }
 
 /* A failed write or sync is final: never tried again, since the pages may be marked clean and be lost. */
-static void write_batch(struct rocks_writer *writer, rocksdb_writebatch_t *batch, struct commit *commit) {
+static enum lf_status write_durably(struct rocks_writer *writer, rocksdb_writebatch_t *batch, bool sync) {
     struct lf_error error = {0};
-    uint64_t started_us = rocks_clock_us();
-    enum lf_status status = rocks_db_write(writer->db, batch, commit->sync, &error);
-    count_commit(writer, commit, started_us);
+    enum lf_status status = rocks_db_write(writer->db, batch, sync, &error);
     if (status == LF_OK)
-        status = tell_witness(writer, commit->sync, &error);
+        status = tell_witness(writer, sync, &error);
+    if (status == LF_OK)
+        rocks_segments_written(&writer->segments, writer->last_sequence);
+    else
+        writer->final = error;
+    return status;
+}
+
+static void write_batch(struct rocks_writer *writer, rocksdb_writebatch_t *batch, struct commit *commit) {
+    uint64_t started_us = rocks_clock_us();
+    enum lf_status status = write_durably(writer, batch, commit->sync);
+    count_commit(writer, commit, started_us);
+    for (const struct log_store_write *write = commit->writes; status == LF_OK && write; write = write->next)
+        rocks_segments_stream(&writer->segments, write);
     if (status == LF_OK)
         return;
-    writer->final = error;
     for (struct log_store_write *write = commit->writes; write; write = write->next)
         if (write->completion->status == LF_OK)
-            set_status(write, status, &error);
+            set_status(write, status, &writer->final);
 }
 
 static void complete(struct rocks_writer *writer, struct commit *commit) {
@@ -122,9 +135,9 @@ static void carry_out(struct rocks_writer *writer, rocksdb_writebatch_t *scratch
     rocksdb_writebatch_clear(scratch);
     put_marker(writer, scratch);
     struct rocks_batch batch = {.batch = scratch,
-                                .meta = writer->db->meta,
-                                .active = writer->db->active,
+                                .db = writer->db,
                                 .groups = &writer->groups,
+                                .segments = &writer->segments,
                                 .identity = &writer->identity};
     fill(writer, &batch, commit);
     if (rocksdb_writebatch_count(scratch) > 0 || commit->sync)
@@ -133,6 +146,73 @@ static void carry_out(struct rocks_writer *writer, rocksdb_writebatch_t *scratch
         atomic_store_explicit(&writer->pinned, true, memory_order_release);
     complete(writer, commit);
 }
+
+/* ---- the segment thread ---- */
+
+/* Told when what the answer changes is written. */
+static void complete_answer(struct rocks_writer *writer, struct segment_job *job) {
+    struct log_store_completion *completion = job->completion;
+    job->completion = NULL;
+    if (completion) {
+        completion->status = job->status;
+        completion->error = job->error;
+        bool pushed = lf_ring_push(writer->completed, completion);
+        lf_check(pushed); /* admission keeps room */
+    }
+    segment_job_destroy(&job);
+}
+
+static void fail_answer(struct segment_job *job, const struct lf_error *error) {
+    if (job->status != LF_OK)
+        return;
+    job->status = error->code;
+    job->error = *error;
+}
+
+/* All answers that came are one batch: rows of tables that are there now, and what in `active` they take the place of.
+ * It may be lost by a power cut: then the tables have no rows at the next opening, and are made again. */
+static void take_answers(struct rocks_writer *writer, rocksdb_writebatch_t *scratch) {
+    struct segment_job *jobs = writer->answers;
+    struct rocks_answer answer = {.batch = scratch, .db = writer->db};
+    struct lf_error error = {0};
+    uint64_t now_us = rocks_clock_us();
+    writer->answers = NULL;
+    writer->answers_end = &writer->answers;
+    rocksdb_writebatch_clear(scratch);
+    put_marker(writer, scratch);
+    for (struct segment_job *job = jobs; job && writer->final.code == LF_OK; job = job->next)
+        if (rocks_segments_answered(&writer->segments, job, &answer, now_us, &error) != LF_OK)
+            writer->final = error;
+    rocks_segments_written(&writer->segments, writer->last_sequence);
+    if (writer->final.code == LF_OK && rocksdb_writebatch_count(scratch) > 0)
+        write_durably(writer, scratch, answer.sync);
+    for (struct segment_job *next; jobs; jobs = next) {
+        next = jobs->next;
+        if (writer->final.code != LF_OK)
+            fail_answer(jobs, &writer->final);
+        complete_answer(writer, jobs);
+    }
+}
+
+static void take_job(struct rocks_writer *writer, struct segment_job *job) {
+    if (job->kind == SEGMENT_JOB_STAGE && !job->handed_on) {
+        rocks_segments_begin_stage(&writer->segments, &job);
+        return;
+    }
+    job->next = NULL;
+    *writer->answers_end = job;
+    writer->answers_end = &job->next;
+}
+
+static void step_segments(struct rocks_writer *writer) {
+    struct lf_error error = {0};
+    if (writer->final.code != LF_OK)
+        return;
+    if (rocks_segments_step(&writer->segments, writer->synced_sequence, rocks_clock_us(), &error) != LF_OK)
+        writer->final = error;
+}
+
+/* ---- the thread ---- */
 
 bool rocks_ring_wait(struct lf_ring *ring, int timeout_ms) {
     if (!lf_ring_sleep(ring))
@@ -149,6 +229,10 @@ static bool drain(struct rocks_writer *writer, struct commit_queue *queue) {
     for (void *item; (item = lf_ring_pop(writer->ring)) != NULL;) {
         if (item == writer)
             return false;
+        if (segment_answer_is(item)) {
+            take_job(writer, segment_answer_untag(item));
+            continue;
+        }
         struct log_store_write *write = item;
         commit_queue_push(queue, &write);
     }
@@ -163,6 +247,9 @@ static void *writer_main(void *argument) {
     bool stopping = false;
     for (;;) {
         stopping = stopping || !drain(writer, &queue);
+        if (writer->answers)
+            take_answers(writer, batch);
+        step_segments(writer);
         if (commit_queue_take(&queue, writer->commit_bytes_max, &commit))
             carry_out(writer, batch, &commit);
         else if (stopping)
@@ -184,7 +271,8 @@ int rocks_thread_start(pthread_t *thread, void *(*run)(void *), void *argument) 
 }
 
 enum lf_status rocks_writer_start(struct rocks_writer *writer, size_t writes_max, struct lf_error *error) {
-    writer->ring = lf_ring_new(writes_max + 1);
+    writer->ring = lf_ring_new(writes_max + SEGMENT_JOBS_MAX + 1);
+    writer->answers_end = &writer->answers;
     if (!writer->ring)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for the writer's ring");
     writer->last_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
@@ -206,6 +294,11 @@ void rocks_writer_stop(struct rocks_writer *writer) {
 }
 
 void rocks_writer_deinit(struct rocks_writer *writer) {
+    for (void *item; writer->ring && (item = lf_ring_pop(writer->ring)) != NULL;) {
+        struct segment_job *job = segment_answer_untag(item); /* all writes were finished */
+        segment_job_destroy(&job);
+    }
     lf_ring_destroy(&writer->ring);
+    rocks_segments_deinit(&writer->segments);
     rocks_groups_deinit(&writer->groups);
 }

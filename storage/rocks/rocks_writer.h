@@ -17,10 +17,13 @@ struct rocks_counters {
 
 struct rocks_writer {
     struct rocks_db *db;
-    struct lf_ring *ring;      /**< struct log_store_write, each with its completion; itself: stop */
+    struct lf_ring *ring;      /**< struct log_store_write, each with its completion; struct segment_job, tagged;
+                                    itself: stop */
     struct lf_ring *completed; /**< borrowed: where completions go; has room for all that were admitted */
     struct rocks_counters *counters;
     struct rocks_groups groups;
+    struct rocks_segments segments;
+    struct segment_job *answers, **answers_end; /**< of the segment thread, to be taken in; oldest first */
     struct log_store_identity identity;
     atomic_bool pinned; /**< identity.cluster_id was set by a write; read by the loop after that */
     uint32_t commit_bytes_max;

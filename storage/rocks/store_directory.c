@@ -1,5 +1,6 @@
 #include "store_directory.h"
 #include "log_row.h"
+#include "segment_file.h"
 #include "witness.h"
 
 #include <dirent.h>
@@ -48,6 +49,9 @@ static enum store_file_kind kind_of(const char *name, uint64_t *number) {
         return STORE_FILE_WAL;
     if (number_of(name, number, ".sst"))
         return STORE_FILE_TABLE;
+    if (starts_with(name, SEGMENT_FILE_PREFIX) &&
+        number_of(name + strlen(SEGMENT_FILE_PREFIX), number, SEGMENT_FILE_SUFFIX))
+        return STORE_FILE_SEGMENT;
     if (starts_with(name, "MANIFEST-") && number_of(name + strlen("MANIFEST-"), number, ""))
         return STORE_FILE_MANIFEST;
     if (strcmp(name, "LOCK") == 0 || strcmp(name, "IDENTITY") == 0 || strcmp(name, "LOG") == 0 ||

@@ -19,8 +19,9 @@ enum store_file_kind {
     STORE_FILE_DAMAGED, /**< ours */
     STORE_FILE_TORN,    /**< NAME.torn.NUMBER: kept torn ends */
     STORE_FILE_CURRENT,
-    STORE_FILE_WAL,   /**< NUMBER.log */
-    STORE_FILE_TABLE, /**< NUMBER.sst */
+    STORE_FILE_WAL,     /**< NUMBER.log */
+    STORE_FILE_TABLE,   /**< NUMBER.sst */
+    STORE_FILE_SEGMENT, /**< segment-NUMBER.building: ours */
     STORE_FILE_MANIFEST,
     STORE_FILE_SMALL, /**< LOCK, LOG, IDENTITY, OPTIONS-*, *.dbtmp: nothing is lost with them */
 };

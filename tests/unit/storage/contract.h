@@ -15,8 +15,7 @@
 /** How a store is made, ended and waited for. `disk` is what outlives a store. */
 struct contract_backend {
     const char *name;
-    bool segments; /**< the store keeps segments; else those tests are left out */
-    bool rewrites; /**< and rewrites them */
+    bool rewrites; /**< the store rewrites segments; else those tests are left out */
     void *(*disk_new)(void);
     void (*disk_destroy)(void *disk);
     enum lf_status (*open)(void *disk, const struct log_store_identity *identity, struct log_store **store,

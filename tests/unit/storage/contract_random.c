@@ -207,7 +207,7 @@ static struct log_store_write *random_write(struct history *history) {
         write->term = log->term + dice(history, 2) + write->create;
         write->vote = write->term == log->term ? log->vote : dice(history, 3);
     }
-    if (group && history->contract->backend->segments && dice(history, 60) == 0) {
+    if (group && dice(history, 60) == 0) {
         add_install(history, write, log);
         return write;
     }
@@ -215,7 +215,7 @@ static struct log_store_write *random_write(struct history *history) {
         write->truncate_from = log->applied_index + 1 + dice(history, 5) - (dice(history, 10) == 0);
     add_entries(history, write, log);
     add_state(history, write, log);
-    if (group && history->contract->backend->segments)
+    if (group)
         add_segments(history, write, group);
     return write;
 }
@@ -297,7 +297,7 @@ static void run_seed(struct contract *contract, uint64_t seed) {
     struct history history = {.contract = contract, .random = seed};
     for (uint32_t i = 0; i < STEPS; i++) {
         step(&history);
-        if (contract->backend->segments && dice(&history, 6) == 0)
+        if (dice(&history, 6) == 0)
             stage(&history);
         if (dice(&history, 50) == 0)
             contract_reopen(contract);

@@ -1,0 +1,43 @@
+#include "rocks_error.h"
+#include "segment_thread.h"
+
+#include "lf_check.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Files are moved in by a hard link. No snapshot matters, since nobody reads the segment before its row has the id; and
+ * no sequence number may be given, since start-up demands that the logs' are without a gap (wal_scan.h). */
+static rocksdb_ingestexternalfileoptions_t *ingest_options(void) {
+    rocksdb_ingestexternalfileoptions_t *options = rocksdb_ingestexternalfileoptions_create();
+    rocksdb_ingestexternalfileoptions_set_move_files(options, 1);
+    rocksdb_ingestexternalfileoptions_set_snapshot_consistency(options, 0);
+    rocksdb_ingestexternalfileoptions_set_allow_global_seqno(options, 0);
+    rocksdb_ingestexternalfileoptions_set_allow_blocking_flush(options, 0);
+    return options;
+}
+
+enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, struct lf_error *error) {
+    char *path = segment_file_path(thread->directory, id);
+    if (!path)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for a segment's path");
+    const char *paths[] = {path};
+    char *failure = NULL;
+    rocksdb_ingestexternalfileoptions_t *options = ingest_options();
+    rocksdb_ingest_external_file_cf(thread->db->db, thread->db->segments, paths, 1, options, &failure);
+    rocksdb_ingestexternalfileoptions_destroy(options);
+    free(path);
+    enum lf_status status = rocks_error(&failure, error, "ingest a segment");
+    if (status != LF_OK)
+        segment_file_remove(thread->directory, id);
+    return status;
+}
+
+/* Without reading it, so that a damaged one goes as well. */
+enum lf_status segment_delete(const struct rocks_db *db, uint64_t id, struct lf_error *error) {
+    struct rocks_key from = rocks_key_entry(id, 0), to = rocks_key_entry(id, UINT64_MAX);
+    char *failure = NULL;
+    rocksdb_delete_file_in_range_cf(db->db, db->segments, (const char *)from.bytes, from.size, (const char *)to.bytes,
+                                    to.size, &failure);
+    return rocks_error(&failure, error, "delete a segment");
+}

@@ -1,0 +1,44 @@
+/** What the segment thread is asked to do, and how it comes back: the job is its own answer, so answering cannot fail.
+ */
+#ifndef SEGMENT_JOB_H
+#define SEGMENT_JOB_H
+
+#include "log_group.h"
+
+enum segment_job_kind {
+    SEGMENT_JOB_STREAM, /**< from the writer: the group's entries up to `until` will not change: write on at its open
+                           segment. No answer; may be left out */
+    SEGMENT_JOB_FORGET, /**< from the writer: what was begun of the group is not wanted any more. No answer; may be left
+                           out, since what is outdated shows */
+    SEGMENT_JOB_SEAL,   /**< from the writer: make and ingest the segment, whose entries are in `active` */
+    SEGMENT_JOB_DELETE, /**< from the writer: the segments `made` are in no row any more: free their files */
+    SEGMENT_JOB_STAGE,  /**< from the loop: a piece of a segment that comes from elsewhere */
+};
+
+struct segment_job {
+    enum segment_job_kind kind;
+    uint64_t group, slot;
+    struct log_segment segment; /**< STREAM: only where it begins */
+    uint64_t until;             /**< STREAM */
+    bool first, last;           /**< STAGE */
+    struct lf_buf **entries;    /**< STAGE: owned */
+    uint32_t entry_count;
+    struct log_store_completion *completion; /**< STAGE: owned; handed on by the writer */
+    bool handed_on;                          /**< STAGE: the writer has given it to the thread */
+    uint64_t epoch;                          /**< STAGE: the group's stage_epoch then */
+    /* the answer: */
+    enum lf_status status;
+    struct lf_error error;
+    struct log_held *made; /**< ingested, not in any row yet; owned */
+    size_t made_count, made_capacity;
+    struct segment_job *next; /**< of the writer's list of answers */
+};
+
+/** Returns (caller destroys) a zeroed job, or NULL without memory. */
+struct segment_job *segment_job_new(enum segment_job_kind kind, uint64_t group);
+/** With all it owns, also a completion that was not handed on. Leaves NULL. */
+void segment_job_destroy(struct segment_job **job);
+/** LF_NO_MEMORY. */
+enum lf_status segment_job_add_made(struct segment_job *job, const struct log_segment *segment, uint64_t id);
+
+#endif

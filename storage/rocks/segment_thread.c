@@ -1,0 +1,119 @@
+#include "segment_thread.h"
+#include "rocks_writer.h"
+
+#include "lf_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void answer(struct segment_thread *thread, struct segment_job *job) {
+    bool pushed = lf_ring_push(thread->answers, segment_answer_tag(job));
+    lf_check(pushed); /* the writer's ring has room for all jobs that are answered */
+}
+
+static void delete_all(struct segment_thread *thread, struct segment_job *job) {
+    job->status = LF_OK;
+    for (size_t i = 0; job->status == LF_OK && i < job->made_count; i++)
+        job->status = segment_delete(thread->db, job->made[i].id, &job->error);
+}
+
+static void carry_out(struct segment_thread *thread, struct segment_job *job) {
+    bool hint = job->kind == SEGMENT_JOB_STREAM || job->kind == SEGMENT_JOB_FORGET;
+    switch (job->kind) {
+    case SEGMENT_JOB_STREAM:
+        segment_stream(thread, job);
+        break;
+    case SEGMENT_JOB_FORGET:
+        segment_forget(thread, job);
+        break;
+    case SEGMENT_JOB_SEAL:
+        segment_seal(thread, job);
+        break;
+    case SEGMENT_JOB_DELETE:
+        delete_all(thread, job);
+        break;
+    case SEGMENT_JOB_STAGE:
+        segment_stage(thread, job);
+        break;
+    }
+    if (hint) {
+        atomic_fetch_sub_explicit(&thread->hints, 1, memory_order_relaxed);
+        segment_job_destroy(&job);
+    } else {
+        answer(thread, job);
+    }
+}
+
+static void *thread_main(void *argument) {
+    struct segment_thread *thread = argument;
+    for (;;) {
+        void *item = lf_ring_pop(thread->ring);
+        if (item == thread)
+            break;
+        struct segment_job *job = item;
+        if (item && atomic_load_explicit(&thread->stopping, memory_order_relaxed))
+            segment_job_destroy(&job);
+        else if (item)
+            carry_out(thread, job);
+        else
+            rocks_ring_wait(thread->ring, -1);
+    }
+    segment_builders_abandon(thread);
+    segment_stages_abandon(thread);
+    return NULL;
+}
+
+enum lf_status segment_thread_init(struct segment_thread *thread, const char *directory, struct lf_error *error) {
+    thread->directory = strdup(directory);
+    thread->ring = lf_ring_new(SEGMENT_JOBS_MAX + SEGMENT_HINTS_MAX + 1);
+    thread->builders = calloc(thread->builders_max, sizeof thread->builders[0]);
+    thread->stages = calloc(SEGMENT_STAGES_MAX, sizeof thread->stages[0]);
+    if (!thread->directory || !thread->ring || !thread->builders || !thread->stages)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for the segment thread");
+    return LF_OK;
+}
+
+enum lf_status segment_thread_start(struct segment_thread *thread, struct lf_error *error) {
+    int failed = rocks_thread_start(&thread->thread, thread_main, thread);
+    if (failed)
+        return lf_error_set(error, LF_IO, "start the segment thread: %s", strerror(failed));
+    thread->running = true;
+    return LF_OK;
+}
+
+void segment_thread_stop(struct segment_thread *thread) {
+    if (!thread->running)
+        return;
+    atomic_store(&thread->stopping, true);
+    bool pushed = lf_ring_push(thread->ring, thread);
+    lf_check(pushed);
+    pthread_join(thread->thread, NULL);
+    thread->running = false;
+}
+
+void segment_thread_deinit(struct segment_thread *thread) {
+    for (void *item; thread->ring && (item = lf_ring_pop(thread->ring)) != NULL;) {
+        struct segment_job *job = item;
+        segment_job_destroy(&job);
+    }
+    lf_ring_destroy(&thread->ring);
+    free(thread->builders);
+    free(thread->stages);
+    free(thread->directory);
+    thread->builders = NULL;
+    thread->stages = NULL;
+    thread->directory = NULL;
+}
+
+void segment_thread_push(struct segment_thread *thread, struct segment_job **where) {
+    struct segment_job *job = *where;
+    *where = NULL;
+    bool hint = job->kind == SEGMENT_JOB_STREAM || job->kind == SEGMENT_JOB_FORGET;
+    if (hint && atomic_fetch_add_explicit(&thread->hints, 1, memory_order_relaxed) >= SEGMENT_HINTS_MAX) {
+        atomic_fetch_sub_explicit(&thread->hints, 1, memory_order_relaxed);
+        segment_job_destroy(&job);
+        return;
+    }
+    bool pushed = lf_ring_push(thread->ring, job);
+    lf_check(pushed); /* who asks for an answer counts how many he waits for */
+}

@@ -1,0 +1,212 @@
+/** What only the real store has: segments as table files, made behind the log, deleted whole, damaged alone. */
+#include "rocks_backend.h"
+#include "rocks_store.h"
+#include "scratch_directory.h"
+#include "segments_support.h"
+
+#include "lf_entry.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int setup(void **state) {
+    struct contract *contract = test_calloc(1, sizeof *contract);
+    contract->backend = &rocks_backend;
+    contract->disk = rocks_backend.disk_new();
+    *state = contract;
+    contract_open(contract);
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct contract *contract = *state;
+    log_store_close(&contract->store);
+    rocks_backend.disk_destroy(contract->disk);
+    test_free(contract);
+    return 0;
+}
+
+static const char *directory_of(const struct contract *contract) {
+    return ((const struct rocks_disk *)contract->disk)->directory;
+}
+
+static struct log_store_engine_stats stats_of(struct contract *contract) {
+    struct log_store_engine_stats stats;
+    rocks_backend_settle(contract->store);
+    log_store_engine_stats(contract->store, &stats);
+    return stats;
+}
+
+/* ---- making ---- */
+
+static void a_sealed_segment_becomes_one_table(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 4, 50, 100);
+    struct log_store_engine_stats stats = stats_of(contract);
+    assert_int_equal(stats.segment_tables, 4);
+    assert_int_equal(stats.segments_made, 4);
+    segments_expect(contract, 1, 1, 200, 100);
+    contract_reopen(contract);
+    segments_expect(contract, 1, 1, 200, 100);
+    assert_int_equal(stats_of(contract).segment_tables, 4);
+}
+
+/* 16 groups of 64 entries of 32 KB, sealed again and again: most of it is streamed while it grows. */
+static void segments_are_written_beside_the_log(void **state) {
+    struct contract *contract = *state;
+    uint64_t streamed = 0;
+    for (uint64_t group = 1; group <= 8; group++)
+        segments_make(contract, group, 1, 4, 32768);
+    for (uint32_t round = 0; round < 64; round++)
+        for (uint64_t group = 1; group <= 8; group++) {
+            struct log_store_engine_stats stats;
+            segments_append(contract, group, 1, 32768);
+            log_store_engine_stats(contract->store, &stats);
+            streamed = stats.segments_streamed > streamed ? stats.segments_streamed : streamed;
+        }
+    for (uint64_t group = 1; group <= 8; group++)
+        segments_seal(contract, group);
+    assert_true(streamed > 0);
+    assert_int_equal(stats_of(contract).segment_tables, 16);
+    for (uint64_t group = 1; group <= 8; group++)
+        segments_expect(contract, group, 1, 68, 32768);
+}
+
+static void a_seal_that_was_not_carried_out_is_after_a_restart(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 3, 2000, 100);
+    contract_reopen(contract); /* most likely before all tables were made */
+    segments_expect(contract, 1, 1, 6000, 100);
+    assert_int_equal(stats_of(contract).segment_tables, 3);
+    contract_reopen(contract);
+    assert_int_equal(stats_of(contract).segment_tables, 3);
+    segments_expect(contract, 1, 1, 6000, 100);
+}
+
+static void files_that_were_being_made_are_removed(void **state) {
+    struct contract *contract = *state;
+    char path[256];
+    log_store_close(&contract->store);
+    snprintf(path, sizeof path, "%s/segment-77.building", directory_of(contract));
+    int fd = open(path, O_CREAT | O_WRONLY, 0644);
+    assert_true(fd >= 0);
+    close(fd);
+    contract_open(contract);
+    assert_int_not_equal(access(path, F_OK), 0);
+    segments_make(contract, 1, 1, 10, 100);
+    assert_int_equal(stats_of(contract).segment_tables, 1);
+}
+
+/* ---- dropping ---- */
+
+static void dropping_frees_files_and_writes_no_others_anew(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 8, 100, 1000);
+    segments_make(contract, 2, 2, 100, 1000);
+    uint64_t bytes = stats_of(contract).segment_bytes;
+    segments_drop(contract, 1, 401);
+    struct log_store_engine_stats stats = stats_of(contract);
+    assert_int_equal(stats.segment_tables, 6);
+    assert_in_range(stats.segment_bytes, bytes * 59 / 100, bytes * 61 / 100);
+    segments_expect(contract, 1, 401, 400, 1000);
+    segments_expect(contract, 2, 1, 200, 1000);
+    contract_reopen(contract);
+    segments_expect(contract, 1, 401, 400, 1000);
+    assert_int_equal(stats_of(contract).segment_tables, 6);
+}
+
+static void a_destroyed_group_takes_its_segments_along(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 3, 100, 1000);
+    segments_make(contract, 2, 2, 100, 1000);
+    struct log_store_write *write = contract_write(1, 99);
+    write->destroy = true;
+    assert_int_equal(contract_do(contract, write), LF_OK);
+    assert_int_equal(stats_of(contract).segment_tables, 2);
+    contract_reopen(contract);
+    segments_expect(contract, 2, 1, 200, 1000);
+    assert_int_equal(stats_of(contract).segment_tables, 2);
+}
+
+/* ---- damage ---- */
+
+/* Turns bytes over in the newest table file, `from_end` before its end. */
+static void damage_newest_table(struct contract *contract, off_t from_end) {
+    DIR *stream = opendir(directory_of(contract));
+    char path[512];
+    unsigned newest = 0, number;
+    assert_non_null(stream);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        if (strstr(entry->d_name, ".sst") && sscanf(entry->d_name, "%u.sst", &number) == 1 && number > newest)
+            newest = number;
+    closedir(stream);
+    snprintf(path, sizeof path, "%s/%06u.sst", directory_of(contract), newest);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    off_t at = lseek(fd, 0, SEEK_END) - from_end;
+    uint8_t bytes[16];
+    assert_int_equal(pread(fd, bytes, sizeof bytes, at), sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] ^= 0xff;
+    assert_int_equal(pwrite(fd, bytes, sizeof bytes, at), sizeof bytes);
+    close(fd);
+}
+
+static void expect_damaged(struct contract *contract, uint64_t group, uint64_t first_index, uint64_t last_index) {
+    struct log_store_read read = {.group = group,
+                                  .from = LOG_STORE_READ_INDEX,
+                                  .value = first_index,
+                                  .last_index = UINT64_MAX,
+                                  .bytes_max = UINT32_MAX,
+                                  .entries_max = UINT32_MAX};
+    struct log_store_completion *completion = contract_read(contract, read);
+    assert_int_equal(completion->status, LF_DAMAGED);
+    assert_int_equal(completion->segment.first_index, first_index);
+    assert_int_equal(completion->segment.last_index, last_index);
+    log_store_completion_destroy(&completion);
+}
+
+/* The tables of segments are made before: nothing else has one yet. */
+static void damaged_segment(struct contract *contract, off_t from_end) {
+    segments_make(contract, 1, 2, 100, 1000);
+    stats_of(contract);
+    contract_reopen(contract);
+    segments_make(contract, 2, 1, 100, 1000);
+    stats_of(contract);
+    segments_append(contract, 2, 10, 1000);
+    log_store_close(&contract->store);
+    damage_newest_table(contract, from_end);
+    contract_open(contract);
+    expect_damaged(contract, 2, 1, 100);
+    segments_expect(contract, 1, 1, 200, 1000);
+    segments_expect(contract, 2, 101, 10, 1000);
+    segments_make_more(contract, 1, 1, 100, 1000);
+    segments_stage(contract, 2, 1, 100, 1000);
+    segments_replace(contract, 2, 1, 100, 1000);
+    segments_expect(contract, 2, 1, 110, 1000);
+    assert_int_equal(stats_of(contract).segment_tables, 4);
+    contract_reopen(contract);
+    segments_expect(contract, 2, 1, 110, 1000);
+    segments_expect(contract, 1, 1, 300, 1000);
+}
+
+static void a_damaged_block_is_the_damage_of_its_segment(void **state) { damaged_segment(*state, 50000); }
+
+int main(void) {
+#define SEGMENTS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        SEGMENTS_TEST(a_sealed_segment_becomes_one_table),
+        SEGMENTS_TEST(segments_are_written_beside_the_log),
+        SEGMENTS_TEST(a_seal_that_was_not_carried_out_is_after_a_restart),
+        SEGMENTS_TEST(files_that_were_being_made_are_removed),
+        SEGMENTS_TEST(dropping_frees_files_and_writes_no_others_anew),
+        SEGMENTS_TEST(a_destroyed_group_takes_its_segments_along),
+        SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
