@@ -227,6 +227,7 @@ static enum lf_status decode_head(struct cursor *cursor, const Lf__PeerEnvelope 
     envelope->from_incarnation = wire->from_incarnation;
     envelope->to_incarnation = wire->to_incarnation;
     envelope->wall_clock_ms = wire->wall_clock_ms;
+    envelope->space_level = wire->space_level;
     envelope->lane = (enum peer_lane)wire->lane;
     return LF_OK;
 }

@@ -172,6 +172,7 @@ static struct lf_buf *pack_header(const struct peer_envelope *envelope, struct h
     wire.from_incarnation = envelope->from_incarnation;
     wire.to_incarnation = envelope->to_incarnation;
     wire.wall_clock_ms = envelope->wall_clock_ms;
+    wire.space_level = envelope->space_level;
     wire.lane = envelope->lane;
     wire.messages = parts->messages;
     wire.n_messages = parts->message_count;

@@ -15,11 +15,12 @@ static bool anything_retired_here(const struct node *node, const struct metadata
     return false;
 }
 
-/** The first replica whose node is not being drained; 0: nobody special. */
+/** The first replica whose node is not being drained and has room on its disk; 0: nobody special. */
 static uint64_t preferred(const struct node *node, const struct metadata_partition *partition) {
     for (size_t i = 0; i < partition->wanted.replica_count; i++) {
-        const struct metadata_node *known = metadata_node(node->metadata, partition->wanted.replicas[i].node_id);
-        if (known && !known->removed && !known->draining)
+        uint64_t node_id = partition->wanted.replicas[i].node_id;
+        const struct metadata_node *known = metadata_node(node->metadata, node_id);
+        if (known && !known->removed && !known->draining && space_of(node, node_id) == NODE_SPACE_ENOUGH)
             return partition->wanted.replicas[i].replica_id;
     }
     return 0;

@@ -1,4 +1,4 @@
-/** Draining: nodes that are to become empty.
+/** Draining: nodes that are to become empty; and leadership that leaves nodes with too little room on their disks.
  *
  *  The controller moves partitions off them, a few at a time, to where the fewest replicas are wanted; it looks at what
  *  is wanted, so it also changes a move under way whose target is drained meanwhile. Each node gives its leaderships
@@ -108,14 +108,15 @@ static void move_some(struct node *node) {
             places.under_way += move_off(node, &topic->partitions[i], &places);
 }
 
-/** The voter that has most, is heard of, and is not to be emptied itself; 0: none. */
-static uint64_t successor(const struct node *node, const struct group *group) {
+/** The voter that has most, is heard of, is not to be emptied itself and, `roomy`, has room on its disk; 0: none. */
+static uint64_t successor(const struct node *node, const struct group *group, bool roomy) {
     struct raft_peer_view peers[RAFT_MEMBERS_MAX];
     size_t count = raft_peers(group->raft, peers, RAFT_MEMBERS_MAX), best = count;
     for (size_t i = 0; i < count; i++) {
         uint64_t node_id = group_member_node(node, group, peers[i].replica);
         bool fit = raft_configuration_is_voter(raft_configuration(group->raft), peers[i].replica) && peers[i].active &&
-                   !peers[i].damaged && node_id != 0 && !is_draining(node, node_id);
+                   !peers[i].damaged && node_id != 0 && !is_draining(node, node_id) &&
+                   (!roomy || space_of(node, node_id) == NODE_SPACE_ENOUGH);
         if (fit && (best == count || peers[i].match > peers[best].match))
             best = i;
     }
@@ -126,7 +127,9 @@ static void lead_away(struct node *node) {
     size_t cursor = 0;
     struct group *group;
     while ((group = lf_map_next(&node->groups, &cursor))) {
-        uint64_t to = group_leads(group) ? successor(node, group) : 0;
+        uint64_t to = group_leads(group) ? successor(node, group, true) : 0;
+        if (to == 0 && group_leads(group) && is_draining(node, node->id))
+            to = successor(node, group, false);
         struct raft_event event = {.type = RAFT_EVENT_TRANSFER, .now_ms = node->now_ms, .transfer = {.to = to}};
         if (to != 0)
             group_step(node, group, &event);
@@ -134,7 +137,7 @@ static void lead_away(struct node *node) {
 }
 
 void drain_tick(struct node *node) {
-    if (!node->stopping && is_draining(node, node->id)) {
+    if (!node->stopping && (is_draining(node, node->id) || node->space_level != NODE_SPACE_ENOUGH)) {
         if (node->now_ms >= node->lead_away_ms) {
             node->lead_away_ms = node->now_ms + LEAD_AWAY_MS;
             lead_away(node);

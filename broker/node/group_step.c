@@ -89,6 +89,8 @@ static void write_persist(struct node *node, struct group *group, const struct r
 static void send_message(struct node *node, struct group *group, const struct raft_message *raft) {
     struct peer_message message = {.group = group->id, .raft = *raft};
     if (raft->type == RAFT_APPEND_REQUEST) {
+        if (raft->append_request.count > 0 && space_holds_back(node, group, raft))
+            return; /* lost, for the core, which asks again at its pace */
         if (raft->append_request.count > 0 && cold_must_queue(group, raft->to)) {
             cold_send_start(node, group, raft);
             return;
@@ -262,7 +264,8 @@ static enum lf_status check_entries(struct node *node, const struct group *group
 }
 
 void group_on_message(struct node *node, struct group *group, struct peer_message *message) {
-    if (group->state != GROUP_RUNNING || node->fatal != LF_OK)
+    if (group->state != GROUP_RUNNING || node->fatal != LF_OK ||
+        (message->raft.type == RAFT_APPEND_REQUEST && !space_takes(node, message)))
         return;
     struct raft_message raft = message->raft;
     if (raft.type == RAFT_APPEND_REQUEST) {

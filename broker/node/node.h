@@ -77,6 +77,15 @@ struct node_options {
     struct node_limits limits;
 };
 
+/** The disk, as the owner samples it: often enough that what is written in between fits between the limits. */
+struct node_space {
+    uint64_t room_bytes; /**< free, less what is spoken for (the ballast that is to be made again) */
+    uint64_t soft_bytes; /**< below: no publishes, no leadership */
+    uint64_t hard_bytes; /**< below: no batches; at most soft_bytes */
+};
+enum node_space_level { NODE_SPACE_ENOUGH = 0, NODE_SPACE_SOFT, NODE_SPACE_HARD };
+const char *node_space_name(enum node_space_level level);
+
 /** One ZeroMQ frame: a view into a buffer that it holds a reference of. */
 struct node_frame {
     struct lf_buf *buf;
@@ -91,6 +100,7 @@ enum node_event_type {
     NODE_EVENT_CLIENT_GONE, /**< the session's connection cannot be reached any more */
     NODE_EVENT_CLIENT_ROOM, /**< of a session that effects.watches named: no more than that waits for it now */
     NODE_EVENT_STORE,       /**< a completion */
+    NODE_EVENT_SPACE,       /**< room on the disk; before the first one there is enough */
     NODE_EVENT_STOP,        /**< hand leadership over, then effects.stopped */
 };
 
@@ -111,6 +121,7 @@ struct node_event {
             uint64_t unsent_bytes, unsent_total_bytes;
         } client;                                /**< CLIENT; CLIENT_ROOM: without frames */
         uint64_t session;                        /**< CLIENT_GONE */
+        struct node_space space;                 /**< SPACE */
         struct log_store_completion *completion; /**< borrowed; the node may take entries by setting them NULL */
     };
 };
@@ -190,6 +201,8 @@ size_t node_groups(const struct node *node, uint64_t *out, size_t max);
 const struct raft *node_group_raft(const struct node *node, uint64_t group);
 /** Last applied index of the group, 0 if not running here. */
 uint64_t node_group_applied(const struct node *node, uint64_t group);
+/** What it makes of the room on its disk. */
+enum node_space_level node_space_level(const struct node *node);
 /** The entry's bytes while they are in the tail cache, else NULL. Borrowed until the next step. */
 const struct lf_buf *node_group_entry(const struct node *node, uint64_t group, uint64_t index);
 /** The machine of a partition's group (partition.h); NULL when it is not running here. Borrowed until the next step. */
@@ -203,6 +216,7 @@ uint32_t node_group_applied_checksum(const struct node *node, uint64_t group);
 struct node_counts {
     uint64_t peer_dropped_cluster, peer_dropped_incarnation, peer_dropped_store, peer_dropped_group,
         peer_dropped_malformed, peer_dropped_stranger;
+    uint64_t peer_dropped_space; /**< appends (or their ends) not taken, since the disk is full */
     uint64_t elections_won, leader_losses;
     uint64_t publishes, duplicates, refused;
     uint64_t unread; /**< sessions closed since they did not read their answers */

@@ -233,6 +233,7 @@ struct peer {
         uint64_t asked_ms, judged_ms;
         struct lf_error verdict;
     } replacement;
+    enum node_space_level space_level; /**< as it says */
     uint64_t appended_entries, appended_bytes, envelopes[PEER_LANE_COUNT]; /**< for figures */
     struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
 };
@@ -298,6 +299,8 @@ struct node {
     struct parked_list lookups;  /**< waiting for a read round or retry */
     size_t parked_count;
     uint64_t next_request, next_key;
+    struct node_space space;
+    enum node_space_level space_level;
     uint64_t uncommitted_bytes;
     uint64_t unsent_bytes; /**< to all sessions, as session.unsent_bytes */
     uint64_t tail_bytes;   /**< of all groups' tails */
@@ -513,6 +516,17 @@ struct session *node_session(const struct node *node, uint64_t id);
 void sessions_on_frames(struct node *node, const struct node_event *event);
 void session_close(struct node *node, struct session *session);
 void sessions_tick(struct node *node);
+
+/* space.c: room on the disk */
+void space_on_event(struct node *node, const struct node_space *space);
+void space_on_peer(struct node *node, struct peer *peer, uint32_t said);
+enum node_space_level space_of(const struct node *node, uint64_t node_id);
+/** As leader: may nothing be published into the group? Then in words. */
+bool space_refuses(const struct node *node, const struct group *group, struct lf_error *error);
+/** An append with entries is not sent to a node that would not take them. */
+bool space_holds_back(const struct node *node, const struct group *group, const struct raft_message *message);
+/** As follower: cuts a received append before its first batch while the disk is full. False: drop all of it. */
+bool space_takes(struct node *node, struct peer_message *message);
 
 /* room.c: what waits for clients to read it */
 bool room_left(const struct node *node, const struct session *session);

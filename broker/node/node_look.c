@@ -19,6 +19,8 @@ const struct raft *node_group_raft(const struct node *node, uint64_t id) {
     return group && group->state == GROUP_RUNNING ? group->raft : NULL;
 }
 
+enum node_space_level node_space_level(const struct node *node) { return node->space_level; }
+
 uint64_t node_group_applied(const struct node *node, uint64_t id) {
     const struct group *group = node_group(node, id);
     return group && group->state == GROUP_RUNNING ? group->applied : 0;

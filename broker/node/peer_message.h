@@ -77,6 +77,7 @@ struct peer_envelope {
     uint64_t to_incarnation; /**< 0: not known yet; only a greeting may say so */
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
     int64_t wall_clock_ms;
+    uint32_t space_level; /**< enum node_space_level of the sender; larger ones count as the largest */
     enum peer_lane lane;
     struct peer_message *messages;
     size_t message_count;

@@ -30,6 +30,7 @@ static struct peer_envelope *new_envelope(struct node *node, const struct peer *
     envelope->from_incarnation = node->incarnation;
     envelope->to_incarnation = peer->incarnation;
     envelope->wall_clock_ms = node->wall_ms;
+    envelope->space_level = (uint32_t)node->space_level;
     envelope->lane = lane;
     return envelope;
 }
@@ -178,6 +179,7 @@ void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
         return;
     peer->heard_ms = node->now_ms;
     peer->clock_offset_ms = envelope->wall_clock_ms - node->wall_ms;
+    space_on_peer(node, peer, envelope->space_level);
     memcpy(peer->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
     peer->store_seen |= !join_founds_anew(node, envelope);
     reports_on_envelope(node, envelope);

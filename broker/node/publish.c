@@ -52,6 +52,11 @@ static struct group *writable_group(struct node *node, struct session *session, 
             reply_not_leader(node, session->id, request->request_id, group);
         return NULL;
     }
+    struct lf_error error;
+    if (space_refuses(node, group, &error)) {
+        refuse(node, session, request, bytes, error.code, error.text);
+        return NULL;
+    }
     return group;
 }
 

@@ -34,6 +34,7 @@ static struct peer_envelope *make_envelope(enum peer_lane lane) {
     envelope->from_incarnation = 1700000000001;
     envelope->to_incarnation = 1700000000002;
     envelope->wall_clock_ms = -5;
+    envelope->space_level = 2;
     envelope->lane = lane;
     return envelope;
 }
@@ -249,6 +250,7 @@ static void every_message_type_comes_back_as_it_went(void **state) {
     assert_int_equal(back->from_incarnation, envelope->from_incarnation);
     assert_int_equal(back->to_incarnation, envelope->to_incarnation);
     assert_int_equal(back->wall_clock_ms, -5);
+    assert_int_equal(back->space_level, 2);
     assert_int_equal(back->lane, PEER_LANE_DATA);
     assert_int_equal(back->message_count, envelope->message_count);
     for (size_t i = 0; i < back->message_count; i++)
