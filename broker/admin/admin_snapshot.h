@@ -19,6 +19,9 @@ struct admin_loop_figures {
     uint64_t log_dropped;                 /**< lines of the log that nobody took in time */
     struct node_queue_view log_backlog;   /**< bytes */
     struct node_queue_view store_waiting; /**< bytes the store had no room for */
+    uint64_t disk_free_bytes, ballast_bytes;
+    bool writes_held;   /**< the disk is full: nothing is written */
+    bool store_spoiled; /**< it met a full disk: it is only read until it is opened anew */
 };
 
 struct admin_net_figures {

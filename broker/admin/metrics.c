@@ -89,6 +89,7 @@ static void write_dropped(struct text *text, const struct admin_snapshot *snapsh
         {"peer_other_store", counts->peer_dropped_store},
         {"peer_stranger", counts->peer_dropped_stranger},
         {"peer_no_such_replica", counts->peer_dropped_group},
+        {"peer_append_disk_full", counts->peer_dropped_space},
         {"peer_bad_entries", counts->peer_dropped_malformed},
         {"peer_malformed", net->peer_malformed},
         {"peer_too_large", net->peer_refused},
@@ -140,6 +141,26 @@ static void write_loop(struct text *text, const struct admin_loop_figures *loop)
                           loop->snapshot_longest_us);
 }
 
+static void write_disk(struct text *text, const struct admin_snapshot *snapshot) {
+    const struct node_view *node = &snapshot->node;
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } gauges[] = {
+        {"disk_level", "Room on the disk: 0 enough, 1 below the soft limit, 2 below the hard one.",
+         (uint64_t)node->space_level},
+        {"disk_room_bytes", "Free on the data filesystem, less what the ballast lacks.", node->space.room_bytes},
+        {"disk_soft_limit_bytes", "With less room no publishes are taken.", node->space.soft_bytes},
+        {"disk_hard_limit_bytes", "With less room no batches are taken.", node->space.hard_bytes},
+        {"disk_ballast_bytes", "What the ballast has.", snapshot->loop.ballast_bytes},
+        {"disk_writes_held", "1: the disk is full and nothing is written.", snapshot->loop.writes_held},
+        {"store_read_only", "1: the store met a full disk and is only read until there is room.",
+         snapshot->loop.store_spoiled},
+    };
+    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
+        metrics_gauge(text, gauges[i].name, gauges[i].help, gauges[i].value);
+}
+
 void metrics_write(struct text *text, const struct metrics_page *page) {
     const struct admin_snapshot *snapshot = page->snapshot;
     write_identity(text, page);
@@ -149,6 +170,7 @@ void metrics_write(struct text *text, const struct metrics_page *page) {
     write_clients(text, snapshot);
     write_dropped(text, snapshot);
     write_all_queues(text, snapshot);
+    write_disk(text, snapshot);
     metrics_write_store(text, &snapshot->store, page->engine);
     metrics_write_peers(text, page);
     metrics_write_groups(text, &snapshot->node, page->groups_max);

@@ -51,9 +51,12 @@ bool ready_judge(const struct node_view *view, struct text *text) {
     const char *general = view->stopping          ? "this node is stopping and hands leadership over"
                           : !view->metadata_ready ? "the cluster's metadata is loading"
                           : !view->cluster_known ? "the cluster is not founded yet: a majority of its founders must run"
-                                                 : NULL;
+                          : view->space_level == NODE_SPACE_HARD
+                              ? "its disk is full: no batches are taken, consumers are served"
+                              : NULL;
     if (!general && count == 0) {
-        text_printf(text, "ready: %zu groups\n", view->group_count);
+        text_printf(text, "ready: %zu groups%s\n", view->group_count,
+                    view->space_level == NODE_SPACE_SOFT ? "; its disk is nearly full: no publishes are taken" : "");
         return true;
     }
     text_put(text, "not ready:");

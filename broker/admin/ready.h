@@ -10,7 +10,8 @@
 
 /** Why this group does not serve, in words; NULL: it does, or nobody counts on this replica. Static storage. */
 const char *ready_why_not(const struct node_group_view *group);
-/** Writes a page: "ready: 12 groups", or what is missing. False: not ready. */
+/** Writes a page: "ready: 12 groups", or what is missing. False: not ready. A disk below its soft limit is said, and
+ *  below the hard one it is not ready: its replicas fall behind, so nobody else should stop now. */
 bool ready_judge(const struct node_view *view, struct text *text);
 
 #endif

@@ -26,6 +26,15 @@ static json_t *node_of(const struct node_view *view, const char *version) {
                      "sessions", number(view->counts.sessions));
 }
 
+static json_t *disk_of(const struct admin_snapshot *snapshot) {
+    const struct node_view *view = &snapshot->node;
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:b}", "level", node_space_name(view->space_level), "room_bytes",
+                     number(view->space.room_bytes), "soft_limit_bytes", number(view->space.soft_bytes),
+                     "hard_limit_bytes", number(view->space.hard_bytes), "ballast_bytes",
+                     number(snapshot->loop.ballast_bytes), "writes_held", snapshot->loop.writes_held, "store_read_only",
+                     snapshot->loop.store_spoiled);
+}
+
 static json_t *cluster_of(const struct node_view *view) {
     char id[2 * LOG_STORE_ID_BYTES + 1];
     put_hex(id, view->cluster_id);
@@ -92,10 +101,11 @@ static json_t *peers_of(const struct node_view *view) {
     for (size_t i = 0; i < view->peer_count; i++) {
         const struct node_peer_view *peer = &view->peers[i];
         json_array_append_new(
-            list, json_pack("{s:o, s:b, s:o, s:o, s:o, s:o}", "node", number(peer->node), "reachable", peer->reachable,
-                            "incarnation", peer->incarnation ? number(peer->incarnation) : json_null(), "silent_ms",
-                            number(peer->silent_ms), "clock_offset_ms", json_integer(peer->clock_offset_ms),
-                            "appended_bytes", number(peer->appended_bytes)));
+            list,
+            json_pack("{s:o, s:b, s:o, s:o, s:o, s:o, s:s}", "node", number(peer->node), "reachable", peer->reachable,
+                      "incarnation", peer->incarnation ? number(peer->incarnation) : json_null(), "silent_ms",
+                      number(peer->silent_ms), "clock_offset_ms", json_integer(peer->clock_offset_ms), "appended_bytes",
+                      number(peer->appended_bytes), "disk_level", node_space_name(peer->space_level)));
     }
     return list;
 }
@@ -125,6 +135,7 @@ void status_write(struct text *text, const struct admin_snapshot *snapshot, cons
     json_t *page = json_object();
     int failed = json_object_set_new(page, "node", node_of(view, version));
     failed |= json_object_set_new(page, "cluster", cluster_of(view));
+    failed |= json_object_set_new(page, "disk", disk_of(snapshot));
     failed |= json_object_set_new(page, "peers", peers_of(view));
     failed |= json_object_set_new(page, "queues", queues_of(snapshot));
     failed |= json_object_set_new(page, "groups", groups_of(view));

@@ -49,6 +49,11 @@ struct config_store {
     uint32_t replace; /**< enum config_replace */
 };
 
+/** Room on the data filesystem, in bytes; 0: by its size. */
+struct config_disk {
+    uint64_t soft_free_bytes, hard_free_bytes, ballast_bytes;
+};
+
 /** For the operators' listener; the same meaning as in admin_options. */
 struct config_admin {
     uint32_t enabled;               /**< enum config_switch */
@@ -69,6 +74,7 @@ struct config {
     size_t node_count;
     struct node_limits limits;
     struct config_store store;
+    struct config_disk disk;
     struct config_admin admin;
     uint32_t transport_queue_messages_max;
     char transport_unreliable[CONFIG_UNRELIABLE_BYTES_MAX + 1];

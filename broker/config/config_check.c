@@ -45,6 +45,16 @@ static enum lf_status check_raft(const struct config *config, struct config_erro
     return LF_OK;
 }
 
+static enum lf_status check_disk(const struct config *config, struct config_error *error) {
+    const struct config_disk *disk = &config->disk;
+    if (disk->soft_free_bytes != 0 && disk->hard_free_bytes > disk->soft_free_bytes)
+        return config_refuse(config, error, line_of_pair(config, "disk.soft_free_bytes", "disk.hard_free_bytes"),
+                             "disk.hard_free_bytes (%" PRIu64 ") must be at most disk.soft_free_bytes (%" PRIu64
+                             "); half is right",
+                             disk->hard_free_bytes, disk->soft_free_bytes);
+    return LF_OK;
+}
+
 static enum lf_status check_limits(const struct config *config, struct config_error *error) {
     const struct node_limits *limits = &config->limits;
     if (limits->subscriptions_per_session_max > limits->subscriptions_max)
@@ -105,7 +115,7 @@ static enum lf_status check_unreliable(const struct config *config, struct confi
 
 enum lf_status config_check(const struct config *config, struct config_error *error) {
     enum lf_status (*const checks[])(const struct config *config, struct config_error *error) = {
-        check_required, check_nodes, check_raft, check_limits, check_unreliable};
+        check_required, check_nodes, check_raft, check_limits, check_disk, check_unreliable};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i](config, error) != LF_OK)
             return LF_INVALID;

@@ -150,6 +150,19 @@ const struct config_row config_rows[] = {
      .help = "auto: a store that is found damaged at a start is set aside and replaced by a new one, which the other "
              "nodes fill, as with --replace-store. One that is missing never is: its disk may just not be there yet."},
 
+    BYTES("disk.soft_free_bytes", disk.soft_free_bytes, 0, 1024 * GIB, 0,
+          "With less free on the data filesystem this node takes no publishes, and its leaderships go to nodes with "
+          "room; "
+          "taken again when a quarter more is free. 0: an eighth of the filesystem, at most 1 GiB."),
+    BYTES("disk.hard_free_bytes", disk.hard_free_bytes, 0, 1024 * GIB, 0,
+          "With less free it takes no batches as follower either, and gives up the ballast; below a quarter of it "
+          "nothing "
+          "is written. 0: half of the soft limit."),
+    BYTES(
+        "disk.ballast_bytes", disk.ballast_bytes, 0, 1024 * GIB, 0,
+        "Size of the file DATA/ballast, given up at the hard limit so that what makes room can finish, and made again "
+        "first. 0: an eighth of the hard limit."),
+
     /* Operators. */
     {.name = "admin.enabled",
      .kind = CONFIG_CHOICE,

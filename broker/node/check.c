@@ -131,6 +131,9 @@ void check_on_request(struct node *node, struct session *session, const Lf__Clie
     const struct group *group;
     while ((group = lf_map_next(&node->groups, &cursor)))
         look_at(&check, group);
+    char disk[LF_ERROR_TEXT_BYTES];
+    if (space_words(node, disk))
+        body.disk = disk;
     Lf__ClientReply reply;
     reply_init(node, &reply, request->request_id);
     reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_CHECK;

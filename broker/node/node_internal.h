@@ -523,6 +523,8 @@ void space_on_peer(struct node *node, struct peer *peer, uint32_t said);
 enum node_space_level space_of(const struct node *node, uint64_t node_id);
 /** As leader: may nothing be published into the group? Then in words. */
 bool space_refuses(const struct node *node, const struct group *group, struct lf_error *error);
+/** One sentence about too little room; false: there is enough. */
+bool space_words(const struct node *node, char words[LF_ERROR_TEXT_BYTES]);
 /** An append with entries is not sent to a node that would not take them. */
 bool space_holds_back(const struct node *node, const struct group *group, const struct raft_message *message);
 /** As follower: cuts a received append before its first batch while the disk is full. False: drop all of it. */

@@ -114,6 +114,7 @@ static bool add_peer(const struct node *node, const struct peer *peer, struct no
     out->silent_ms = node->now_ms - (peer->heard_ms ? peer->heard_ms : node->started_ms);
     out->reachable = peer->heard_ms != 0 && out->silent_ms <= NODE_PEER_ALIVE_MS;
     out->clock_offset_ms = peer->clock_offset_ms;
+    out->space_level = peer->space_level;
     out->appended_entries = peer->appended_entries;
     out->appended_bytes = peer->appended_bytes;
     memcpy(out->envelopes, peer->envelopes, sizeof out->envelopes);
@@ -149,6 +150,8 @@ enum lf_status node_view_fill(const struct node *node, struct node_view *view) {
     view->cluster_known = node->cluster_known;
     view->metadata_ready = node->metadata_ready;
     view->stopping = node->stopping;
+    view->space = node->space;
+    view->space_level = node->space_level;
     view->counts = node_counts(node);
     view->metrics = node->metrics;
     view->group_count = view->replica_count = view->peer_count = 0;

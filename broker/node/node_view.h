@@ -45,6 +45,7 @@ struct node_peer_view {
     bool reachable;
     uint64_t silent_ms; /**< since it was last heard; since the start when never */
     int64_t clock_offset_ms;
+    enum node_space_level space_level;
     uint64_t appended_entries, appended_bytes; /**< sent to it, repeats included */
     uint64_t envelopes[PEER_LANE_COUNT];       /**< sent, by lane */
 };
@@ -62,6 +63,8 @@ struct node_view {
     char cluster_name[NODE_VIEW_NAME_BYTES];
     uint8_t cluster_id[LOG_STORE_ID_BYTES];
     bool cluster_known, metadata_ready, stopping;
+    struct node_space space; /**< zeroes: not looked at yet */
+    enum node_space_level space_level;
     struct node_group_view *groups;
     size_t group_count, group_capacity;
     struct node_replica_view *replicas;

@@ -11,6 +11,8 @@
 
 #include "lf_entry.h"
 
+#include <stdio.h>
+
 static const char *const names[] = {"enough", "soft", "hard"};
 
 const char *node_space_name(enum node_space_level level) { return names[level]; }
@@ -76,6 +78,16 @@ static bool anybody_is_full(const struct node *node) {
     for (size_t i = 0; i < node->peer_count && !full; i++)
         full = node->peers[i].space_level == NODE_SPACE_HARD;
     return full;
+}
+
+bool space_words(const struct node *node, char words[LF_ERROR_TEXT_BYTES]) {
+    if (node->space_level == NODE_SPACE_ENOUGH)
+        return false;
+    snprintf(words, LF_ERROR_TEXT_BYTES, "node %llu has %llu MiB left on its disk (soft limit %llu MiB, hard %llu): %s",
+             (unsigned long long)node->id, (unsigned long long)node->space.room_bytes >> 20,
+             (unsigned long long)node->space.soft_bytes >> 20, (unsigned long long)node->space.hard_bytes >> 20,
+             node->space_level == NODE_SPACE_SOFT ? "it takes no publishes" : "it takes no batches, and falls behind");
+    return true;
 }
 
 bool space_refuses(const struct node *node, const struct group *group, struct lf_error *error) {

@@ -2,12 +2,14 @@
 
 #include "admin.h"
 #include "clock.h"
+#include "disk_guard.h"
 #include "loop.h"
 #include "random_bytes.h"
 #include "rocks_store.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -15,6 +17,11 @@
 
 /** Answers already queued get this long to leave, in ms. */
 #define LINGER_MS 1000
+/** ZeroMQ's thread closes sockets in its own time: a port of our own is waited for this long, in ms. */
+#define REBIND_MS 5000
+/** Between two tries to open a store that meets a full disk, in ms; and how often that is said. */
+#define FULL_DISK_RETRY_MS 500
+#define FULL_DISK_SAY_MS 10000
 
 struct broker {
     const struct config *config;
@@ -27,7 +34,10 @@ struct broker {
     struct admin *admin; /**< NULL: admin.enabled is off */
     const char *version;
     struct loop *loop;
+    struct disk_guard disk;
+    bool watches_disk;
     bool ran;
+    bool again; /**< not the first time in this process: the disk was full */
 };
 
 /** Before any thread, so that all of them leave these signals to the loop. */
@@ -82,7 +92,37 @@ static enum lf_status open_transport(struct broker *broker, struct lf_error *err
     if (status == LF_OK && options.unreliable.on)
         log_line(broker->log, LOG_WARN, "messages to peers misbehave on purpose: %s (seed %" PRIu64 ")",
                  config->transport_unreliable, options.unreliable.seed);
-    return status == LF_OK ? transport_new(&options, &broker->transport, error) : status;
+    uint64_t until_ms = clock_now_ms() + (broker->again ? REBIND_MS : 0);
+    while (status == LF_OK && (status = transport_new(&options, &broker->transport, error)) == LF_IO &&
+           clock_now_ms() < until_ms) {
+        poll(NULL, 0, 20);
+        status = LF_OK;
+    }
+    return status;
+}
+
+static void watch_disk(struct broker *broker) {
+    const struct config_disk *disk = &broker->config->disk;
+    struct disk_space_limits limits = {
+        .soft_bytes = disk->soft_free_bytes, .hard_bytes = disk->hard_free_bytes, .ballast_bytes = disk->ballast_bytes};
+    disk_guard_init(&broker->disk, broker->config->node_data, &limits, broker->log);
+    broker->watches_disk = true;
+    disk_guard_look(&broker->disk, clock_now_ms(), 0);
+}
+
+/** A store is not opened on a full disk: to open it is to write. */
+static enum lf_status open_store(struct broker *broker, enum data_start start, enum data_replace replace,
+                                 struct lf_error *error) {
+    if (!broker->create)
+        watch_disk(broker);
+    if (!broker->create && broker->disk.orders.hold)
+        return lf_error_set(error, LF_NO_SPACE, "%.120s has no room: %" PRIu64 " MiB are free",
+                            broker->config->node_data, broker->disk.free_bytes >> 20);
+    enum lf_status status =
+        data_directory_open(broker->config, start, replace, broker->create, broker->log, &broker->data, error);
+    if (status == LF_OK && broker->create)
+        watch_disk(broker);
+    return status;
 }
 
 static enum lf_status open_admin(struct broker *broker, struct lf_error *error) {
@@ -136,6 +176,7 @@ static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
                                    .transport = broker->transport,
                                    .log = broker->log,
                                    .admin = broker->admin ? admin_link(broker->admin) : NULL,
+                                   .disk = &broker->disk,
                                    .signal_fd = broker->signal_fd,
                                    .queue_messages_max = broker->config->transport_queue_messages_max,
                                    .stats_interval_ms = broker->config->log_stats_interval_ms,
@@ -165,9 +206,7 @@ static void say_ready(const struct broker *broker) {
 static enum lf_status start_and_run(struct broker *broker, enum data_start start, enum data_replace replace,
                                     struct lf_error *error) {
     broker->join = start == DATA_JOIN;
-    enum lf_status status = take_signals(broker, error);
-    if (status == LF_OK)
-        status = data_directory_judge(broker->config, start, replace, &broker->create, error);
+    enum lf_status status = data_directory_judge(broker->config, start, replace, &broker->create, error);
     if (status != LF_OK)
         return status;
     raise_descriptor_limit(broker);
@@ -175,7 +214,7 @@ static enum lf_status start_and_run(struct broker *broker, enum data_start start
     if (status == LF_OK)
         status = open_admin(broker, error);
     if (status == LF_OK)
-        status = data_directory_open(broker->config, start, replace, broker->create, broker->log, &broker->data, error);
+        status = open_store(broker, start, replace, error);
     if (status == LF_OK)
         status = open_node(broker, error);
     if (status == LF_OK)
@@ -194,8 +233,38 @@ static void close_all(struct broker *broker, bool failed) {
     transport_destroy(&broker->transport, failed ? 0 : LINGER_MS);
     node_destroy(&broker->node);
     log_store_close(&broker->data.store);
-    if (broker->signal_fd >= 0)
-        close(broker->signal_fd);
+    if (broker->watches_disk)
+        disk_guard_deinit(&broker->disk);
+    broker->watches_disk = false;
+}
+
+/** False: told to stop meanwhile. */
+static bool wait_a_while(const struct broker *broker) {
+    struct pollfd signals = {.fd = broker->signal_fd, .events = POLLIN};
+    return poll(&signals, 1, FULL_DISK_RETRY_MS) == 0;
+}
+
+/** A full disk ends nothing: a store that met one is opened anew, and one that cannot be opened is tried again. */
+static enum lf_status run_until_done(struct broker *broker, enum data_start start, enum data_replace replace,
+                                     struct lf_error *error) {
+    uint64_t said_ms = 0;
+    for (;;) {
+        enum lf_status status = start_and_run(broker, start, replace, error);
+        bool opened = broker->loop != NULL; /* it is left when there is room */
+        if (status != LF_NO_SPACE || (broker->create && !opened))
+            return status;
+        close_all(broker, true);
+        if (opened || clock_now_ms() - said_ms >= FULL_DISK_SAY_MS) {
+            said_ms = clock_now_ms();
+            log_line(broker->log, LOG_WARN, "%s%s", opened ? "" : "waiting for room on the disk: ", error->text);
+        }
+        if (!opened && !wait_a_while(broker))
+            return LF_OK;
+        if (opened && replace == DATA_REPLACE_LOST) /* that was for a start */
+            replace = DATA_REPLACE_NEVER;
+        start = opened ? DATA_OPEN : start;
+        broker->again = true;
+    }
 }
 
 /** `ran`: it had started, so it is not the operator's mistake. */
@@ -227,9 +296,13 @@ enum broker_exit broker_run(const struct config *config, enum data_start start, 
                             const char *version, struct log *log) {
     struct broker broker = {.config = config, .log = log, .version = version, .signal_fd = -1};
     struct lf_error error = {0};
-    enum lf_status status = start_and_run(&broker, start, replace, &error);
+    enum lf_status status = take_signals(&broker, &error);
+    if (status == LF_OK)
+        status = run_until_done(&broker, start, replace, &error);
     enum broker_exit code = exit_of(status, broker.ran);
     close_all(&broker, status != LF_OK);
+    if (broker.signal_fd >= 0)
+        close(broker.signal_fd);
     if (broker.ran && code == BROKER_EXIT_DAMAGED)
         condemn(config, error.text, log);
     if (status == LF_OK)

@@ -1,6 +1,7 @@
 #include "data_directory.h"
 
 #include "clock.h"
+#include "disk_guard.h"
 #include "file_write.h"
 #include "incarnation.h"
 #include "random_bytes.h"
@@ -27,6 +28,7 @@ static bool is_ours(const char *name) {
                                        INCARNATION_FILE ".new",
                                        STORE_REPLACEMENT_FILE,
                                        STORE_REPLACEMENT_FILE ".new",
+                                       DISK_GUARD_BALLAST_FILE,
                                        "lost+found"};
     if (strncmp(name, STORE_REPLACED_PREFIX, strlen(STORE_REPLACED_PREFIX)) == 0)
         return true;

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 static enum lf_status failed(struct lf_error *error, const char *what, const char *path) {
-    return lf_error_set(error, LF_IO, "%s %.180s: %s", what, path, strerror(errno));
+    enum lf_status status = errno == ENOSPC || errno == EDQUOT ? LF_NO_SPACE : LF_IO;
+    return lf_error_set(error, status, "%s %.180s: %s", what, path, strerror(errno));
 }
 
 static enum lf_status write_synced(const char *path, const void *data, size_t size, struct lf_error *error) {

@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/** DIRECTORY/NAME holds exactly these bytes, durably. A crash leaves the old file or the new one. LF_IO in words. */
+/** DIRECTORY/NAME holds exactly these bytes, durably. A crash leaves the old file or the new one. LF_IO, LF_NO_SPACE in
+ *  words. */
 enum lf_status file_write_replace(const char *directory, const char *name, const void *data, size_t size,
                                   struct lf_error *error);
 /** The names in the directory are durable. LF_IO in words. */

@@ -85,6 +85,8 @@ static uint64_t timeout_ms(const struct loop *loop, bool more) {
         due_ms = transport_deadline(loop->options.transport);
     if (loop->stats_due_ms < due_ms)
         due_ms = loop->stats_due_ms;
+    if (disk_guard_deadline(loop->options.disk) < due_ms)
+        due_ms = disk_guard_deadline(loop->options.disk);
     if (more || due_ms <= loop->now_ms)
         return 0;
     uint64_t sleep_ms_max = loop->watch_count > 0 ? LOOP_WATCH_MS : LOOP_SLEEP_MS_MAX;
@@ -127,6 +129,7 @@ static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT],
     if (loop->failed == LF_OK && (away || loop->now_ms >= loop->deadline_ms))
         tick(loop, absent_ms);
     transport_advance(loop->options.transport, loop->now_ms);
+    loop_look_at_disk(loop);
     loop_log_stats(loop);
     loop->turns++;
     loop_answer_admin(loop);

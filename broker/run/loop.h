@@ -8,6 +8,7 @@
 #define LOOP_H
 
 #include "admin_link.h"
+#include "disk_guard.h"
 #include "log.h"
 #include "node.h"
 #include "transport.h"
@@ -28,7 +29,8 @@ struct loop_options {
     struct log_store *store;
     struct transport *transport;
     struct log *log;
-    struct admin_link *admin;    /**< NULL: nobody asks for figures */
+    struct admin_link *admin; /**< NULL: nobody asks for figures */
+    struct disk_guard *disk;
     int signal_fd;               /**< a signalfd: the first signal stops in order, the second at once */
     uint32_t queue_messages_max; /**< of each lane of the transport; for figures */
     uint32_t stats_interval_ms;  /**< 0: no figures */
@@ -41,7 +43,8 @@ struct loop;
 /** Returns LF_OK with *loop (caller destroys) or LF_NO_MEMORY. */
 enum lf_status loop_new(const struct loop_options *options, struct loop **loop);
 void loop_destroy(struct loop **loop);
-/** Runs until stopped (LF_OK) or failed (what the node or store died of, in words). */
+/** Runs until stopped (LF_OK) or failed (what the node or store died of, in words). LF_NO_SPACE: the store met a full
+ *  disk, was only read since then, and now there is room again: it can be opened anew. */
 enum lf_status loop_run(struct loop *loop, struct lf_error *error);
 
 #endif

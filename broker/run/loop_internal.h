@@ -24,6 +24,7 @@ struct loop {
     struct node_watch *watches; /**< one per session at most */
     size_t watch_count, watch_capacity;
     unsigned stop_signals;
+    bool spoiled; /**< the store met a full disk: it is read, but takes no writes any more */
     bool stopping;
     bool stopped;
     bool store_waits;   /**< completions may be left over from the last turn */
@@ -48,6 +49,12 @@ bool loop_take_store(struct loop *loop, bool catch_up);
 bool loop_take_clients(struct loop *loop);
 /** Tells the node which of the sessions that it watches have room. */
 void loop_tell_room(struct loop *loop);
+
+/** Room on the disk: tells the node, holds writes back. */
+void loop_look_at_disk(struct loop *loop);
+/** A write met a full disk in spite of all. To the node it is not done yet, and never will be: no vote and no
+ *  acknowledgement rests on it. The store is still read. */
+void loop_spoil(struct loop *loop, const char *why);
 
 /** Fills what the admin thread asked for. */
 void loop_answer_admin(struct loop *loop);

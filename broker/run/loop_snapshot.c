@@ -16,6 +16,10 @@ static void copy_loop(const struct loop *loop, struct admin_loop_figures *out) {
         .snapshot_longest_us = loop->snapshot_longest_us,
         .log_dropped = loop->options.log->dropped,
         .log_backlog = {"log_backlog", loop->options.log->backlog_bytes, LOG_BACKLOG_BYTES_MAX},
+        .disk_free_bytes = loop->options.disk->free_bytes,
+        .ballast_bytes = loop->options.disk->ballast_bytes,
+        .writes_held = loop->queue.held,
+        .store_spoiled = loop->spoiled,
         .store_waiting = {"store_waiting", loop->queue.waiting_bytes, STORE_QUEUE_WAITING_BYTES_MAX},
     };
 }

@@ -57,7 +57,10 @@ bool loop_take_store(struct loop *loop, bool catch_up) {
             break;
         }
         struct node_event event = {.type = NODE_EVENT_STORE, .completion = completion};
-        loop_feed(loop, &event);
+        if (completion->kind == LOG_STORE_DONE_WRITE && completion->status == LF_NO_SPACE)
+            loop_spoil(loop, completion->error.text);
+        else
+            loop_feed(loop, &event);
         log_store_completion_destroy(&completion);
         some = true;
     }

@@ -62,7 +62,7 @@ static void append_writes(struct store_queue *queue, struct node_effects *effect
 }
 
 static enum lf_status hand_over_writes(struct store_queue *queue) {
-    while (queue->first_write) {
+    while (queue->first_write && !queue->held) {
         struct log_store_write *write = queue->first_write, *next = write->next;
         size_t bytes = write->bytes;
         write->next = NULL;
@@ -75,6 +75,8 @@ static enum lf_status hand_over_writes(struct store_queue *queue) {
         queue->first_write = next;
         queue->waiting_bytes -= bytes;
     }
+    if (queue->first_write)
+        return LF_FULL;
     queue->last_write = NULL;
     lf_check(queue->waiting_bytes == 0);
     return LF_OK;

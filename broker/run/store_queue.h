@@ -22,6 +22,7 @@ struct store_queue {
     struct node_load *loads;
     size_t load_first, load_count, load_capacity;
     size_t waiting_bytes;
+    bool held; /**< no write is handed over: the disk is full */
 };
 
 void store_queue_init(struct store_queue *queue, struct log_store *store);

@@ -27,6 +27,8 @@ static const char *kind_name(enum lf_problem_kind kind) {
         return "node_silent";
     case LF_PROBLEM_NOT_JUDGED:
         return "not_judged";
+    case LF_PROBLEM_DISK_FULL:
+        return "disk_full";
     }
     return "unknown";
 }

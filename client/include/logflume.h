@@ -327,6 +327,7 @@ enum lf_problem_kind {
     LF_PROBLEM_GROUP_STOPPED = 6,       /**< a replica met something wrong and takes part in nothing */
     LF_PROBLEM_NODE_SILENT = 100,       /**< a broker did not answer this client */
     LF_PROBLEM_NOT_JUDGED = 101,        /**< nobody who answered leads these groups */
+    LF_PROBLEM_DISK_FULL = 102,         /**< a broker's disk has too little room: it takes no publishes, or no data */
 };
 struct lf_problem {
     enum lf_problem_kind kind;

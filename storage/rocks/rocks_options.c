@@ -18,7 +18,9 @@
 #define SYNC_STEP_BYTES (256 * 1024) /* written pages go to the disk steadily, not all at the end */
 #define INFO_LOG_BYTES MIB
 #define INFO_LOG_FILES 4
-#define INFO_LOG_WARN 2
+/** Above all levels: nothing is written. On a full disk RocksDB's own log ends the process; what it would say comes as
+ * errors of calls and in its statistics. */
+#define INFO_LOG_NOTHING 6
 #define MANIFEST_BYTES (4 * MIB)
 #define RUNS_MAX 48
 #define MERGE_WIDTH_MIN 16
@@ -69,7 +71,7 @@ static void set_bounds(rocksdb_options_t *options, const struct rocks_store_opti
     rocksdb_options_set_max_manifest_file_size(options, MANIFEST_BYTES);
     rocksdb_options_set_max_log_file_size(options, INFO_LOG_BYTES);
     rocksdb_options_set_keep_log_file_num(options, INFO_LOG_FILES);
-    rocksdb_options_set_info_log_level(options, INFO_LOG_WARN);
+    rocksdb_options_set_info_log_level(options, INFO_LOG_NOTHING);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_stats_persist_period_sec(options, 0);
     rocksdb_options_enable_statistics(options);

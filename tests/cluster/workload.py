@@ -6,13 +6,14 @@ from harness import Failure, check_history, read_acks, wait_until
 
 
 class Publisher:
-    """Publishes `count` different messages of `size` bytes to one partition at `rate` per second, in the background."""
+    """Publishes `count` different messages of `size` random bytes and `padding` equal ones to one partition at `rate` per
+    second, in the background."""
 
-    def __init__(self, cluster, topic, count, rate, size=100, seed=1, extra=(), partition=0, name="pub"):
+    def __init__(self, cluster, topic, count, rate, size=100, seed=1, extra=(), partition=0, name="pub", padding=0):
         self.cluster, self.topic, self.count, self.partition = cluster, topic, count, partition
         generator = random.Random(seed)
         self.sent = [b"%s-%08d-" % (name.encode(), i) + bytes(generator.choices(b"abcdefghijklmnopqrstuvwxyz", k=size))
-                     for i in range(count)]
+                     + b"." * padding for i in range(count)]
         self.input = os.path.join(cluster.directory, name + ".in")
         self.acks_path = os.path.join(cluster.directory, name + ".acks")
         with open(self.input, "wb") as out:

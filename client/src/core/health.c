@@ -85,6 +85,15 @@ static bool take_answer(struct merged *merged, const Lf__ClusterCheckReply *repl
     return true;
 }
 
+static bool take_disk(struct merged *merged, const struct lf_health_answer *answer) {
+    if (!answer->reply->disk[0])
+        return true;
+    struct problem *problem = problem_add(merged, LF_PROBLEM_DISK_FULL, answer->reply->disk);
+    if (problem)
+        node_add(problem, answer->node);
+    return problem != NULL;
+}
+
 static const Lf__NodeStatus *node_status(const Lf__ClusterStatusReply *nodes, uint64_t node) {
     for (size_t i = 0; i < nodes->n_nodes; i++)
         if (nodes->nodes[i]->broker && nodes->nodes[i]->broker->node_id == node)
@@ -173,7 +182,7 @@ enum lf_status lf_health_merge(const Lf__ClusterStatusReply *nodes, const struct
     merged->shown.nodes = (uint32_t)answer_count;
     bool room = true;
     for (size_t i = 0; room && i < answer_count; i++)
-        room = answers[i].reply ? take_answer(merged, answers[i].reply)
+        room = answers[i].reply ? take_answer(merged, answers[i].reply) && take_disk(merged, &answers[i])
                                 : take_silence(merged, &answers[i], node_status(nodes, answers[i].node));
     room = room && take_rest(merged);
     conclude(merged, without_node != 0);

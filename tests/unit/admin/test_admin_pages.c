@@ -50,6 +50,17 @@ static void not_ready_says_which_and_why(void **state) {
                         "group 3 (t/2) met an entry that only a newer version knows: upgrade this node\n");
 }
 
+static void a_disk_that_fills_up_is_said_and_a_full_one_is_not_ready(void **state) {
+    (void)state;
+    snapshot->node.space_level = NODE_SPACE_SOFT;
+    assert_true(ready_judge(&snapshot->node, &text));
+    assert_string_equal(text_of(&text), "ready: 4 groups; its disk is nearly full: no publishes are taken\n");
+    text_deinit(&text);
+    snapshot->node.space_level = NODE_SPACE_HARD;
+    assert_false(ready_judge(&snapshot->node, &text));
+    assert_string_equal(text_of(&text), "not ready: its disk is full: no batches are taken, consumers are served\n");
+}
+
 static void a_replica_nobody_counts_on_is_not_waited_for(void **state) {
     (void)state;
     snapshot->node.groups[1].leader_node = 0;
@@ -144,6 +155,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(ready_when_every_group_serves),
         TEST(not_ready_says_which_and_why),
+        TEST(a_disk_that_fills_up_is_said_and_a_full_one_is_not_ready),
         TEST(a_replica_nobody_counts_on_is_not_waited_for),
         TEST(not_ready_while_stopping_loading_or_not_founded),
         TEST(a_long_list_is_cut_and_counted),

@@ -119,6 +119,18 @@ static void a_move_is_no_harm_and_a_lost_majority_is_about_stopping_only(void **
     assert_null(c->health->problems[2].topic); /* the metadata */
 }
 
+static void a_full_disk_is_a_brokers_problem(void **state) {
+    struct cluster *c = *state;
+    c->replies[1].disk = (char *)(uintptr_t) "node 2 has 3 MiB left";
+    const struct lf_health *health = merge(c, 3);
+    assert_false(health->healthy);
+    assert_true(health->can_stop);
+    assert_int_equal(health->problem_count, 1);
+    assert_int_equal(health->problems[0].kind, LF_PROBLEM_DISK_FULL);
+    assert_int_equal(health->problems[0].nodes[0], 2);
+    assert_string_equal(health->problems[0].text, "node 2 has 3 MiB left");
+}
+
 static void a_silent_replica_does_not_say_that_another_node_may_not_stop(void **state) {
     struct cluster *c = *state;
     says(c, 1, LF__GROUP_PROBLEM_KIND__PROBLEM_REPLICA_SILENT, 3, 2);
@@ -166,6 +178,7 @@ int main(void) {
         FACT(all_is_well),
         FACT(a_group_without_a_leader_counts_once),
         FACT(a_move_is_no_harm_and_a_lost_majority_is_about_stopping_only),
+        FACT(a_full_disk_is_a_brokers_problem),
         FACT(a_silent_replica_does_not_say_that_another_node_may_not_stop),
         FACT(groups_that_nobody_judged_are_not_taken_for_well),
         FACT(a_silent_node_on_which_nothing_hangs_is_no_harm),

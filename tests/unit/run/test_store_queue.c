@@ -122,6 +122,19 @@ static void what_does_not_fit_waits_in_order(void **state) {
     assert_true(store_queue_is_empty(&queue));
 }
 
+static void on_a_full_disk_writes_wait_and_reads_go_on(void **state) {
+    (void)state;
+    fake.room = 100;
+    queue.held = true;
+    assert_int_equal(add(1, 2), LF_OK);
+    TAKEN(101, 102, 201, 202);
+    assert_true(queue.waiting_bytes > 0);
+    queue.held = false;
+    assert_int_equal(add(3, 1), LF_OK);
+    TAKEN(1, 2, 3, 103, 203);
+    assert_true(store_queue_is_empty(&queue));
+}
+
 static void a_finished_store_is_told(void **state) {
     (void)state;
     fake.refusal = LF_IO;
@@ -152,6 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_fits_goes_at_once),
         TEST(what_does_not_fit_waits_in_order),
+        TEST(on_a_full_disk_writes_wait_and_reads_go_on),
         TEST(a_finished_store_is_told),
         TEST(what_waits_is_dropped_at_the_end),
         TEST(a_write_that_waits_too_long_at_the_disk_is_a_lag),
