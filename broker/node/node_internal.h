@@ -88,6 +88,7 @@ enum parked_kind {
     PARKED_REFUSAL,     /**< an answer that rests on index: send `verdict` when applied */
     PARKED_EPOCH,       /**< RaiseProducerEpoch appended at index */
     PARKED_COMMAND,     /**< metadata command appended at index */
+    PARKED_TRIM,        /**< LOG_START appended at index */
     PARKED_LOOKUP,      /**< waits for a read round, then for apply */
 };
 enum lookup_kind {
@@ -98,6 +99,12 @@ enum lookup_kind {
     LOOKUP_DESCRIBE,
     LOOKUP_LIST,
     LOOKUP_SETTINGS,
+};
+/** What a trim does. */
+struct trim_figures {
+    int64_t old_start, new_start;
+    uint64_t bytes;
+    uint32_t segments;
 };
 struct parked {
     struct parked *next, *previous; /**< in the group's list, ordered by index (lookups: unordered, own list) */
@@ -110,6 +117,7 @@ struct parked {
     struct partition_verdict verdict; /**< REFUSAL */
     int command;                      /**< COMMAND: the request's body case */
     uint64_t node_id;                 /**< COMMAND: of a removal */
+    struct trim_figures trim;         /**< TRIM */
     enum lookup_kind lookup;
     uint64_t read_id; /**< raft read under way; 0: none */
     bool read_done;   /**< index is the read index */
@@ -564,6 +572,11 @@ void publish_fail(struct node *node, const struct parked *parked, enum lf_status
 /* commands.c: what changes group 0: topics, producers, nodes, moves */
 void commands_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
 void commands_answer(struct node *node, const struct parked *parked, const struct metadata_applied *applied);
+
+/* segment_requests.c: trim, list */
+void segments_on_trim(struct node *node, struct session *session, const Lf__ClientRequest *request);
+void segments_answer_trim(struct node *node, const struct parked *parked);
+void segments_on_list(struct node *node, struct session *session, const Lf__ClientRequest *request);
 
 /* settings_view.c: what can be set of a topic, and what is */
 void settings_reply(struct node *node, uint64_t session, const Lf__ClientRequest *request);

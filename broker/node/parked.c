@@ -60,6 +60,9 @@ static void answer(struct node *node, struct parked *parked, const struct partit
         lf_check(metadata != NULL);
         commands_answer(node, parked, metadata);
         return;
+    case PARKED_TRIM:
+        segments_answer_trim(node, parked);
+        return;
     case PARKED_LOOKUP:
         lookups_answer(node, parked);
         return;
@@ -89,6 +92,7 @@ void parked_fail(struct node *node, struct group *group, enum lf_status status) 
         switch (parked->kind) {
         case PARKED_PUBLISH:
         case PARKED_EPOCH:
+        case PARKED_TRIM:
         case PARKED_COMMAND: /* it is in our log: whether it commits is for others to decide */
             publish_fail(node, parked, LF_UNKNOWN_OUTCOME, group);
             break;

@@ -95,6 +95,12 @@ static void dispatch(struct node *node, struct session *session, Lf__ClientReque
     case LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS:
         topics_on_metadata(node, session, where);
         return;
+    case LF__CLIENT_REQUEST__BODY_TRIM_PARTITION:
+        segments_on_trim(node, session, request);
+        return;
+    case LF__CLIENT_REQUEST__BODY_LIST_SEGMENTS:
+        segments_on_list(node, session, request);
+        return;
     case LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS:
         topics_on_status(node, session, request);
         return;

@@ -14,6 +14,7 @@ static const struct option table[] = {{"host", required_argument, NULL, 'H'},
                                       {"peer-port", required_argument, NULL, 'P'},
                                       {"without", required_argument, NULL, 'W'},
                                       {"to", required_argument, NULL, 'T'},
+                                      {"node", required_argument, NULL, 'N'},
                                       {"stop", no_argument, NULL, 'S'},
                                       {"wait", optional_argument, NULL, 'w'},
                                       {"metadata", no_argument, NULL, 'M'},
@@ -71,6 +72,9 @@ static void take_option(struct cli_change *change, int option, const char *value
         break;
     case 'T':
         take_nodes(change, value);
+        break;
+    case 'N':
+        change->node = cli_node("--node", value);
         break;
     case 'S':
         change->stop = true;

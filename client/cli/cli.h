@@ -42,6 +42,12 @@ int cli_failed(const char *what, enum lf_status status, const char *text);
 int cli_exit_code(enum lf_status status);
 /** A whole number within bounds; exits 2 in words. */
 int64_t cli_number(const char *name, const char *text, int64_t min, int64_t max);
+/** Milliseconds since 1970, or 2026-11-24T10:00:00 (UTC), or a day; in ms. Exits 2 in words. */
+int64_t cli_time(const char *name, const char *text);
+/** "2026-11-24T10:00:00.000Z"; "-" below 0. */
+void cli_time_words(int64_t ms, char *words, size_t size);
+/** "45.2 MiB" */
+void cli_bytes_words(uint64_t bytes, char *words, size_t size);
 /** Connects lazily; exits in words when an option is bad. */
 lf_client *cli_client(const struct cli_common *common, struct lf_client_options *options);
 
@@ -57,6 +63,7 @@ struct cli_change {
     const char *action;              /**< "cluster drain", for words */
     const char *host;                /**< NULL: not given */
     uint32_t client_port, peer_port; /**< 0: not given */
+    uint64_t node;                   /**< --node; 0: not given */
     uint64_t without, to_nodes[LF_REPLICAS_MAX];
     size_t to_count;
     bool stop, wait, metadata;
@@ -82,6 +89,7 @@ int cli_cluster_remove(struct cli_change *change);
 int cli_cluster_drain(struct cli_change *change);
 int cli_cluster_transfer(struct cli_change *change);
 int cli_cluster_check(struct cli_change *change);
+int cli_partition_segments(struct cli_change *change);
 /** A node id; words and exit 2 when it is none. */
 uint64_t cli_node(const char *name, const char *text);
 /** "TOPIC/P": both, the topic copied into `topic`. Words and exit 2 when it is not. */

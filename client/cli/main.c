@@ -15,6 +15,8 @@ static const char help[] =
     "  topic create TOPIC [--partitions N] [--replicas R] [--config NAME=VALUE ...]\n"
     "  topic list | describe TOPIC | delete TOPIC\n"
     "  topic alter TOPIC NAME=VALUE ...       settings, as retention; `topic settings` lists them\n"
+    "  topic trim TOPIC/P --before WHERE      drop the oldest messages: a dry run, or --execute\n"
+    "  partition segments TOPIC/P             what a partition's log is made of\n"
     "  partition move TOPIC/P --to NODE,...   which nodes hold a partition\n"
     "  cluster status                         the nodes, and who leads\n"
     "  cluster check [--without NODE]         is everything well? may NODE be stopped?\n"

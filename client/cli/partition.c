@@ -1,4 +1,4 @@
-/** logflume partition move, logflume cluster transfer */
+/** logflume partition move (segments: partition_segments.c), logflume cluster transfer */
 #include "cli.h"
 
 #include <jansson.h>
@@ -176,6 +176,15 @@ int cli_partition(int argc, char **argv) {
          "\n"
          "  logflume partition move orders/0 --to 4,2,3 --wait\n"
          "  logflume topic describe orders          what holds what, and moves under way\n"},
+        {"segments", cli_partition_segments, 1, 1, "N",
+         "logflume partition segments TOPIC/P [--node N]\n"
+         "\n"
+         "What the partition's log is made of, as its leader has it, or node N: sealed segments, oldest first, and "
+         "the\n"
+         "open one. Whole segments are what retention drops; they are equal on all replicas, by checksum.\n"
+         "\n"
+         "  logflume partition segments orders/0\n"
+         "  logflume partition segments orders/0 --node 2 --json\n"},
         {0}};
     return cli_change_run("partition", actions, argc, argv);
 }

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char help[] =
@@ -41,21 +40,6 @@ static volatile sig_atomic_t interrupted;
 
 static void on_signal(int number) { interrupted = number; }
 
-static int parse_time(const char *text, int64_t *ms) {
-    struct tm parts = {0};
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
-    if (!end) {
-        memset(&parts, 0, sizeof parts);
-        end = strptime(text, "%Y-%m-%d", &parts);
-    }
-    if (end && (*end == '\0' || strcmp(end, "Z") == 0)) {
-        *ms = (int64_t)timegm(&parts) * 1000;
-        return CLI_OK;
-    }
-    *ms = cli_number("-o @TIME", text, 0, INT64_MAX);
-    return CLI_OK;
-}
-
 static int parse_offset(struct sub *sub, const char *text) {
     struct lf_subscribe_options *options = &sub->options;
     if (strcmp(text, "start") == 0 || strcmp(text, "beginning") == 0) {
@@ -64,7 +48,7 @@ static int parse_offset(struct sub *sub, const char *text) {
         options->start = LF_START_LATEST;
     } else if (text[0] == '@') {
         options->start = LF_START_TIMESTAMP;
-        return parse_time(text + 1, &options->value);
+        options->value = cli_time("-o @TIME", text + 1);
     } else if (text[0] == '-') {
         options->start = LF_START_TAIL;
         options->value = cli_number("-o -N", text + 1, 0, INT64_MAX);

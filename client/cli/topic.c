@@ -1,4 +1,4 @@
-/** logflume topic create | list | describe | alter | settings | delete */
+/** logflume topic create | list | describe | alter | settings | trim | delete */
 #include "topic.h"
 
 #include <getopt.h>
@@ -14,6 +14,10 @@ static const char help[] =
     "logflume topic alter TOPIC NAME=VALUE ... [--reset NAME ...]\n"
     "                                     settings: all of these change, or none; --reset: the default again\n"
     "logflume topic settings [TOPIC]      what can be set, what it does, and what it is\n"
+    "logflume topic trim TOPIC/P --before OFFSET | @TIME | end [--dry-run | --execute]\n"
+    "                                     the log of partition P begins there: what is older is gone, for ever.\n"
+    "                                     TIME as for `sub -o`: nothing as young as it goes. Without --execute: only\n"
+    "                                     says what would go\n"
     "logflume topic delete TOPIC          with all its messages, for ever\n"
     "\n"
     "  --json      answers as JSON\n"
@@ -89,7 +93,15 @@ static int delete (struct topic_command *command) {
     return CLI_OK;
 }
 
-enum { OPTION_PARTITIONS = 256, OPTION_REPLICAS, OPTION_CONFIG, OPTION_RESET };
+enum {
+    OPTION_PARTITIONS = 256,
+    OPTION_REPLICAS,
+    OPTION_CONFIG,
+    OPTION_RESET,
+    OPTION_BEFORE,
+    OPTION_EXECUTE,
+    OPTION_DRY_RUN
+};
 
 struct topic_action {
     const char *name;
@@ -102,8 +114,9 @@ static const struct topic_action actions[] = {{"create", create, 1, 1, true, fal
                                               {"describe", topic_describe, 1, 1, false, false},
                                               {"alter", topic_alter, 1, 1 + TOPIC_SETTINGS_MAX, true, true},
                                               {"settings", topic_settings, 0, 1, false, false},
+                                              {"trim", topic_trim, 1, 1, false, false},
                                               {"delete", delete, 1, 1, false, false}};
-#define ACTION_NAMES "create, list, describe, alter, settings or delete"
+#define ACTION_NAMES "create, list, describe, alter, settings, trim or delete"
 
 /* CLI_OK, or the exit code after words; --help ends the program. */
 static int parse(struct topic_command *command, int argc, char **argv) {
@@ -111,6 +124,9 @@ static int parse(struct topic_command *command, int argc, char **argv) {
                                           {"replicas", required_argument, NULL, OPTION_REPLICAS},
                                           {"config", required_argument, NULL, OPTION_CONFIG},
                                           {"reset", required_argument, NULL, OPTION_RESET},
+                                          {"before", required_argument, NULL, OPTION_BEFORE},
+                                          {"execute", no_argument, NULL, OPTION_EXECUTE},
+                                          {"dry-run", no_argument, NULL, OPTION_DRY_RUN},
                                           {"verbose", no_argument, NULL, 'v'},
                                           CLI_COMMON_OPTIONS};
     int option;
@@ -124,6 +140,12 @@ static int parse(struct topic_command *command, int argc, char **argv) {
         } else if (option == OPTION_CONFIG || option == OPTION_RESET) {
             if (topic_setting_take(command, optarg, option == OPTION_RESET) != CLI_OK)
                 return CLI_USAGE;
+        } else if (option == OPTION_BEFORE) {
+            command->before = optarg;
+        } else if (option == OPTION_EXECUTE) {
+            command->execute = true;
+        } else if (option == OPTION_DRY_RUN) {
+            command->dry_run = true;
         } else if (option == 'v') {
             command->verbose = true;
         } else if (option == 'h') {
@@ -140,9 +162,11 @@ static int run(struct topic_command *command, const struct topic_action *action)
     if (command->operand_count < action->operands_min || command->operand_count > action->operands_max)
         return cli_usage("topic",
                          action->operands_max == 0   ? "%s wants nothing more"
-                         : action->operands_max == 1 ? "%s wants one TOPIC"
+                         : action->operands_max == 1 ? "%s wants one topic"
                                                      : "%s wants a TOPIC, and settings",
                          action->name);
+    if ((command->before || command->execute || command->dry_run) && action->run != topic_trim)
+        return cli_usage("topic", "--before, --execute and --dry-run are for trim");
     for (size_t i = 0; i < command->setting_count; i++)
         if (command->settings[i].value ? !action->sets : !action->resets)
             return cli_usage("topic", "%s takes no %s", action->name,

@@ -14,6 +14,8 @@ struct topic_command {
     struct cli_common common;
     uint32_t partitions, replicas; /* 0: default */
     bool verbose;
+    const char *before; /* trim; NULL: not given */
+    bool execute, dry_run;
     struct lf_setting settings[TOPIC_SETTINGS_MAX];
     char *texts[TOPIC_SETTINGS_MAX]; /* the names' copies */
     size_t setting_count;
@@ -34,5 +36,6 @@ void topic_print_json(json_t *value); /**< takes it */
 int topic_describe(struct topic_command *command);
 int topic_alter(struct topic_command *command);
 int topic_settings(struct topic_command *command);
+int topic_trim(struct topic_command *command);
 
 #endif

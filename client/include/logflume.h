@@ -259,6 +259,58 @@ LF_API enum lf_status lf_topic_describe(lf_client *client, const char *name, str
 LF_API enum lf_status lf_partition_end(lf_client *client, const char *topic, int32_t partition, int64_t *end_offset,
                                        struct lf_error *error);
 
+/** The first offset of the first batch that reaches Unix time timestamp_ms; the end when none does. As for
+ *  LF_START_TIMESTAMP, a batch reaches what the largest timestamp in it, or in any before it, reaches (a timestamp
+ * counts as at most an hour after the broker's log time): so no record before the offset is as young. */
+LF_API enum lf_status lf_partition_offset_at(lf_client *client, const char *topic, int32_t partition,
+                                             int64_t timestamp_ms, int64_t *offset, struct lf_error *error);
+
+struct lf_trim {
+    int64_t old_log_start;
+    int64_t log_start; /**< after it, or as it would be */
+    int64_t high_watermark;
+    uint32_t segments; /**< sealed segments that go: their space is given back behind it */
+    uint64_t bytes;    /**< of these */
+};
+/** The partition's log is to begin with before_offset: what is below is gone for readers at once, for ever; its space
+ * is given back where whole segments are below. dry_run: changes nothing, only tells. LF_OK with *trim (may be NULL):
+ *  done, also when the log begins there or later already. LF_INVALID: beyond what is committed (in words).
+ *  LF_TOPIC_UNKNOWN, LF_PARTITION_UNKNOWN, LF_TOPIC_DELETED, LF_TOPIC_RECREATED (both: while we asked), LF_TIMED_OUT,
+ *  LF_CONNECT. May be called again after a doubt. */
+LF_API enum lf_status lf_partition_trim(lf_client *client, const char *topic, int32_t partition, int64_t before_offset,
+                                        bool dry_run, struct lf_trim *trim, struct lf_error *error);
+
+/** A sealed run of a partition's log, the unit in which it is dropped, compacted and repaired; equal on all replicas.
+ */
+struct lf_segment {
+    uint64_t first_index; /**< of the log's entries, both inclusive */
+    uint64_t last_index;
+    uint64_t last_term;
+    int64_t base_offset; /**< before it */
+    int64_t end_offset;  /**< after it */
+    uint64_t entries;    /**< that it holds: fewer than its indexes once it was rewritten */
+    uint64_t bytes;
+    uint64_t command_bytes;    /**< those among them that are no records */
+    int64_t first_log_time_ms; /**< when its first and last entry were written */
+    int64_t last_log_time_ms;
+    int64_t max_timestamp_ms; /**< largest of its records when it was sealed; -1: none */
+    uint64_t checksum;        /**< of its entries; 0 for the open one */
+    uint64_t rewrites;        /**< how often it was compacted, merged or freed of commands */
+    bool open;                /**< the last one: not sealed yet */
+};
+struct lf_segments {
+    uint64_t node;     /**< that answered */
+    int64_t log_start; /**< may stand inside the first segment */
+    int64_t high_watermark;
+    struct lf_segment *segments; /**< oldest first */
+    size_t count;
+};
+/** Fills in what the replica on `node` holds (0: the leader's); lf_segments_free frees what is inside. LF_NOT_FOUND:
+ * that node holds none. LF_TOPIC_UNKNOWN, LF_PARTITION_UNKNOWN, LF_TIMED_OUT, LF_CONNECT. */
+LF_API enum lf_status lf_partition_segments(lf_client *client, const char *topic, int32_t partition, uint64_t node,
+                                            struct lf_segments *segments, struct lf_error *error);
+LF_API void lf_segments_free(struct lf_segments *segments);
+
 enum lf_node_state {
     LF_NODE_ACTIVE = 0,
     LF_NODE_JOINING = 1,  /**< added; not seen yet */

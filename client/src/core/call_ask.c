@@ -89,15 +89,37 @@ static void ask_topic(struct lf_core *core, struct lf_call *call, struct lf_brok
     }
 }
 
+static void ask_segments(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__TopicRef *topic) {
+    if (call->call.type == LF_CALL_PARTITION_TRIM) {
+        Lf__TrimPartition body = LF__TRIM_PARTITION__INIT;
+        body.topic = topic;
+        body.partition = call->call.partitions;
+        body.before_offset = call->call.offset;
+        body.dry_run = call->call.dry_run;
+        SEND(trim_partition, TRIM_PARTITION, body);
+    } else {
+        Lf__ListSegments body = LF__LIST_SEGMENTS__INIT;
+        body.topic = topic;
+        body.partition = call->call.partitions;
+        body.from_index = call->call.from_index;
+        body.any_replica = call->call.node != 0;
+        SEND(list_segments, LIST_SEGMENTS, body);
+    }
+}
+
 static void ask_partition(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
     Lf__TopicRef topic = LF__TOPIC_REF__INIT;
     topic.name = call->topic;
     topic.id = call->topic_id;
-    if (call->call.type == LF_CALL_PARTITION_END) {
+    if (call->call.type == LF_CALL_PARTITION_TRIM || call->call.type == LF_CALL_PARTITION_SEGMENTS) {
+        ask_segments(core, call, broker, &topic);
+    } else if (call->call.type == LF_CALL_PARTITION_END || call->call.type == LF_CALL_PARTITION_OFFSET_AT) {
+        bool end = call->call.type == LF_CALL_PARTITION_END;
         Lf__OffsetsLookup body = LF__OFFSETS_LOOKUP__INIT;
         body.topic = &topic;
         body.partition = call->call.partitions;
-        body.kind = LF__LOOKUP_KIND__LOOKUP_END;
+        body.kind = end ? LF__LOOKUP_KIND__LOOKUP_END : LF__LOOKUP_KIND__LOOKUP_TIMESTAMP;
+        body.timestamp_ms = call->call.timestamp_ms;
         SEND(offsets_lookup, OFFSETS_LOOKUP, body);
     } else if (call->call.type == LF_CALL_PARTITION_MOVE) {
         Lf__MovePartition body = LF__MOVE_PARTITION__INIT;
@@ -151,6 +173,9 @@ void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *b
         ask_topic(core, call, broker, type);
         break;
     case LF_CALL_PARTITION_END:
+    case LF_CALL_PARTITION_OFFSET_AT:
+    case LF_CALL_PARTITION_TRIM:
+    case LF_CALL_PARTITION_SEGMENTS:
     case LF_CALL_PARTITION_MOVE:
     case LF_CALL_LEADER_TRANSFER:
         ask_partition(core, call, broker);

@@ -4,7 +4,19 @@
 #include <stdlib.h>
 
 bool lf_call_is_for_partition(const struct lf_call *call) {
-    return call->call.type == LF_CALL_PARTITION_END || (call->call.type == LF_CALL_LEADER_TRANSFER && call->topic[0]);
+    switch (call->call.type) {
+    case LF_CALL_PARTITION_END:
+    case LF_CALL_PARTITION_OFFSET_AT:
+        return true;
+    case LF_CALL_PARTITION_TRIM:
+        return call->stage != LF_CALL_RESOLVING;
+    case LF_CALL_PARTITION_SEGMENTS:
+        return call->call.node == 0;
+    case LF_CALL_LEADER_TRANSFER:
+        return call->topic[0] != '\0';
+    default:
+        return false;
+    }
 }
 
 bool lf_call_changes(const struct lf_call *call) {
@@ -17,7 +29,10 @@ bool lf_call_changes(const struct lf_call *call) {
     case LF_CALL_PARTITION_MOVE:
     case LF_CALL_LEADER_TRANSFER:
     case LF_CALL_TOPIC_ALTER:
+    case LF_CALL_PARTITION_TRIM:
         return true;
+    case LF_CALL_PARTITION_OFFSET_AT:
+    case LF_CALL_PARTITION_SEGMENTS:
     case LF_CALL_TOPIC_LIST:
     case LF_CALL_TOPIC_SETTINGS:
     case LF_CALL_TOPIC_DESCRIBE:
@@ -31,7 +46,7 @@ bool lf_call_changes(const struct lf_call *call) {
 
 bool lf_call_needs_id(const struct lf_call *call) {
     return call->call.type == LF_CALL_TOPIC_DELETE || call->call.type == LF_CALL_TOPIC_ALTER ||
-           call->call.type == LF_CALL_PARTITION_MOVE;
+           call->call.type == LF_CALL_PARTITION_MOVE || call->call.type == LF_CALL_PARTITION_TRIM;
 }
 
 static bool takes_topic(const struct lf_core_call *call) {
@@ -42,6 +57,9 @@ static bool takes_topic(const struct lf_core_call *call) {
     case LF_CALL_TOPIC_ALTER:
     case LF_CALL_PARTITION_END:
     case LF_CALL_PARTITION_MOVE:
+    case LF_CALL_PARTITION_TRIM:
+    case LF_CALL_PARTITION_OFFSET_AT:
+    case LF_CALL_PARTITION_SEGMENTS:
         return true;
     case LF_CALL_LEADER_TRANSFER:
     case LF_CALL_TOPIC_SETTINGS:
@@ -118,6 +136,8 @@ static enum lf_status check(const struct lf_core_call *call, struct lf_error *er
         status = check_address(call, error);
     if (status == LF_OK && call->type == LF_CALL_PARTITION_MOVE)
         status = check_nodes(call, error);
+    if (status == LF_OK && (call->offset < 0 || call->timestamp_ms < 0))
+        status = lf_error_set(error, LF_INVALID, "an offset or a time below 0");
     return status == LF_OK ? check_settings(call, error) : status;
 }
 

@@ -211,6 +211,40 @@ def settings_are_given_altered_and_shown(broker):
     assert b"Helps." in run("topic", "settings").stdout
 
 
+def a_log_is_trimmed_and_late_readers_are_told(broker):
+    topic = new_topic()
+    place = topic + "/0"
+    run("pub", topic, "-q", data=b"".join(b"%d\n" % i for i in range(10)))
+    done = run("topic", "trim", place, "--before", "4")
+    assert b"would begin with 4 instead of 0 (of 10)" in done.stderr and b"--execute" in done.stderr, done.stderr
+    assert read(topic).count(b"\n") == 10
+    said = json.loads(run("topic", "trim", place, "--before", "4", "--execute", "--json", "-q").stdout)
+    assert (said["old_log_start"], said["log_start"], said["executed"]) == (0, 4, True), said
+    assert read(topic) == b"4\n5\n6\n7\n8\n9\n"
+    late = run("sub", topic, "-o", "1", "-e", code=1)
+    assert b"offset 1 is below the log start: the first offset that exists is 4" in late.stderr, late.stderr
+    assert b"`-p 0 -o 4` begins there" in late.stderr
+    late = run("sub", topic, "-o", "1", "-e", "--skip-dropped")
+    assert late.stdout == b"4\n5\n6\n7\n8\n9\n"
+    assert b"offsets 1 to 3 were dropped before they were read; going on at 4" in late.stderr, late.stderr
+    assert b"begins at 4 already" in run("topic", "trim", place, "--before", "2", "--execute").stderr
+    assert b"would begin with 10" in run("topic", "trim", place, "--before", "end").stderr
+    assert b"would begin with 10" in run("topic", "trim", place, "--before", "2026-11-24", "--dry-run").stderr
+    assert b"begins at 4 already" in run("topic", "trim", place, "--before", "@1").stderr
+    run("topic", "trim", place, "--before", "11", code=1)
+    for words in (["trim", place], ["trim", place, "--before", "x"], ["trim", topic, "--before", "1"],
+                  ["trim", place, "--before", "1", "--execute", "--dry-run"], ["list", "--execute"]):
+        run("topic", *words, code=2)
+    run("topic", "trim", "nosuch/0", "--before", "1", code=5)
+    run("topic", "trim", topic + "/7", "--before", "1", code=5)
+    listed = json.loads(run("partition", "segments", place, "--json").stdout)
+    assert [s["open"] for s in listed["segments"]] == [False, True] and listed["log_start"] == 4
+    assert listed["segments"][0]["checksum"] == "00abcdef"
+    assert b"offsets 0 to 10\t" in run("partition", "segments", place, "--node", "1").stdout
+    run("partition", "segments", topic + "/7", code=5)
+    run("partition", "move", place, "--node", "1", code=2)
+
+
 def nodes_come_and_go(broker):
     states = lambda: {n["id"]: n["state"] for n in json.loads(run("cluster", "status", "--json").stdout)["nodes"]}
     assert states() == {1: "active"}
@@ -356,7 +390,7 @@ FACTS = [lines_are_messages_and_bytes_are_kept, files_are_read_in_order_and_blob
          keys_headers_and_every_field_of_a_format, json_lines_mark_bytes_that_are_not_utf8,
          positions_counts_and_partitions, codecs_are_read_back, a_line_that_is_too_long_is_not_done_and_the_others_are,
          the_largest_message_passes, an_unanswered_message_is_unknown, exit_codes_tell_what_happened,
-         topics_and_the_cluster_as_words_and_as_json, settings_are_given_altered_and_shown, nodes_come_and_go, a_partition_moves_with_progress,
+         topics_and_the_cluster_as_words_and_as_json, settings_are_given_altered_and_shown, a_log_is_trimmed_and_late_readers_are_told, nodes_come_and_go, a_partition_moves_with_progress,
          leaders_are_transferred, a_check_answers_by_its_exit_code, cluster_commands_teach_and_refuse_nonsense, a_reader_that_leaves_is_no_error, signals_end_in_order,
          acknowledgements_are_logged_while_the_input_is_open, a_rate_is_kept]
 

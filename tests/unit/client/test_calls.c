@@ -4,6 +4,8 @@
 #define CREATE LF__CLIENT_REQUEST__BODY_CREATE_TOPIC
 #define DELETE LF__CLIENT_REQUEST__BODY_DELETE_TOPIC
 #define ALTER LF__CLIENT_REQUEST__BODY_ALTER_TOPIC
+#define TRIM LF__CLIENT_REQUEST__BODY_TRIM_PARTITION
+#define SEGMENTS LF__CLIENT_REQUEST__BODY_LIST_SEGMENTS
 #define DESCRIBE LF__CLIENT_REQUEST__BODY_DESCRIBE_TOPIC
 #define LOOKUP LF__CLIENT_REQUEST__BODY_OFFSETS_LOOKUP
 
@@ -233,6 +235,90 @@ static void a_topic_that_is_gone_is_not_altered(void **state) {
     assert_int_equal(fake->answer_status, LF_TOPIC_DELETED);
 }
 
+static void a_trim_goes_to_the_leader_and_names_the_topic_it_was_for(void **state) {
+    struct fake *fake = *state;
+    fake_call_with(fake,
+                   (struct lf_core_call){
+                       .type = LF_CALL_PARTITION_TRIM, .topic = "m", .partitions = 1, .offset = 40, .dry_run = true});
+    struct fake_request *request = fake_wait(fake, 2, TRIM, 0);
+    const Lf__TrimPartition *said = request->message->trim_partition;
+    assert_int_equal(said->topic->id, 8);
+    assert_int_equal(said->partition, 1);
+    assert_int_equal(said->before_offset, 40);
+    assert_true(said->dry_run);
+    fake_answer_not_leader(fake, request, 3, 8);
+    request = fake_wait(fake, 3, TRIM, 0);
+    fake_cut(fake, 3); /* it may be done */
+    request = fake_wait(fake, 0, TRIM, 0);
+    assert_int_equal(request->message->trim_partition->topic->id, 8);
+    Lf__TrimPartitionReply body = LF__TRIM_PARTITION_REPLY__INIT;
+    body.log_start_offset = 40;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_TRIM_PARTITION;
+    reply.trim_partition = &body;
+    fake_answer_reply(fake, request, &reply);
+    assert_int_equal(fake->answer_status, LF_OK);
+    assert_int_equal(fake->answer->trim_partition->log_start_offset, 40);
+}
+
+static void a_trim_of_a_topic_that_is_gone_or_another_is_not_done(void **state) {
+    struct fake *fake = *state;
+    struct lf_core_call call = {.type = LF_CALL_PARTITION_TRIM, .topic = "none", .offset = 1};
+    fake_call_with(fake, call);
+    fake_run(fake, 1000);
+    assert_int_equal(fake->answer_status, LF_TOPIC_UNKNOWN);
+    call.topic = "t";
+    fake_call_with(fake, call);
+    fake_answer(fake, fake_wait(fake, 1, TRIM, 0), LF_TOPIC_RECREATED);
+    assert_int_equal(fake->answer_status, LF_TOPIC_RECREATED);
+    call.partitions = 5;
+    fake_call_with(fake, call);
+    fake_run(fake, 1000);
+    assert_int_equal(fake->answer_status, LF_PARTITION_UNKNOWN);
+}
+
+static void an_unanswered_trim_is_unknown_and_one_that_waits_its_turn_is_asked_again(void **state) {
+    struct fake *fake = *state;
+    struct lf_core_call call = {.type = LF_CALL_PARTITION_TRIM, .topic = "t", .offset = 1};
+    fake_call_with(fake, call);
+    fake_answer(fake, fake_wait(fake, 1, TRIM, 0), LF_OVERLOADED);
+    fake_wait(fake, 1, TRIM, 0);
+    fake_run(fake, 10000);
+    assert_int_equal(fake->answer_status, LF_TIMED_OUT);
+}
+
+static void segments_are_asked_of_the_leader_or_of_the_node_named(void **state) {
+    struct fake *fake = *state;
+    struct lf_core_call call = {.type = LF_CALL_PARTITION_SEGMENTS, .topic = "m", .partitions = 1, .from_index = 9};
+    fake_call_with(fake, call);
+    struct fake_request *request = fake_wait(fake, 2, SEGMENTS, 0);
+    assert_false(request->message->list_segments->any_replica);
+    assert_int_equal(request->message->list_segments->from_index, 9);
+    Lf__ListSegmentsReply body = LF__LIST_SEGMENTS_REPLY__INIT;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_LIST_SEGMENTS;
+    reply.list_segments = &body;
+    fake_answer_reply(fake, request, &reply);
+    assert_int_equal(fake->answer_status, LF_OK);
+    call.node = 3;
+    fake_call_with(fake, call);
+    request = fake_wait(fake, 3, SEGMENTS, 0);
+    assert_true(request->message->list_segments->any_replica);
+    fake_answer(fake, request, LF_NOT_FOUND);
+    assert_int_equal(fake->answer_status, LF_NOT_FOUND);
+}
+
+static void the_offset_at_a_time_is_asked_of_the_leader(void **state) {
+    struct fake *fake = *state;
+    fake_call_with(fake, (struct lf_core_call){
+                             .type = LF_CALL_PARTITION_OFFSET_AT, .topic = "m", .partitions = 2, .timestamp_ms = 1234});
+    struct fake_request *request = fake_wait(fake, 3, LOOKUP, 0);
+    assert_int_equal(request->message->offsets_lookup->kind, LF__LOOKUP_KIND__LOOKUP_TIMESTAMP);
+    assert_int_equal(request->message->offsets_lookup->timestamp_ms, 1234);
+    fake_answer_end(fake, request, 17);
+    assert_int_equal(fake->answer->offsets_lookup->position->offset, 17);
+}
+
 static void a_closing_client_says_goodbye_to_every_broker_it_speaks_with(void **state) {
     struct fake *fake = *state;
     fake_call(fake, LF_CALL_PARTITION_END, "m", 1, 0);
@@ -405,6 +491,11 @@ int main(void) {
         FACT(settings_are_altered_by_the_topics_id),
         FACT(settings_that_cannot_be_sent_are_refused_at_the_door),
         FACT(a_topic_that_is_gone_is_not_altered),
+        FACT(a_trim_goes_to_the_leader_and_names_the_topic_it_was_for),
+        FACT(a_trim_of_a_topic_that_is_gone_or_another_is_not_done),
+        FACT(an_unanswered_trim_is_unknown_and_one_that_waits_its_turn_is_asked_again),
+        FACT(segments_are_asked_of_the_leader_or_of_the_node_named),
+        FACT(the_offset_at_a_time_is_asked_of_the_leader),
         FACT(a_closing_client_says_goodbye_to_every_broker_it_speaks_with),
         FACT(a_description_asks_each_leader),
         FACT(a_description_asks_the_holders_who_leads_when_a_broker_that_holds_nothing_is_asked_first),

@@ -390,6 +390,73 @@ static void settings_are_given_altered_and_listed(void **state) {
     assert_null(settings);
 }
 
+static void who_is_too_late_is_told(void **state) {
+    struct fixture *f = *state;
+    struct lf_error error = {0};
+    struct lf_trim trim;
+    struct lf_records records;
+    int32_t partition = -1;
+    int64_t offset = -1;
+    for (int i = 0; i < 10; i++)
+        publish(f, i);
+    assert_int_equal(lf_flush(f->client, 20000), LF_OK);
+    assert_int_equal(lf_partition_trim(f->client, "t", 0, 4, true, &trim, &error), LF_OK);
+    assert_int_equal(trim.log_start, 4);
+    assert_int_equal(lf_partition_offset_at(f->client, "t", 0, 1, &offset, &error), LF_OK);
+    assert_int_equal(offset, 0); /* a dry run changes nothing */
+    assert_int_equal(lf_partition_trim(f->client, "t", 0, 4, false, &trim, &error), LF_OK);
+    assert_int_equal(trim.old_log_start, 0);
+    assert_int_equal(trim.high_watermark, 10);
+    assert_int_equal(lf_partition_trim(f->client, "t", 0, 11, false, NULL, &error), LF_INVALID);
+
+    lf_subscription *subscription = subscribe(f, LF_START_OFFSET, 1, true);
+    enum lf_status status;
+    while ((status = lf_poll(subscription, 20000, &records, &error)) == LF_OK)
+        assert_int_equal(records.count, 0);
+    assert_int_equal(status, LF_OFFSET_BELOW_START);
+    assert_true(lf_subscription_resume(subscription, &partition, &offset));
+    assert_int_equal(partition, 0);
+    assert_int_equal(offset, 4);
+    lf_unsubscribe(&subscription);
+
+    struct lf_subscribe_options options;
+    lf_subscribe_options_init(&options);
+    options.topic = "t";
+    options.start = LF_START_OFFSET;
+    options.value = 1;
+    options.exit_at_end = options.reset_to_log_start = true;
+    assert_int_equal(lf_subscribe(f->client, &options, &subscription, &error), LF_OK);
+    assert_int_equal(lf_poll(subscription, 20000, &records, &error), LF_OK);
+    assert_int_equal(records.count, 0);
+    assert_int_equal(records.missed_from, 1);
+    assert_int_equal(records.missed_to, 4);
+    assert_int_equal(records.missed_partition, 0);
+    int64_t next = 4;
+    while ((status = lf_poll(subscription, 20000, &records, &error)) == LF_OK)
+        for (size_t i = 0; i < records.count; i++)
+            assert_int_equal(records.records[i].offset, next++);
+    assert_int_equal(status, LF_END);
+    assert_int_equal(next, 10);
+    assert_false(lf_subscription_resume(subscription, &partition, &offset));
+    lf_unsubscribe(&subscription);
+}
+
+static void segments_are_listed_page_by_page(void **state) {
+    struct fixture *f = *state;
+    struct lf_error error = {0};
+    struct lf_segments segments;
+    assert_int_equal(lf_partition_segments(f->client, "t", 0, 0, &segments, &error), LF_OK);
+    assert_int_equal(segments.count, 2);
+    assert_int_equal(segments.node, 1);
+    assert_false(segments.segments[0].open);
+    assert_int_equal(segments.segments[0].checksum, 0xabcdef);
+    assert_true(segments.segments[1].open);
+    lf_segments_free(&segments);
+    assert_int_equal(lf_partition_segments(f->client, "t", 3, 0, &segments, &error), LF_PARTITION_UNKNOWN);
+    assert_int_equal(lf_partition_segments(f->client, "nosuch", 0, 0, &segments, &error), LF_TOPIC_UNKNOWN);
+    assert_null(segments.segments);
+}
+
 static void a_subscription_outlives_its_client(void **state) {
     struct fixture *f = *state;
     lf_subscription *subscription = subscribe(f, LF_START_EARLIEST, 0, false);
@@ -449,6 +516,8 @@ int main(void) {
         FACT(close_waits_for_what_was_published),
         FACT(a_closed_client_has_said_goodbye),
         FACT(settings_are_given_altered_and_listed),
+        FACT(who_is_too_late_is_told),
+        FACT(segments_are_listed_page_by_page),
         FACT(a_subscription_outlives_its_client),
         FACT(nobody_there_is_cannot_connect),
         cmocka_unit_test(options_are_checked_in_words),

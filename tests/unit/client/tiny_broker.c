@@ -23,7 +23,7 @@ struct tiny_log {
     struct lf_buf **batches;
     int64_t *bases;
     size_t count, capacity;
-    int64_t end;
+    int64_t start, end;
 };
 struct tiny_topic {
     char name[250];
@@ -332,8 +332,18 @@ static void do_subscribe(struct tiny_broker *broker, struct tiny_session *sessio
             free_one = &broker->subscriptions[i];
     reply->status = log && !free_one ? LF_FULL : status;
     Lf__SubscribeReply body = LF__SUBSCRIBE_REPLY__INIT;
+    int64_t start = log ? start_of(log, said) : 0;
+    if (log && free_one && start < log->start && said->from == LF__START_FROM__START_OFFSET &&
+        !said->reset_to_log_start) {
+        reply->status = LF_OFFSET_BELOW_START;
+        reply->body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+        reply->subscribe = &body;
+        body.log_start_offset = log->start;
+        free_one = NULL;
+    }
     if (log && free_one) {
-        int64_t start = start_of(log, said);
+        if (start < log->start)
+            start = log->start;
         size_t next = 0;
         while (next < log->count && (next + 1 < log->count ? log->bases[next + 1] : log->end) <= start)
             next++;
@@ -384,10 +394,51 @@ static void do_lookup(struct tiny_broker *broker, struct tiny_session *session, 
     Lf__OffsetsLookupReply body = LF__OFFSETS_LOOKUP_REPLY__INIT;
     reply->status = status;
     if (log) {
-        position.offset = said->kind == LF__LOOKUP_KIND__LOOKUP_LOG_START ? 0 : log->end;
+        bool early = said->kind == LF__LOOKUP_KIND__LOOKUP_LOG_START ||
+                     (said->kind == LF__LOOKUP_KIND__LOOKUP_TIMESTAMP && said->timestamp_ms <= 1000);
+        position.offset = early ? log->start : log->end;
         body.position = &position;
         reply->body_case = LF__CLIENT_REPLY__BODY_OFFSETS_LOOKUP;
         reply->offsets_lookup = &body;
+    }
+    say(broker, session, reply, NULL, 0);
+}
+
+/* A segment per log: what is below the end is open. */
+static void do_segments(struct tiny_broker *broker, struct tiny_session *session, const Lf__ClientRequest *request,
+                        Lf__ClientReply *reply) {
+    bool trim = request->body_case == LF__CLIENT_REQUEST__BODY_TRIM_PARTITION;
+    const Lf__TrimPartition *cut = request->trim_partition;
+    const Lf__ListSegments *asked = request->list_segments;
+    enum lf_status status;
+    struct tiny_log *log =
+        log_find(broker, trim ? cut->topic : asked->topic, trim ? cut->partition : asked->partition, &status);
+    Lf__TrimPartitionReply trimmed = LF__TRIM_PARTITION_REPLY__INIT;
+    Lf__ListSegmentsReply listed = LF__LIST_SEGMENTS_REPLY__INIT;
+    Lf__SegmentDescription open = LF__SEGMENT_DESCRIPTION__INIT, *pointer = &open;
+    if (log && trim && cut->before_offset > log->end)
+        status = LF_INVALID;
+    reply->status = status;
+    if (status == LF_OK && trim) {
+        trimmed.old_log_start_offset = log->start;
+        trimmed.log_start_offset = cut->before_offset > log->start ? cut->before_offset : log->start;
+        trimmed.high_watermark = log->end;
+        if (!cut->dry_run)
+            log->start = trimmed.log_start_offset;
+        reply->body_case = LF__CLIENT_REPLY__BODY_TRIM_PARTITION;
+        reply->trim_partition = &trimmed;
+    } else if (status == LF_OK) {
+        listed.node_id = 1;
+        listed.log_start_offset = log->start;
+        listed.high_watermark = open.end_offset = log->end;
+        open.open = asked->from_index > 0;
+        open.first_index = asked->from_index + 1;
+        listed.next_index = asked->from_index > 0 ? 0 : 2; /* in two pages */
+        open.checksum = 0xabcdef;
+        listed.n_segments = 1;
+        listed.segments = &pointer;
+        reply->body_case = LF__CLIENT_REPLY__BODY_LIST_SEGMENTS;
+        reply->list_segments = &listed;
     }
     say(broker, session, reply, NULL, 0);
 }
@@ -525,6 +576,10 @@ static void handle(struct tiny_broker *broker, struct tiny_session *session, con
     case LF__CLIENT_REQUEST__BODY_ALTER_TOPIC:
     case LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS:
         do_settings(broker, session, request, &reply);
+        break;
+    case LF__CLIENT_REQUEST__BODY_TRIM_PARTITION:
+    case LF__CLIENT_REQUEST__BODY_LIST_SEGMENTS:
+        do_segments(broker, session, request, &reply);
         break;
     case LF__CLIENT_REQUEST__BODY_GOODBYE:
         atomic_fetch_add(&broker->goodbyes, 1);
