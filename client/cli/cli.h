@@ -112,24 +112,4 @@ void cli_progress_say(struct cli_progress *progress, const char *format, ...) __
 uint64_t cli_now_ms(void);
 void cli_pause(uint32_t ms);
 
-/** Where `sub` prints: a buffer in front of stdout. False: nobody reads any more. */
-struct cli_output {
-    char *bytes;
-    size_t size, capacity;
-    bool closed;
-};
-void cli_output_flush(struct cli_output *output);
-void cli_output_bytes(struct cli_output *output, const void *bytes, size_t size);
-void cli_output_text(struct cli_output *output, const char *text);
-void cli_output_number(struct cli_output *output, int64_t number);
-
-/** A parsed -f FORMAT. Returns (free) or NULL after words in error. */
-struct cli_format;
-struct cli_format *cli_format_new(const char *text, struct lf_error *error);
-void cli_format_print(const struct cli_format *format, struct cli_output *output, const char *topic,
-                      const struct lf_record_view *record);
-void cli_format_destroy(struct cli_format **format);
-/** One JSON object and a newline, with kcat's names; bytes that are not UTF-8 stand as NAME_base64. */
-void cli_json_print(struct cli_output *output, const char *topic, const struct lf_record_view *record);
-
 #endif

@@ -1,6 +1,9 @@
 /** logflume sub: print messages as they are committed. */
 #include "cli.h"
 
+#include "lf_record_text.h"
+
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -31,8 +34,10 @@ struct sub {
     uint64_t count_max;
     bool json_lines;
     bool positioned; /* -o was given */
-    struct cli_format *format;
-    struct cli_output output;
+    struct lf_record_format *format;
+    struct lf_output output;
+    struct lf_header_text *headers; /* scratch */
+    size_t header_capacity;
     uint64_t count;
 };
 
@@ -95,8 +100,8 @@ static int parse(struct sub *sub, int argc, char **argv) {
             sub->options.reset_to_log_start = true;
             break;
         case 'f':
-            cli_format_destroy(&sub->format);
-            if (!(sub->format = cli_format_new(optarg, &error)))
+            lf_record_format_destroy(&sub->format);
+            if (!(sub->format = lf_record_format_new(optarg, &error)))
                 return cli_usage("sub", "-f: %s", error.text[0] ? error.text : "out of memory");
             break;
         case 'J':
@@ -112,21 +117,55 @@ static int parse(struct sub *sub, int argc, char **argv) {
     return CLI_OK;
 }
 
-static void print(struct sub *sub, const struct lf_record_view *record) {
-    if (sub->json_lines) {
-        cli_json_print(&sub->output, sub->options.topic, record);
-    } else if (sub->format) {
-        cli_format_print(sub->format, &sub->output, sub->options.topic, record);
-    } else {
-        if (record->value)
-            cli_output_bytes(&sub->output, record->value, record->value_size);
-        cli_output_bytes(&sub->output, "\n", 1);
+/** The record's headers in the form that is printed; NULL without any. */
+static const struct lf_header_text *take_headers(struct sub *sub, const struct lf_record_view *record) {
+    if (record->header_count > sub->header_capacity) {
+        free(sub->headers);
+        sub->headers = calloc(record->header_count, sizeof *sub->headers);
+        sub->header_capacity = sub->headers ? record->header_count : 0;
     }
+    for (size_t i = 0; i < record->header_count && sub->headers; i++)
+        sub->headers[i] = (struct lf_header_text){record->headers[i].key, record->headers[i].key_size,
+                                                  record->headers[i].value, record->headers[i].value_size};
+    if (record->header_count > 0 && !sub->headers)
+        sub->output.failed = ENOMEM;
+    return sub->headers;
+}
+
+static void print(struct sub *sub, const struct lf_record_view *record) {
+    struct lf_record_text text = {.topic = sub->options.topic,
+                                  .partition = record->partition,
+                                  .offset = record->offset,
+                                  .timestamp_ms = record->timestamp_ms,
+                                  .key = record->key,
+                                  .key_size = record->key_size,
+                                  .value = record->value,
+                                  .value_size = record->value_size,
+                                  .headers = take_headers(sub, record),
+                                  .header_count = sub->headers ? record->header_count : 0};
+    if (sub->json_lines)
+        lf_record_json_print(&sub->output, &text);
+    else if (sub->format)
+        lf_record_format_print(sub->format, &sub->output, &text);
+    else {
+        if (record->value)
+            lf_output_bytes(&sub->output, record->value, record->value_size);
+        lf_output_bytes(&sub->output, "\n", 1);
+    }
+}
+
+/** The exit code: words when what was printed went nowhere. */
+static int flush(struct sub *sub) {
+    lf_output_flush(&sub->output);
+    if (!sub->output.failed)
+        return CLI_OK; /* also when nobody reads any more */
+    fprintf(stderr, "logflume: stdout: %s\n", strerror(sub->output.failed));
+    return CLI_FAILED;
 }
 
 /** What was dropped before it was read is told, also with -q. */
 static void tell_missed(struct sub *sub, const struct lf_records *records) {
-    cli_output_flush(&sub->output);
+    lf_output_flush(&sub->output);
     fprintf(stderr, "logflume: %s/%d: offsets %lld to %lld were dropped before they were read; going on at %lld\n",
             sub->options.topic, (int)records->missed_partition, (long long)records->missed_from,
             (long long)records->missed_to - 1, (long long)records->missed_to);
@@ -145,12 +184,12 @@ static int failed(const struct sub *sub, const lf_subscription *subscription, en
 /** Everything that is there; flushes before it waits. */
 static int run(struct sub *sub, lf_subscription *subscription) {
     struct lf_error error = {0};
-    while (!interrupted && !sub->output.closed) {
+    while (!interrupted && !sub->output.closed && !sub->output.failed) {
         struct lf_records records;
         enum lf_status status = lf_poll(subscription, 0, &records, &error);
         if (status == LF_AGAIN) {
-            cli_output_flush(&sub->output);
-            if (sub->output.closed)
+            lf_output_flush(&sub->output);
+            if (sub->output.closed || sub->output.failed)
                 break;
             status = lf_poll(subscription, 200, &records, &error);
         }
@@ -159,21 +198,18 @@ static int run(struct sub *sub, lf_subscription *subscription) {
         if (status == LF_END)
             break;
         if (status != LF_OK) {
-            cli_output_flush(&sub->output);
+            lf_output_flush(&sub->output);
             return failed(sub, subscription, status, error.text);
         }
         if (records.missed_from < records.missed_to)
             tell_missed(sub, &records);
         for (size_t i = 0; i < records.count; i++) {
             print(sub, &records.records[i]);
-            if (++sub->count == sub->count_max) {
-                cli_output_flush(&sub->output);
-                return CLI_OK;
-            }
+            if (++sub->count == sub->count_max)
+                return flush(sub);
         }
     }
-    cli_output_flush(&sub->output);
-    return CLI_OK;
+    return flush(sub);
 }
 
 int cli_sub(int argc, char **argv) {
@@ -208,7 +244,8 @@ int cli_sub(int argc, char **argv) {
     status = run(&sub, subscription);
     lf_unsubscribe(&subscription);
     lf_client_close(&client, 0);
-    cli_format_destroy(&sub.format);
-    free(sub.output.bytes);
+    lf_record_format_destroy(&sub.format);
+    lf_output_deinit(&sub.output);
+    free(sub.headers);
     return status;
 }

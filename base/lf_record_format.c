@@ -1,13 +1,13 @@
 /** -f FORMAT, as kcat's: literal text, \n \t \r \\ \xHH, and
  *    %s value   %S its bytes (-1 null)   %k key   %K its bytes (-1 null)   %h headers k=v,k=v
  *    %t topic   %p partition   %o offset   %T timestamp in ms   %R value's bytes as a big-endian int32   %% */
-#include "cli.h"
+#include "lf_record_text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct cli_format {
+struct lf_record_format {
     size_t count;
     struct part {
         char letter; /* 0: literal */
@@ -16,8 +16,8 @@ struct cli_format {
     } parts[];
 };
 
-void cli_format_destroy(struct cli_format **where) {
-    struct cli_format *format = *where;
+void lf_record_format_destroy(struct lf_record_format **where) {
+    struct lf_record_format *format = *where;
     *where = NULL;
     for (size_t i = 0; format && i < format->count; i++)
         free(format->parts[i].text);
@@ -45,9 +45,9 @@ static int literal(const char **at, struct lf_error *error) {
     return -1;
 }
 
-struct cli_format *cli_format_new(const char *text, struct lf_error *error) {
+struct lf_record_format *lf_record_format_new(const char *text, struct lf_error *error) {
     size_t length = strlen(text);
-    struct cli_format *format = calloc(1, sizeof *format + (length + 1) * sizeof *format->parts);
+    struct lf_record_format *format = calloc(1, sizeof *format + (length + 1) * sizeof *format->parts);
     if (!format)
         return NULL;
     while (*text) {
@@ -56,7 +56,7 @@ struct cli_format *cli_format_new(const char *text, struct lf_error *error) {
             if (!text[1] || !strchr("sSkKhtpoTR", text[1])) {
                 lf_error_set(error, LF_INVALID, "%%%c is not known: %%s %%S %%k %%K %%h %%t %%p %%o %%T %%R %%%% are",
                              text[1] ? text[1] : ' ');
-                cli_format_destroy(&format);
+                lf_record_format_destroy(&format);
                 return NULL;
             }
             part->letter = text[1];
@@ -70,77 +70,76 @@ struct cli_format *cli_format_new(const char *text, struct lf_error *error) {
             text += *text == '%'; /* %% */
             int c = literal(&text, error);
             if (c < 0) {
-                cli_format_destroy(&format);
+                lf_record_format_destroy(&format);
                 return NULL;
             }
             part->text[part->size++] = (char)c;
         }
         if (!part->text) {
-            cli_format_destroy(&format);
+            lf_record_format_destroy(&format);
             return NULL;
         }
     }
     return format;
 }
 
-static void print_headers(struct cli_output *output, const struct lf_record_view *record) {
+static void print_headers(struct lf_output *output, const struct lf_record_text *record) {
     for (size_t i = 0; i < record->header_count; i++) {
-        const struct lf_header_view *header = &record->headers[i];
+        const struct lf_header_text *header = &record->headers[i];
         if (i)
-            cli_output_text(output, ",");
-        cli_output_bytes(output, header->key, header->key_size);
-        cli_output_text(output, "=");
+            lf_output_text(output, ",");
+        lf_output_bytes(output, header->key, header->key_size);
+        lf_output_text(output, "=");
         if (header->value)
-            cli_output_bytes(output, header->value, header->value_size);
+            lf_output_bytes(output, header->value, header->value_size);
         else
-            cli_output_text(output, "NULL");
+            lf_output_text(output, "NULL");
     }
 }
 
-static void print_part(const struct part *part, struct cli_output *output, const char *topic,
-                       const struct lf_record_view *record) {
+static void print_part(const struct part *part, struct lf_output *output, const struct lf_record_text *record) {
     switch (part->letter) {
     case 0:
-        cli_output_bytes(output, part->text, part->size);
+        lf_output_bytes(output, part->text, part->size);
         return;
     case 's':
-        cli_output_bytes(output, record->value, record->value ? record->value_size : 0);
+        lf_output_bytes(output, record->value, record->value ? record->value_size : 0);
         return;
     case 'S':
-        cli_output_number(output, record->value ? (int64_t)record->value_size : -1);
+        lf_output_number(output, record->value ? (int64_t)record->value_size : -1);
         return;
     case 'R': {
         uint32_t size = record->value ? (uint32_t)record->value_size : UINT32_MAX;
         uint8_t bytes[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
-        cli_output_bytes(output, bytes, sizeof bytes);
+        lf_output_bytes(output, bytes, sizeof bytes);
         return;
     }
     case 'k':
-        cli_output_bytes(output, record->key, record->key ? record->key_size : 0);
+        lf_output_bytes(output, record->key, record->key ? record->key_size : 0);
         return;
     case 'K':
-        cli_output_number(output, record->key ? (int64_t)record->key_size : -1);
+        lf_output_number(output, record->key ? (int64_t)record->key_size : -1);
         return;
     case 'h':
         print_headers(output, record);
         return;
     case 't':
-        cli_output_text(output, topic);
+        lf_output_text(output, record->topic);
         return;
     case 'p':
-        cli_output_number(output, record->partition);
+        lf_output_number(output, record->partition);
         return;
     case 'o':
-        cli_output_number(output, record->offset);
+        lf_output_number(output, record->offset);
         return;
     case 'T':
-        cli_output_number(output, record->timestamp_ms);
+        lf_output_number(output, record->timestamp_ms);
         return;
     }
 }
 
-void cli_format_print(const struct cli_format *format, struct cli_output *output, const char *topic,
-                      const struct lf_record_view *record) {
+void lf_record_format_print(const struct lf_record_format *format, struct lf_output *output,
+                            const struct lf_record_text *record) {
     for (size_t i = 0; i < format->count; i++)
-        print_part(&format->parts[i], output, topic, record);
+        print_part(&format->parts[i], output, record);
 }

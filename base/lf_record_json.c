@@ -1,7 +1,8 @@
 /** -J: one JSON object per message, with kcat's names. JSON cannot carry bytes that are not UTF-8: those stand as
  * base64 under a name that says so ("payload_base64"). */
-#include "cli.h"
+#include "lf_record_text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /** Bytes of the valid UTF-8 sequence at p, or 0. */
@@ -30,13 +31,13 @@ static bool is_utf8(const uint8_t *p, size_t size) {
     return true;
 }
 
-static void print_escaped(struct cli_output *output, const uint8_t *p, size_t size) {
-    cli_output_text(output, "\"");
+static void print_escaped(struct lf_output *output, const uint8_t *p, size_t size) {
+    lf_output_text(output, "\"");
     size_t plain = 0;
     for (size_t i = 0; i < size; i++) {
         if (p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
             continue;
-        cli_output_bytes(output, p + plain, i - plain);
+        lf_output_bytes(output, p + plain, i - plain);
         plain = i + 1;
         char escape[8];
         if (p[i] == '\n')
@@ -49,76 +50,76 @@ static void print_escaped(struct cli_output *output, const uint8_t *p, size_t si
             snprintf(escape, sizeof escape, "\\u%04x", p[i]);
         else
             snprintf(escape, sizeof escape, "\\%c", p[i]);
-        cli_output_text(output, escape);
+        lf_output_text(output, escape);
     }
-    cli_output_bytes(output, p + plain, size - plain);
-    cli_output_text(output, "\"");
+    lf_output_bytes(output, p + plain, size - plain);
+    lf_output_text(output, "\"");
 }
 
-static void print_base64(struct cli_output *output, const uint8_t *p, size_t size) {
+static void print_base64(struct lf_output *output, const uint8_t *p, size_t size) {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    cli_output_text(output, "\"");
+    lf_output_text(output, "\"");
     for (size_t i = 0; i < size; i += 3) {
         size_t left = size - i;
         uint32_t group = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
         char four[4] = {letters[group >> 18], letters[group >> 12 & 63], left > 1 ? letters[group >> 6 & 63] : '=',
                         left > 2 ? letters[group & 63] : '='};
-        cli_output_bytes(output, four, 4);
+        lf_output_bytes(output, four, 4);
     }
-    cli_output_text(output, "\"");
+    lf_output_text(output, "\"");
 }
 
 /** "name":value, or "name_base64":value, or "name":null. */
-static void print_field(struct cli_output *output, const char *name, const void *bytes, size_t size) {
+static void print_field(struct lf_output *output, const char *name, const void *bytes, size_t size) {
     bool text = !bytes || is_utf8(bytes, size);
-    cli_output_text(output, "\"");
-    cli_output_text(output, name);
-    cli_output_text(output, text ? "\":" : "_base64\":");
+    lf_output_text(output, "\"");
+    lf_output_text(output, name);
+    lf_output_text(output, text ? "\":" : "_base64\":");
     if (!bytes)
-        cli_output_text(output, "null");
+        lf_output_text(output, "null");
     else if (text)
         print_escaped(output, bytes, size);
     else
         print_base64(output, bytes, size);
 }
 
-static void print_headers(struct cli_output *output, const struct lf_record_view *record) {
-    cli_output_text(output, ",\"headers\":[");
+static void print_headers(struct lf_output *output, const struct lf_record_text *record) {
+    lf_output_text(output, ",\"headers\":[");
     for (size_t i = 0; i < record->header_count; i++) {
-        const struct lf_header_view *header = &record->headers[i];
+        const struct lf_header_text *header = &record->headers[i];
         bool text = !header->value || is_utf8(header->value, header->value_size);
         if (i)
-            cli_output_text(output, ",");
+            lf_output_text(output, ",");
         print_escaped(output, (const uint8_t *)header->key,
                       is_utf8((const uint8_t *)header->key, header->key_size) ? header->key_size : 0);
-        cli_output_text(output, ",");
+        lf_output_text(output, ",");
         if (!header->value)
-            cli_output_text(output, "null");
+            lf_output_text(output, "null");
         else if (text)
             print_escaped(output, header->value, header->value_size);
         else {
-            cli_output_text(output, "{\"base64\":");
+            lf_output_text(output, "{\"base64\":");
             print_base64(output, header->value, header->value_size);
-            cli_output_text(output, "}");
+            lf_output_text(output, "}");
         }
     }
-    cli_output_text(output, "]");
+    lf_output_text(output, "]");
 }
 
-void cli_json_print(struct cli_output *output, const char *topic, const struct lf_record_view *record) {
-    cli_output_text(output, "{");
-    print_field(output, "topic", topic, strlen(topic));
-    cli_output_text(output, ",\"partition\":");
-    cli_output_number(output, record->partition);
-    cli_output_text(output, ",\"offset\":");
-    cli_output_number(output, record->offset);
-    cli_output_text(output, ",\"tstype\":\"create\",\"ts\":");
-    cli_output_number(output, record->timestamp_ms);
+void lf_record_json_print(struct lf_output *output, const struct lf_record_text *record) {
+    lf_output_text(output, "{");
+    print_field(output, "topic", record->topic, strlen(record->topic));
+    lf_output_text(output, ",\"partition\":");
+    lf_output_number(output, record->partition);
+    lf_output_text(output, ",\"offset\":");
+    lf_output_number(output, record->offset);
+    lf_output_text(output, ",\"tstype\":\"create\",\"ts\":");
+    lf_output_number(output, record->timestamp_ms);
     if (record->header_count)
         print_headers(output, record);
-    cli_output_text(output, ",");
+    lf_output_text(output, ",");
     print_field(output, "key", record->key, record->key_size);
-    cli_output_text(output, ",");
+    lf_output_text(output, ",");
     print_field(output, "payload", record->value, record->value_size);
-    cli_output_text(output, "}\n");
+    lf_output_text(output, "}\n");
 }
