@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is to be cut, decided before anything is. */
-struct cut {
-    char name[64];
-    size_t bytes;
-};
-
 struct run {
     const char *directory;
     struct store_files files;
@@ -23,7 +17,7 @@ struct run {
     char manifest_name[64];
     bool current_is_ahead; /* CURRENT names a MANIFEST whose name was lost; the witness's is the one to go on with */
     struct wal_stream stream;
-    struct cut *cuts;
+    struct preflight_cut *cuts; /* decided before anything is cut */
     size_t cut_count;
     char torn_name[64]; /* the first log that cannot be read to its end */
     size_t torn_offset;
@@ -36,8 +30,8 @@ static enum lf_status damaged(const struct run *run, const char *name, size_t of
 }
 
 static void plan_cut(struct run *run, const char *name, size_t bytes) {
-    struct cut *cut = &run->cuts[run->cut_count++];
-    cut->bytes = bytes;
+    struct preflight_cut *cut = &run->cuts[run->cut_count++];
+    cut->keep = bytes;
     snprintf(cut->name, sizeof cut->name, "%s", name);
 }
 
@@ -210,7 +204,7 @@ static enum lf_status carry_out_cuts(struct run *run) {
     enum lf_status status = run->current_is_ahead ? name_in_current(run) : LF_OK;
     for (size_t i = 0; status == LF_OK && i < run->cut_count; i++) {
         size_t bytes_cut = 0;
-        status = preflight_file_cut(run->directory, run->cuts[i].name, run->cuts[i].bytes, &bytes_cut, run->error);
+        status = preflight_file_cut(run->directory, run->cuts[i].name, run->cuts[i].keep, &bytes_cut, run->error);
         run->report->cuts++;
         run->report->bytes_cut += bytes_cut;
     }
@@ -238,33 +232,59 @@ static void advise(struct lf_error *error) {
                  "; nothing was changed: keep it, replace this node");
 }
 
+/* Reads only. */
+static enum lf_status judge(struct run *run) {
+    enum lf_status status = run_init(run);
+    if (status == LF_OK)
+        status = preflight_witness_read(&run->witness, run->directory, run->error);
+    if (status == LF_OK)
+        status = read_manifest(run);
+    if (status == LF_OK)
+        status = judge_manifest(run);
+    if (status == LF_OK)
+        status = preflight_witness_manifest(&run->witness, run->manifest_number, &run->manifest, run->error);
+    if (status == LF_OK)
+        status = scan_wals(run);
+    if (status == LF_OK)
+        status = judge_manifest_cut(run);
+    if (status == LF_OK)
+        status = judge_tables(run);
+    if (status == LF_OK)
+        status = preflight_witness_end(&run->witness, &run->manifest, run->manifest_number, &run->stream,
+                                       run->cut_count > 0, run->error);
+    return status;
+}
+
 enum lf_status preflight(const char *directory, struct preflight_report *report, struct lf_error *error) {
     *report = (struct preflight_report){0};
     struct run run = {.directory = directory, .report = report, .error = error};
-    enum lf_status status = run_init(&run);
-    if (status == LF_OK)
-        status = preflight_witness_read(&run.witness, directory, error);
-    if (status == LF_OK)
-        status = read_manifest(&run);
-    if (status == LF_OK)
-        status = judge_manifest(&run);
-    if (status == LF_OK)
-        status = preflight_witness_manifest(&run.witness, run.manifest_number, &run.manifest, error);
-    if (status == LF_OK)
-        status = scan_wals(&run);
-    if (status == LF_OK)
-        status = judge_manifest_cut(&run);
-    if (status == LF_OK)
-        status = judge_tables(&run);
-    if (status == LF_OK)
-        status = preflight_witness_end(&run.witness, &run.manifest, run.manifest_number, &run.stream, run.cut_count > 0,
-                                       error);
+    enum lf_status status = judge(&run);
     if (status == LF_OK)
         status = carry_out_cuts(&run);
     run_deinit(&run);
     if (status == LF_DAMAGED)
         advise(error);
     return status;
+}
+
+enum lf_status preflight_judge(const char *directory, struct preflight_report *report, struct preflight_plan *plan,
+                               struct lf_error *error) {
+    *report = (struct preflight_report){0};
+    *plan = (struct preflight_plan){0};
+    struct run run = {.directory = directory, .report = report, .error = error};
+    enum lf_status status = judge(&run);
+    plan->cuts = run.cuts;
+    plan->cut_count = run.cut_count;
+    plan->names_current = run.current_is_ahead;
+    memcpy(plan->manifest, run.manifest_name, sizeof plan->manifest);
+    run.cuts = NULL;
+    run_deinit(&run);
+    return status;
+}
+
+void preflight_plan_deinit(struct preflight_plan *plan) {
+    free(plan->cuts);
+    *plan = (struct preflight_plan){0};
 }
 
 enum lf_status preflight_has_data(const char *directory, bool *has_data, struct lf_error *error) {

@@ -10,6 +10,7 @@
 #include "lf_status.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /** What was done. */
@@ -22,6 +23,23 @@ struct preflight_report {
 
 /** The directory is locked by the caller and holds a CURRENT. LF_OK, LF_DAMAGED, LF_IO, LF_NO_MEMORY. */
 enum lf_status preflight(const char *directory, struct preflight_report *report, struct lf_error *error);
+
+/** What preflight would do to a directory that it accepts. */
+struct preflight_plan {
+    struct preflight_cut {
+        char name[64];
+        uint64_t keep; /**< bytes; what is behind them goes */
+    } * cuts;
+    size_t cut_count;
+    char manifest[64];  /**< the one to go on with */
+    bool names_current; /**< CURRENT names another one, and would be put right */
+};
+
+/** The same judgement, and nothing is written. The directory need not be locked. Owned: preflight_plan_deinit, also
+ *  after a failure. */
+enum lf_status preflight_judge(const char *directory, struct preflight_report *report, struct preflight_plan *plan,
+                               struct lf_error *error);
+void preflight_plan_deinit(struct preflight_plan *plan);
 
 /** Whether any whole batch with operations is in the logs, or a table or a witness exists: false means that creation
  *  never finished. */
