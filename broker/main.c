@@ -1,8 +1,10 @@
 /** logflumed: a broker of a Logflume cluster. */
 #include "broker.h"
 #include "command_line.h"
+#include "store_command.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 _Static_assert((int)LOG_ERROR == (int)CONFIG_LOG_ERROR && (int)LOG_DEBUG == (int)CONFIG_LOG_DEBUG, "log.level");
@@ -25,6 +27,8 @@ static int run(const struct command_line *line, const struct config *config) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "store") == 0)
+        return store_command(argc - 1, argv + 1);
     static struct config config;
     static struct config_error error;
     struct command_line line;

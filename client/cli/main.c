@@ -22,6 +22,7 @@ static const char help[] =
     "  cluster check [--without NODE]         is everything well? may NODE be stopped?\n"
     "  cluster add | drain | remove NODE      nodes come and go\n"
     "  cluster transfer TOPIC/P | --metadata  another leader\n"
+    "  store ls | verify | dump | export DIR  look at the data of a node that is stopped\n"
     "\n"
     "`logflume COMMAND --help` tells more, with examples. Every command takes:\n"
     "  -b, --brokers HOST:PORT,...  any brokers of the cluster [LOGFLUME_BROKERS, else 127.0.0.1:7700]\n"
@@ -122,11 +123,8 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"pub", cli_pub},
-                    {"sub", cli_sub},
-                    {"topic", cli_topic},
-                    {"partition", cli_partition},
-                    {"cluster", cli_cluster}};
+    } commands[] = {{"pub", cli_pub},         {"sub", cli_sub},    {"topic", cli_topic}, {"partition", cli_partition},
+                    {"cluster", cli_cluster}, {"store", cli_store}};
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         fputs(help, argc < 2 ? stderr : stdout);
         return argc < 2 ? CLI_USAGE : CLI_OK;
@@ -141,6 +139,6 @@ int main(int argc, char **argv) {
     if (argv[1][0] == '-')
         fprintf(stderr, "logflume: options come after the command, as in `logflume topic list -b HOST:PORT`\n");
     else
-        fprintf(stderr, "logflume: no command \"%s\": pub, sub, topic, partition or cluster\n", argv[1]);
+        fprintf(stderr, "logflume: no command \"%s\": pub, sub, topic, partition, cluster or store\n", argv[1]);
     return CLI_USAGE;
 }

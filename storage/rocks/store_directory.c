@@ -139,15 +139,15 @@ enum lf_status store_directory_make(const char *directory, struct lf_error *erro
 
 /* flock belongs to the open file: it also keeps a second store of the same process out, and closing some other
  * descriptor of the file does not drop it, as it would RocksDB's own lock (taken as well, later). */
-enum lf_status store_directory_lock(const char *directory, int *fd, struct lf_error *error) {
+static enum lf_status take_lock(const char *directory, int flags, int how, int *fd, struct lf_error *error) {
     char path[PATH_MAX];
     int length = snprintf(path, sizeof path, "%s/%s", directory, LOCK_NAME);
     if (length >= (int)sizeof path)
         return lf_error_set(error, LF_INVALID, "the directory's name is too long");
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    *fd = open(path, flags | O_CLOEXEC, 0640);
     if (*fd < 0)
         return lf_error_set(error, LF_IO, "open %s: %s", path, strerror(errno));
-    if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
+    if (flock(*fd, how | LOCK_NB) == 0)
         return LF_OK;
     enum lf_status status = errno == EWOULDBLOCK
                                 ? lf_error_set(error, LF_EXISTS, "another process holds the store: %s is locked", path)
@@ -155,4 +155,12 @@ enum lf_status store_directory_lock(const char *directory, int *fd, struct lf_er
     close(*fd);
     *fd = -1;
     return status;
+}
+
+enum lf_status store_directory_lock(const char *directory, int *fd, struct lf_error *error) {
+    return take_lock(directory, O_RDWR | O_CREAT, LOCK_EX, fd, error);
+}
+
+enum lf_status store_directory_lock_shared(const char *directory, int *fd, struct lf_error *error) {
+    return take_lock(directory, O_RDONLY, LOCK_SH, fd, error);
 }

@@ -48,6 +48,8 @@ size_t store_files_count(const struct store_files *files, enum store_file_kind k
 enum lf_status store_directory_make(const char *directory, struct lf_error *error);
 /** Holds the directory for this process until *fd is closed. LF_EXISTS when another holds it. */
 enum lf_status store_directory_lock(const char *directory, int *fd, struct lf_error *error);
+/** The same beside others who only read; the directory's lock file exists, and nothing is written. */
+enum lf_status store_directory_lock_shared(const char *directory, int *fd, struct lf_error *error);
 /** fsync of the directory. */
 enum lf_status store_directory_sync(const char *directory, struct lf_error *error);
 
