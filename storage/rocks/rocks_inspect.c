@@ -82,10 +82,14 @@ enum lf_status rocks_inspect_judge(const char *directory, struct rocks_inspect_v
 static rocksdb_column_family_handle_t **place_of(struct rocks_db *db, const char *family) {
     if (strcmp(family, "default") == 0)
         return &db->meta;
+    if (strcmp(family, "segments") == 0)
+        return &db->segments;
     return strcmp(family, "active") == 0 ? &db->active : NULL;
 }
 
 static const rocksdb_options_t *options_of(const struct rocks_db *db, const char *family) {
+    if (strcmp(family, "segments") == 0)
+        return db->segment_options;
     return strcmp(family, "active") == 0 ? db->active_options : db->meta_options;
 }
 
@@ -109,7 +113,7 @@ static enum lf_status open_families(struct rocks_db *db, const char *directory, 
         else if (handles[i])
             rocksdb_column_family_handle_destroy(handles[i]);
     }
-    if (status == LF_OK && (!db->meta || !db->active))
+    if (status == LF_OK && (!db->meta || !db->active)) /* without `segments` it has none */
         status = lf_error_set(error, LF_DAMAGED, "the store lacks a column family");
     return status;
 }
@@ -119,7 +123,8 @@ static enum lf_status open_read_only(struct rocks_db *db, const char *directory,
     *db = (struct rocks_db){.cache = rocks_options_cache(), .limiter = rocks_options_limiter()};
     db->meta_options = rocks_options_meta(&options, db->cache, db->limiter, error);
     db->active_options = rocks_options_active(&options, 1, db->cache, error);
-    if (!db->meta_options || !db->active_options)
+    db->segment_options = rocks_options_segments(db->cache, error);
+    if (!db->meta_options || !db->active_options || !db->segment_options)
         return LF_INTERNAL;
     rocksdb_options_set_create_missing_column_families(db->meta_options, 0);
     char *failure = NULL;

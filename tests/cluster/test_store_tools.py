@@ -108,8 +108,10 @@ def look_at_damaged(node):
 def tools_change_nothing():
     with Cluster(3) as cluster:
         cluster.start()
-        cluster.create("orders", 2, 3)
-        publisher = Publisher(cluster, "orders", 2000, 5000)
+        cluster.cli("topic", "create", "orders", "--partitions", "2", "--replicas", "3", "--config", "segment.bytes=64KiB",
+                    check=True)
+        wait_until("leaders of orders", lambda: all(p["leader"] for p in cluster.describe("orders")), 30)
+        publisher = Publisher(cluster, "orders", 4000, 1000, size=500)
         publisher.finish()
         node = cluster.node(3)
         cluster.serving(node)
