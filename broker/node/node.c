@@ -311,6 +311,7 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
         replacements_tick(node);
         membership_tick(node);
         chores_tick(node);
+        segments_tick(node);
         drain_tick(node);
         transfers_tick(node);
         removals_tick(node);

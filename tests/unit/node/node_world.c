@@ -338,6 +338,22 @@ enum lf_status world_add(struct world *world, uint64_t node_id) {
     return command_status(world, &request);
 }
 
+enum lf_status world_alter(struct world *world, const char *topic, const char *setting, const char *value) {
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = (char *)(uintptr_t)topic;
+    Lf__TopicSetting one = LF__TOPIC_SETTING__INIT, *all[] = {&one};
+    one.name = (char *)(uintptr_t)setting;
+    one.value = (char *)(uintptr_t)value;
+    Lf__AlterTopic alter = LF__ALTER_TOPIC__INIT;
+    alter.topic = &ref;
+    alter.n_set = 1;
+    alter.set = all;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_ALTER_TOPIC;
+    request.alter_topic = &alter;
+    return command_status(world, &request);
+}
+
 enum lf_status world_remove(struct world *world, uint64_t node_id) {
     Lf__RemoveNode remove = LF__REMOVE_NODE__INIT;
     remove.node_id = node_id;

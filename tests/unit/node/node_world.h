@@ -84,6 +84,8 @@ enum lf_status world_drain(struct world *world, uint64_t node_id, bool stop);
 enum lf_status world_move(struct world *world, const char *topic, uint32_t partition, const uint64_t *nodes);
 /** Creates a topic by way of the controller; returns the group of its partition 0. Fails the test otherwise. */
 uint64_t world_topic(struct world *world, const char *name, uint32_t partitions, uint32_t replicas);
+/** Sets one setting of a topic; the status of the answer. */
+enum lf_status world_alter(struct world *world, const char *topic, const char *setting, const char *value);
 /** A batch of `records` one-byte records. */
 struct lf_buf *world_batch(int32_t records, int64_t producer_id, int16_t epoch, int32_t sequence);
 /** Publish to partition 0; request ids must be unique in a session. */
