@@ -126,6 +126,9 @@ void sim_check_write(struct sim_host *host, const struct log_store_write *write,
     if (write->create && log->replica != write->replica_id)
         log->replica = write->replica_id;
     cut(host, log, write->truncate_from);
+    host->world->totals.seals += write->seal_count;
+    host->world->totals.drops += write->drop_before != 0;
+    host->world->totals.rewrites += write->replacement_count > 0;
     for (uint32_t i = 0; i < write->entry_count; i++)
         put(host, log, write->first_index + i, write->entries[i], number);
     if (write->applied_index > log->last)
@@ -218,7 +221,7 @@ void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struc
     if (last < log->durable)
         sim_fail(host->world, "DUR: node %u group %llu starts with log end %llu; durable: %llu", host->id,
                  (ull)log->group, (ull)last, (ull)log->durable);
-    for (uint64_t i = 1; i <= log->durable; i++)
+    for (uint64_t i = raft_previous_index(raft) + 1; i <= log->durable; i++)
         if (raft_entry_term(raft, i) != log->entries[i - 1].term)
             sim_fail(host->world, "DUR: node %u group %llu starts with another entry at %llu", host->id,
                      (ull)log->group, (ull)i);

@@ -114,6 +114,9 @@
     X(stores_replaced, "lost or damaged stores replaced", 3)                                                           \
     X(leaders, "leaders elected", 1)                                                                                   \
     X(leader_changes, "leader changes", 1)                                                                             \
+    X(seals, "segments sealed", 1)                                                                                     \
+    X(drops, "drops of segments", 0)                                                                                   \
+    X(rewrites, "rewrites of segments", 0)                                                                             \
     X(truncations, "truncations", 3)                                                                                   \
     X(entries, "entries committed", 1)                                                                                 \
     X(deep_checks, "deep checks", 1)
