@@ -43,6 +43,10 @@ COLUMN(applied)
 COLUMN(log_start)
 COLUMN(high_watermark)
 COLUMN(log_end)
+COLUMN(segments)
+COLUMN(bytes)
+COLUMN(unsealed_bytes)
+COLUMN(decisions_waiting)
 COLUMN(appended_bytes)
 COLUMN(uncommitted_bytes)
 COLUMN(tail_bytes)
@@ -79,6 +83,11 @@ static const struct column columns[] = {
     {"partition_high_watermark", "gauge", "First offset not committed, as applied here.", value_high_watermark, false,
      true},
     {"partition_log_end_offset", "gauge", "First offset not in the log here.", value_log_end, false, true},
+    {"partition_segments", "gauge", "Sealed segments here.", value_segments, false, true},
+    {"partition_bytes", "gauge", "Bytes of all entries here, sealed or not.", value_bytes, false, true},
+    {"partition_unsealed_bytes", "gauge", "Those of entries that are not sealed.", value_unsealed_bytes, false, true},
+    {"partition_decisions_waiting", "gauge", "Decisions about segments that the store has not carried out.",
+     value_decisions_waiting, false, true},
 };
 
 static void write_column(struct text *text, const struct column *column, const struct named *named, size_t own,

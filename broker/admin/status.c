@@ -79,6 +79,9 @@ static json_t *group_of(const struct node_view *view, const struct node_group_vi
         json_object_set_new(out, "log_start_offset", json_integer(group->log_start));
         json_object_set_new(out, "high_watermark", json_integer(group->high_watermark));
         json_object_set_new(out, "log_end_offset", json_integer(group->log_end));
+        json_object_set_new(out, "segments", number(group->segments));
+        json_object_set_new(out, "bytes", number(group->bytes));
+        json_object_set_new(out, "unsealed_bytes", number(group->unsealed_bytes));
     }
     json_object_set_new(out, "configuration",
                         json_pack("{s:o, s:o, s:o, s:b, s:b}", "epoch", number(group->epoch), "voters",

@@ -80,6 +80,16 @@ static void copy_topic(const struct node *node, const struct group *group, struc
         memcpy(out->topic, topic->name, strlen(topic->name) + 1);
 }
 
+static void copy_segments(const struct partition *partition, struct node_group_view *out) {
+    struct partition_bytes bytes = partition_bytes(partition);
+    size_t count;
+    partition_segments(partition, &count);
+    out->segments = count;
+    out->bytes = bytes.sealed + bytes.open;
+    out->unsealed_bytes = bytes.open;
+    out->decisions_waiting = partition_decisions_waiting(partition);
+}
+
 static bool add_group(const struct node *node, const struct group *group, struct node_view *view) {
     struct node_group_view *out = ADD(view, groups, group_count, group_capacity);
     if (!out)
@@ -94,6 +104,7 @@ static bool add_group(const struct node *node, const struct group *group, struct
     out->appended_bytes = group->appended_bytes;
     if (group->partition) {
         copy_topic(node, group, out);
+        copy_segments(group->partition, out);
         out->log_start = partition_log_start_offset(group->partition);
         out->high_watermark = partition_high_watermark(group->partition);
         out->log_end = partition_log_end_offset(group->partition);
@@ -136,6 +147,7 @@ static void copy_queues(const struct node *node, struct node_view *view) {
     put(view->items, &view->item_count, "node_reads", node->reads.count, limits->reads_max);
     put(view->bytes, &view->byte_count, "uncommitted", node->uncommitted_bytes, limits->uncommitted_bytes_max);
     put(view->bytes, &view->byte_count, "unsent", node->unsent_bytes, limits->unsent_bytes_max);
+    put(view->bytes, &view->byte_count, "active", node->open_bytes, limits->active_bytes_max);
     put(view->bytes, &view->byte_count, "tail_cache", node->tail_bytes, limits->tail_cache_bytes_max);
 }
 

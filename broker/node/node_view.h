@@ -26,6 +26,8 @@ struct node_group_view {
     enum raft_role role;
     uint64_t term, last_index, durable_index, commit, applied;
     int64_t log_start, high_watermark, log_end; /**< offsets; 0 for metadata */
+    uint64_t segments, bytes, unsealed_bytes;   /**< sealed segments; bytes of all entries here; of those not sealed */
+    uint64_t decisions_waiting;                 /**< about segments: applied, and not carried out by the store */
     uint64_t tail_bytes, uncommitted_bytes;
     uint64_t appended_bytes;             /**< since the start: its traffic */
     size_t first_replica, replica_count; /**< leader: in node_view.replicas */

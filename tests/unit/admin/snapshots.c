@@ -39,6 +39,8 @@ static void set_group(struct node_view *view, size_t at) {
                                       .applied = 97,
                                       .high_watermark = at > 0 ? 50 : 0,
                                       .log_end = at > 0 ? 60 : 0,
+                                      .segments = at > 0 ? 3 : 0,
+                                      .bytes = at > 0 ? 4096 : 0,
                                       .tail_bytes = 10,
                                       .appended_bytes = 1000 * at};
     if (at > 0)

@@ -66,6 +66,8 @@ static void what_is_asked_for_is_there(void **state) {
     HAS(all, "logflume_group_applied_index{group=\"1\",topic=\"t\",partition=\"0\"} 97");
     HAS(all, "logflume_partition_high_watermark{group=\"1\",topic=\"t\",partition=\"0\"} 50");
     HAS(all, "logflume_partition_log_start_offset{group=\"1\",topic=\"t\",partition=\"0\"} 0");
+    HAS(all, "logflume_partition_segments{group=\"1\",topic=\"t\",partition=\"0\"} 3");
+    HAS(all, "logflume_partition_bytes{group=\"1\",topic=\"t\",partition=\"0\"} 4096");
     assert_int_equal(count_of(all, "logflume_partition_high_watermark{group=\"0\""), 0);
     HAS(all, "logflume_replica_match_index{group=\"2\",topic=\"t\",partition=\"1\",peer=\"3\",replica=\"21\"} 90");
     HAS(all, "logflume_replica_state{group=\"2\",topic=\"t\",partition=\"1\",peer=\"3\",replica=\"21\"} 2");
