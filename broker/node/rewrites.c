@@ -10,8 +10,8 @@
 
 /** Bytes of the segments that one rewrite takes. */
 #define REWRITE_BYTES_MAX (256u * 1024 * 1024)
-/** Not for a handful of entries, in bytes. */
-#define COMMAND_BYTES_MIN (64u * 1024)
+/** Not for a handful of entries: for this part of segment.bytes. */
+#define COMMAND_DIVISOR 256
 /** Small is below this part of segment.bytes. */
 #define SMALL_DIVISOR 8
 #define SMALL_COUNT_MIN 32
@@ -88,7 +88,7 @@ static bool find_commands(const struct log_segment *segments, size_t count, uint
             break;
         take(range, &segments[i]);
     }
-    return range->command_bytes >= COMMAND_BYTES_MIN;
+    return range->command_bytes >= segment_bytes / COMMAND_DIVISOR;
 }
 
 /** W3: the oldest run. */

@@ -10,6 +10,7 @@ typedef unsigned long long ull;
 
 #define SIDE_TOPICS_MAX 6
 #define SIDE_CHANGE_PERMILLE 250
+#define RETENTION_CHANGE_PERMILLE 150
 /** A deletion goes by name, and one that was repeated over another connection may still be on its way over the first:
  * so long a name is not used again. */
 #define LATE_DELETION_MS 6000
@@ -25,7 +26,8 @@ bool sim_admin_idle(const struct sim_actor *actor) {
     return true;
 }
 
-static void call(struct sim_actor *actor, enum lf_core_call_type type, struct sim_topic *topic, uint32_t partition) {
+static void ask(struct sim_actor *actor, enum lf_core_call_type type, struct sim_topic *topic, uint32_t partition,
+                const struct lf_setting *settings, size_t setting_count) {
     struct sim_world *world = actor->world;
     struct sim_call *slot = NULL;
     for (size_t i = 0; i < SIM_CALLS_MAX && !slot; i++)
@@ -50,10 +52,38 @@ static void call(struct sim_actor *actor, enum lf_core_call_type type, struct si
                  .id = slot->id,
                  .topic = topic->name,
                  .partitions = type == LF_CALL_PARTITION_END ? partition : topic->partition_count,
-                 .replicas = topic->replicas}};
+                 .replicas = topic->replicas,
+                 .settings = settings,
+                 .setting_count = setting_count}};
     enum lf_status status = sim_actor_step(actor, &event);
     if (status != LF_OK)
         sim_fail(world, "client %u: a call is refused with %s", actor->number, lf_status_name(status));
+}
+
+static void call(struct sim_actor *actor, enum lf_core_call_type type, struct sim_topic *topic, uint32_t partition) {
+    ask(actor, type, topic, partition, NULL, 0);
+}
+
+static void alter(struct sim_actor *actor, struct sim_topic *topic, const struct lf_setting *settings, size_t count) {
+    ask(actor, LF_CALL_TOPIC_ALTER, topic, 0, settings, count);
+}
+
+/** What the first topic is to keep: more or less, or all again. */
+static void change_retention(struct sim_actor *actor) {
+    struct sim_world *world = actor->world;
+    struct sim_topic *topic = world->topics[0];
+    char bytes[24], ms[24];
+    struct lf_setting settings[] = {
+        {"retention.bytes", NULL}, {"retention.ms", NULL}, {"segment.ms", "1s"}, {"segment.bytes", "64KiB"}};
+    snprintf(bytes, sizeof bytes, "%llu", (ull)sim_between(world, 2000, 40000));
+    snprintf(ms, sizeof ms, "%llu", (ull)sim_between(world, 1000, 8000));
+    uint64_t kind = sim_between(world, 0, 3);
+    if (kind < 2)
+        settings[0].value = bytes;
+    else if (kind == 2)
+        settings[1].value = ms;
+    topic->retains = true;
+    alter(actor, topic, settings, sizeof settings / sizeof *settings);
 }
 
 static void make_main_topics(struct sim_actor *actor) {
@@ -100,6 +130,8 @@ void sim_admin_work(struct sim_actor *actor) {
     bool side = world->options.profile == SIM_PROFILE_STORM && world->topics[0]->state == SIM_TOPIC_LIVE;
     if (side && sim_chance(world, SIDE_CHANGE_PERMILLE))
         change_side_topics(actor);
+    if (world->retains && world->topics[0]->state == SIM_TOPIC_LIVE && sim_chance(world, RETENTION_CHANGE_PERMILLE))
+        change_retention(actor);
     struct sim_topic *topic = world->topics[sim_between(world, 0, 1)];
     if (topic->state == SIM_TOPIC_LIVE)
         call(actor, LF_CALL_PARTITION_END, topic, (uint32_t)sim_between(world, 0, topic->partition_count - 1));
@@ -164,6 +196,8 @@ void sim_admin_answer(struct sim_actor *actor, const struct lf_core_effect *effe
         on_created(actor, asked.topic, effect->status);
     else if (asked.type == LF_CALL_TOPIC_DELETE)
         on_deleted(actor, asked.topic, effect->status);
+    else if (asked.type == LF_CALL_TOPIC_ALTER)
+        world->totals.settings_changed += effect->status == LF_OK;
     else
         on_end(actor, &asked, effect);
 }

@@ -35,6 +35,7 @@ struct sim_log {
     /* Of the process that runs now: */
     bool running;
     uint64_t term, commit, applied, led_term;
+    int64_t log_start;
 };
 
 /** What anybody ever held at one index of a group. */

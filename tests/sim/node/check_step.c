@@ -1,7 +1,9 @@
 /** After every step: ES, LC, CI, CQ, MT, MC, SM; and DUR of what leaves. */
 #include "check.h"
 
+#include "ledger.h"
 #include "lf_crc32c.h"
+#include "partition.h"
 
 typedef unsigned long long ull;
 
@@ -86,11 +88,34 @@ static void on_commit(struct sim_host *host, struct sim_group *group, const stru
     world->totals.entries++;
 }
 
+/** The log start only rises, and only where somebody asked for it. */
+static void on_log_start(struct sim_host *host, struct sim_log *log, int64_t start) {
+    struct sim_world *world = host->world;
+    if (start < log->log_start)
+        sim_fail(world, "node %u group %llu: its log start falls from %lld to %lld", host->id, (ull)log->group,
+                 (long long)log->log_start, (long long)start);
+    log->log_start = start;
+    for (size_t i = 0; i < world->topic_count; i++)
+        for (uint32_t k = 0; k < world->topics[i]->partition_count; k++) {
+            struct sim_topic *topic = world->topics[i];
+            if (node_find_group(host->node, topic->name, k) != log->group || !topic->main)
+                continue;
+            if (!topic->retains)
+                sim_fail(world, "node %u drops what is before %s-%u offset %lld, and nobody asked for it", host->id,
+                         topic->name, k, (long long)start);
+            if (start > topic->partitions[k].log_start)
+                topic->partitions[k].log_start = start;
+        }
+}
+
 static void on_applied(struct sim_host *host, struct sim_group *group, struct sim_log *log, uint64_t applied) {
     if (applied > log->commit)
         sim_fail(host->world, "node %u group %llu applied %llu, committed %llu", host->id, (ull)group->id, (ull)applied,
                  (ull)log->commit);
     log->applied = applied;
+    const struct partition *partition = node_group_partition(host->node, log->group);
+    if (partition && partition_log_start_offset(partition) != log->log_start && !group->condemned)
+        on_log_start(host, log, partition_log_start_offset(partition));
     uint32_t state = node_group_applied_checksum(host->node, group->id);
     struct sim_index *index = sim_group_index(group, applied);
     if (index->state_known && index->state != state && !group->condemned)

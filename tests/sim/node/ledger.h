@@ -14,6 +14,7 @@ struct sim_partition {
     uint64_t *ids; /**< ids[offset]; 0: not seen yet */
     size_t count, capacity;
     int64_t acked_end;                     /**< offset after the last acknowledged one */
+    int64_t log_start;                     /**< the highest that any replica ever applied */
     uint64_t last_outcome[SIM_ACTORS_MAX]; /**< record, by publisher: outcomes come in order */
 };
 
@@ -25,6 +26,7 @@ struct sim_topic {
     uint32_t partition_count, replicas;
     bool main; /**< lives for ever */
     bool delete_asked;
+    bool retains;     /**< it was asked, once, to keep less than all */
     uint64_t gone_at; /**< when its deletion was answered */
     enum sim_topic_state state;
     struct sim_partition partitions[SIM_PARTITIONS_MAX];

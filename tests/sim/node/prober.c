@@ -19,6 +19,7 @@ struct partition_read {
     struct sim_topic *topic;
     uint32_t partition;
     int64_t next, end; /**< end -1: not known yet */
+    bool begun;        /**< the first record has come */
 };
 #define SUBSCRIBE_REQUESTS 1000u
 #define END_REQUESTS 2000u
@@ -172,6 +173,9 @@ static void read_batch(struct sim_prober *prober, struct partition_read *read, c
     char name[32];
     snprintf(name, sizeof name, "the reader at node %u", prober->host->id);
     while (lf_batch_reader_next(reader, &record) == LF_OK) {
+        if (!read->begun && record.offset < read->next)
+            continue; /* the log start stands inside the first batch */
+        read->begun = true;
         if (record.offset != read->next)
             sim_fail(world, "%s gets %s-%u offset %lld, expected %lld", name, read->topic->name, read->partition,
                      (long long)record.offset, (long long)read->next);
@@ -185,6 +189,15 @@ static void read_batch(struct sim_prober *prober, struct partition_read *read, c
 /** While the reader was at it: others have it. */
 static void moved_away(struct partition_read *read) { read->next = read->end = 0; }
 
+static void begins_at(struct sim_prober *prober, struct partition_read *read, const Lf__SubscribeReply *said) {
+    int64_t known = read->topic->partitions[read->partition].log_start;
+    if (said->start_offset > known && read->topic->main)
+        sim_fail(prober->host->world, "node %u begins %s-%u at offset %lld, no log start was above %lld",
+                 prober->host->id, read->topic->name, read->partition, (long long)said->start_offset, (long long)known);
+    read->next = said->start_offset;
+    read->begun = false;
+}
+
 static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply, const struct node_frame *frames,
                          size_t count) {
     struct sim_world *world = prober->host->world;
@@ -194,6 +207,12 @@ static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply
             sim_fail(world, "node %u delivers for a subscription nobody made", prober->host->id);
         for (size_t i = 1; i < count; i++)
             read_batch(prober, &prober->reads[place], &frames[i]);
+    } else if (reply->status == LF_OK && reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIBE) {
+        begins_at(prober, &prober->reads[reply->request_id - SUBSCRIBE_REQUESTS], reply->subscribe);
+    } else if (reply->status == LF_OFFSET_BELOW_START &&
+               reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIPTION_END) { /* retention goes on */
+        uint64_t place = reply->subscription_end->subscription - 1;
+        subscribe(prober, &prober->reads[place], place);
     } else if (reply->status == LF_NOT_LEADER && reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIPTION_END) {
         moved_away(&prober->reads[reply->subscription_end->subscription - 1]);
     } else if (reply->status == LF_NOT_LEADER && reply->request_id >= SUBSCRIBE_REQUESTS) {

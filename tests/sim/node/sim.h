@@ -83,6 +83,7 @@
     X(client_crashes, "clients crashed", 1)                                                                            \
     X(client_closes, "clients closed", 1)                                                                              \
     X(topics_created, "topics created", 1)                                                                             \
+    X(settings_changed, "changes of what a topic keeps", 0)                                                            \
     X(topics_deleted, "topics deleted", 1)                                                                             \
     X(publishes, "records published", 1)                                                                               \
     X(acked, "acknowledged", 1)                                                                                        \
@@ -116,6 +117,7 @@
     X(leader_changes, "leader changes", 1)                                                                             \
     X(seals, "segments sealed", 1)                                                                                     \
     X(drops, "drops of segments", 0)                                                                                   \
+    X(readers_overtaken, "readers that the log start overtook", 0)                                                     \
     X(rewrites, "rewrites of segments", 0)                                                                             \
     X(truncations, "truncations", 3)                                                                                   \
     X(entries, "entries committed", 1)                                                                                 \
@@ -253,6 +255,7 @@ struct sim_world {
     uint64_t faults_until, recovery_began, read_back_began;
     uint64_t led_at; /**< after the faults: when all groups had their leaders */
     struct sim_weather weather;
+    bool retains;         /**< the first topic does not keep everything */
     uint64_t fingerprint; /**< of all events so far */
     struct sim_trace *trace;
 

@@ -29,7 +29,7 @@ static void begin(struct sim_actor *actor) {
     reading->exit_at_end = sim_chance(world, 400);
     reading->reset = reading->id % 2 == 0; /* no draw: seeds keep their runs */
     for (uint32_t i = 0; i < SIM_PARTITIONS_MAX; i++) {
-        reading->next[i] = reading->start == LF_START_EARLIEST ? 0
+        reading->next[i] = reading->start == LF_START_EARLIEST ? (world->retains ? -1 : 0)
                            : reading->start == LF_START_OFFSET ? reading->value
                                                                : -1;
         reading->floor[i] = topic->partitions[i].acked_end;
@@ -147,7 +147,8 @@ static void check_end(struct sim_actor *actor) {
     if (reading->start == LF_START_LATEST || reading->start == LF_START_TAIL || reading->start == LF_START_TIMESTAMP)
         return; /* maybe nothing was delivered */
     for (uint32_t i = 0; i < reading->topic->partition_count; i++)
-        if ((reading->partition < 0 || i == (uint32_t)reading->partition) && reading->next[i] < reading->floor[i])
+        if ((reading->partition < 0 || i == (uint32_t)reading->partition) && reading->next[i] < reading->floor[i] &&
+            !(actor->world->retains && reading->next[i] < 0)) /* nothing was left to deliver */
             sim_fail(actor->world, "client %u reached the end of %s-%u at offset %lld; acknowledged before: %lld",
                      actor->number, reading->topic->name, i, (long long)reading->next[i], (long long)reading->floor[i]);
 }
@@ -162,6 +163,8 @@ void sim_subscriber_ended(struct sim_actor *actor, const struct lf_core_effect *
         if (!reading->exit_at_end)
             sim_fail(actor->world, "client %u: a subscription without an end ended", actor->number);
         check_end(actor);
+    } else if (effect->status == LF_OFFSET_BELOW_START && reading->topic->retains && !reading->reset) {
+        actor->world->totals.readers_overtaken++;
     } else if (lf_status_action(effect->status) == LF_ACTION_GIVE_UP && effect->status != LF_CLOSED) {
         sim_fail(actor->world, "client %u: subscription of %s ended with %s (%s)", actor->number, reading->topic->name,
                  lf_status_name(effect->status), effect->text);

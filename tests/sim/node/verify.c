@@ -8,6 +8,11 @@ typedef unsigned long long ull;
 
 static const char *const outcomes[] = {"pending", "acknowledged", "not done", "unknown"};
 
+/** Was it below the log start, or may it have been? */
+static bool was_dropped(const struct sim_record *record) {
+    return record->offset < record->topic->partitions[record->partition].log_start;
+}
+
 static void verify_record(const struct sim_record *record) {
     struct sim_world *world = record->world;
     ull id = record->id;
@@ -27,7 +32,7 @@ static void verify_record(const struct sim_record *record) {
         world->totals.unknown_found += record->found > 0;
         world->totals.unknown_absent += record->found == 0;
     }
-    if (record->outcome != SIM_ACKED || !kept)
+    if (record->outcome != SIM_ACKED || !kept || (record->found == 0 && was_dropped(record)))
         return;
     if (record->found == 0)
         sim_fail(world, "record %llu was acknowledged in %s-%d at offset %lld, and is not there", id, name,
@@ -42,7 +47,7 @@ static void verify_record(const struct sim_record *record) {
 static void verify_order(struct sim_world *world, const struct sim_topic *topic, uint32_t partition) {
     const struct sim_partition *log = &topic->partitions[partition];
     uint64_t last[SIM_ACTORS_MAX][LIVES_MAX] = {{0}};
-    for (size_t offset = 0; offset < log->count; offset++) {
+    for (size_t offset = (size_t)log->log_start; offset < log->count; offset++) {
         if (log->ids[offset] == 0)
             sim_fail(world, "nobody read %s-%u offset %zu", topic->name, partition, offset);
         const struct sim_record *record = world->records[log->ids[offset] - 1];
@@ -57,6 +62,8 @@ static void verify_order(struct sim_world *world, const struct sim_topic *topic,
 static void note_found(struct sim_world *world, const struct sim_topic *topic, uint32_t partition) {
     const struct sim_partition *log = &topic->partitions[partition];
     for (size_t offset = 0; offset < log->count; offset++) {
+        if (log->ids[offset] == 0)
+            continue; /* below the log start: dropped before anybody read it */
         struct sim_record *record = world->records[log->ids[offset] - 1];
         record->found++;
         record->found_partition = (int32_t)partition;

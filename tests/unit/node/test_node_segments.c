@@ -21,6 +21,7 @@ static void begin(size_t nodes) {
     world_init_limited(&world, nodes, &limits);
     world.verbose = getenv("VERBOSE") != NULL;
     group = world_topic(&world, "t", 1, (uint32_t)nodes);
+    world_run(&world, nodes > 1 ? 8000 : 0); /* the replica that should lead does */
     int found = world_wait_leader(&world, group, 3000);
     assert_true(found >= 0);
     leader = (size_t)found;
@@ -249,6 +250,75 @@ static void reader_that_the_log_start_overtakes_is_told_where_to_go_on(void **st
     assert_status(subscribe(5, start, false, 1 << 20), LF_OK);
 }
 
+/** Commands that nobody reads: raised epochs. */
+static void raise_epochs(int count) {
+    static int32_t epoch = 0;
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = (char *)(uintptr_t) "t";
+    for (int i = 0; i < count; i++) {
+        Lf__RaiseProducerEpoch body = LF__RAISE_PRODUCER_EPOCH__INIT;
+        body.topic = &ref;
+        body.producer_id = 7;
+        body.producer_epoch = ++epoch;
+        Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+        request.protocol_version = 1;
+        request.request_id = ++next_request;
+        request.body_case = LF__CLIENT_REQUEST__BODY_RAISE_PRODUCER_EPOCH;
+        request.raise_producer_epoch = &body;
+        world_request(&world, leader, 10, &request, NULL);
+        const struct world_reply *reply = world_answer(&world, 10, next_request, 3000);
+        assert_non_null(reply);
+        assert_status(reply->reply->status, LF_OK);
+    }
+}
+
+/** All batches are delivered from the offset on, one after the other. Returns the offset after the last. */
+static int64_t read_from(uint64_t id, int64_t offset) {
+    world_run(&world, 10);
+    size_t seen = world.reply_count;
+    assert_status(subscribe(id, offset, false, 1 << 24), LF_OK);
+    world_run(&world, 2000);
+    for (size_t i = seen; i < world.reply_count; i++) {
+        const struct world_reply *reply = &world.replies[i];
+        if (reply->reply->body_case != LF__CLIENT_REPLY__BODY_DELIVER || reply->reply->deliver->subscription != id)
+            continue;
+        assert_int_equal(reply->reply->deliver->n_gone_below, 0);
+        for (size_t k = 0; k < reply->frame_count; k++) {
+            assert_in_range(lf_get_be64(reply->frames[k]->data), 0, (uint64_t)offset);
+            offset =
+                (int64_t)lf_get_be64(reply->frames[k]->data) + (int64_t)lf_get_be32(reply->frames[k]->data + 23) + 1;
+        }
+    }
+    return offset;
+}
+
+static void commands_do_not_pile_up(void **state) {
+    (void)state;
+    assert_status(world_alter(&world, "t", "segment.bytes", "64KiB"), LF_OK);
+    publish(20);
+    for (int i = 0; i < 20; i++) {
+        raise_epochs(100);
+        world_run(&world, 1200);
+    }
+    world_run(&world, 5000);
+    for (size_t i = 0; i < 3; i++) {
+        struct partition_bytes bytes = partition_bytes(machine(i));
+        assert_in_range(bytes.sealed + bytes.open, 1, 40000); /* of 150 kB of commands */
+        assert_int_equal(partition_decisions_waiting(machine(i)), 0);
+        assert_true(partition_previous_index(machine(i)) > 100);
+        assert_equal_segments(0, i);
+    }
+    assert_int_equal(partition_log_start_offset(machine(leader)), 0);
+    assert_int_equal(read_from(1, 0), 1000); /* every record is there */
+    for (size_t i = 0; i < 3; i++)
+        restart(i);
+    publish(1);
+    assert_int_equal(read_from(2, 0), 1050);
+    world_run(&world, 3000);
+    assert_equal_segments(0, 1);
+    assert_equal_segments(0, 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_open_stays_below_its_bound, setup_one, teardown),
@@ -259,6 +329,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(without_the_policy_to_delete_nothing_is_dropped, setup_one, teardown),
         cmocka_unit_test_setup_teardown(idle_partitions_do_not_roll, setup_one, teardown),
         cmocka_unit_test_setup_teardown(dropped_history_stays_dropped_after_a_restart, setup_three, teardown),
+        cmocka_unit_test_setup_teardown(commands_do_not_pile_up, setup_three, teardown),
         cmocka_unit_test_setup_teardown(reader_that_the_log_start_overtakes_is_told_where_to_go_on, setup_one,
                                         teardown),
     };
