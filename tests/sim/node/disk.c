@@ -24,7 +24,10 @@ static void push_pending(struct sim_host *host, const struct log_store_write *wr
 
 void sim_disk_submit(struct sim_host *host, struct log_store_write **write) {
     push_pending(host, *write);
-    if (log_store_submit(host->store, write) != LF_OK)
+    sim_full_check(host, *write);
+    if (host->room == SIM_ROOM_NONE)
+        sim_full_hold(host, write);
+    else if (log_store_submit(host->store, write) != LF_OK)
         sim_fail(host->world, "node %u: the store is full, with a world this small", host->id);
 }
 
@@ -114,4 +117,5 @@ void sim_disk_end(struct sim_host *host, enum sim_end how) {
                host->id, host->pending_count, (unsigned long long)kept, (unsigned long long)lost,
                (unsigned long long)torn);
     host->pending_head = host->pending_count = 0;
+    sim_full_drop(host);
 }

@@ -213,13 +213,15 @@ static void end_client(struct sim_world *world) {
     sim_actor_restart(actor, closing);
 }
 
+static void fill_disk(struct sim_world *world) { sim_full_fault(world, victim(world)); }
+
 static void (*const happen[SIM_FAULT_KINDS])(struct sim_world *world) = {
     [SIM_FAULT_crash] = crash_one,       [SIM_FAULT_kill] = kill_one,         [SIM_FAULT_stop] = stop_one,
     [SIM_FAULT_power_cut] = power_cut,   [SIM_FAULT_trap] = trap_one,         [SIM_FAULT_disk_failure] = fail_disk,
     [SIM_FAULT_damage] = damage,         [SIM_FAULT_partition] = partition,   [SIM_FAULT_one_way] = one_way,
     [SIM_FAULT_partial] = partial,       [SIM_FAULT_pause] = pause_one,       [SIM_FAULT_clock_step] = step_clock,
     [SIM_FAULT_clock_jump] = jump_clock, [SIM_FAULT_clock_rate] = rate_clock, [SIM_FAULT_link_break] = break_link,
-    [SIM_FAULT_link_stall] = stall_link, [SIM_FAULT_client_end] = end_client,
+    [SIM_FAULT_link_stall] = stall_link, [SIM_FAULT_client_end] = end_client, [SIM_FAULT_disk_full] = fill_disk,
 };
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
@@ -306,6 +308,7 @@ static void repair(struct sim_host *host) {
     mem_disk_set_faults(host->disk, &world->weather.disk);
     if (host->paused)
         sim_host_resume(host);
+    sim_full_repair(host);
     sim_at(world, world->now, SIM_HOST_START, host->id, 0, NULL);
 }
 

@@ -34,6 +34,7 @@ void sim_host_deinit(struct sim_host *host) {
     if (host->store)
         mem_store_crash(&host->store, MEM_DISK_KILL);
     node_effects_deinit(&host->effects);
+    sim_full_drop(host);
     mem_disk_destroy(&host->disk);
     sim_check_forget(host);
     free(host->backlog);
@@ -86,6 +87,9 @@ void sim_host_start(struct sim_host *host) {
     struct sim_world *world = host->world;
     if (sim_host_up(host) || host->given_up || host->part == SIM_OUT)
         return;
+    host->waits_for_room = host->room == SIM_ROOM_NONE;
+    if (host->waits_for_room)
+        return;
     host->generation++;
     host->incarnation += sim_between(world, 1, 3);
     host->stopping = host->disk_failing = false;
@@ -100,6 +104,8 @@ void sim_host_start(struct sim_host *host) {
                host->store->group_count);
     make_node(host);
     sim_host_step(host, &(struct node_event){.type = NODE_EVENT_TICK});
+    if (sim_host_up(host))
+        sim_full_started(host);
 }
 
 void sim_host_wipe(struct sim_host *host, bool joins) {

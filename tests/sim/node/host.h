@@ -24,6 +24,9 @@ enum sim_part {
     SIM_REMOVED, /**< it may still run, and will be told */
 };
 
+/** Room on a disk, in steps. */
+enum sim_room { SIM_ROOM, SIM_ROOM_SOFT, SIM_ROOM_HARD, SIM_ROOM_NONE };
+
 struct sim_log;
 
 struct sim_host {
@@ -55,6 +58,11 @@ struct sim_host {
     bool turned_away; /**< it ended since the cluster said that it does not count */
     bool given_up;    /**< it noticed that its bytes changed, and waits for its operator */
     enum sim_trap trap;
+    enum sim_room room;
+    uint64_t room_number;              /**< of the last change */
+    struct log_store_write *held;      /**< full.c: not handed to the store, in order */
+    bool spoiled;                      /**< and they never will be */
+    bool waits_for_room;               /**< to start */
     struct sim_pending_write *pending; /**< pending[pending_head] is the oldest */
     size_t pending_head, pending_count, pending_capacity;
     uint64_t next_write;
@@ -93,6 +101,19 @@ void sim_host_pause(struct sim_host *host, uint64_t until, bool told);
 void sim_host_resume(struct sim_host *host);
 /** True when the host does not run now: the event was kept for later. */
 bool sim_host_defer(struct sim_host *host, const struct sim_event *event);
+
+/* full.c */
+void sim_full_fault(struct sim_world *world, struct sim_host *victim);
+/** There is room again. */
+void sim_full_step(struct sim_world *world, const struct sim_event *event);
+void sim_full_repair(struct sim_host *host);
+/** A node that started is told what it would find. */
+void sim_full_started(struct sim_host *host);
+/** Takes the write. */
+void sim_full_hold(struct sim_host *host, struct log_store_write **write);
+/** The process is gone, and what was held back with it. */
+void sim_full_drop(struct sim_host *host);
+void sim_full_check(const struct sim_host *host, const struct log_store_write *write);
 
 /* disk.c */
 void sim_disk_submit(struct sim_host *host, struct log_store_write **write);

@@ -66,6 +66,9 @@
     X(commits_lost, "disk commits lost", 1)                                                                            \
     X(disk_failures, "disks that failed", 1)                                                                           \
     X(rooms_awaited, "deliveries held back until a client had read", 1)                                                \
+    X(disks_full, "disks that filled up", 1)                                                                           \
+    X(full_to_the_end, "of them so that nothing could be written", 1)                                                  \
+    X(full_anew, "stores that met one and were opened anew", 3)                                                        \
     X(disk_stalls, "disk stalls", 1)                                                                                   \
     X(stops, "graceful stops", 1)                                                                                      \
     X(restarts, "restarts", 1)                                                                                         \
@@ -133,6 +136,7 @@
     X(trap, "crashes with a write under way", 10, 1)                                                                   \
     X(disk_failure, "disks that fail", 4, 1)                                                                           \
     X(disk_slow, "slow disks", 0, 1)                                                                                   \
+    X(disk_full, "disks that fill up", 5, 1)                                                                           \
     X(disk_stall, "disk stalls", 0, 1)                                                                                 \
     X(damage, "a damaged replica", 4, 3)                                                                               \
     X(partition, "partitions", 10, 2)                                                                                  \
@@ -209,6 +213,7 @@ enum sim_event_kind {
     SIM_FRAMES,           /**< load: struct sim_message */
     SIM_SESSION_GONE,     /**< number: connection */
     SIM_CLIENT_ROOM,      /**< number: session */
+    SIM_DISK_ROOM,        /**< number: which change */
     SIM_CLIENT_GONE,      /**< number: connection */
     SIM_ACTOR_TICK,
     SIM_ACTOR_WORK, /**< number: life */

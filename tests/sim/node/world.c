@@ -100,6 +100,10 @@ static void to_host(struct sim_world *world, struct sim_event *event) {
         if (!sim_host_defer(host, event))
             sim_session_gone(world, event);
         return;
+    case SIM_DISK_ROOM:
+        if (!sim_host_defer(host, event))
+            sim_full_step(world, event);
+        return;
     case SIM_CLIENT_ROOM:
         if (!sim_host_defer(host, event))
             sim_client_room(world, event);
