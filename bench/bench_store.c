@@ -1,11 +1,14 @@
 /** How fast is the log store on this disk? Entries of 16 KB, each its own synced write, with 1 to 8 in flight.
  *
- *  bench_store [--dir D] [--mb N] [--groups G] [--entry BYTES] [--in-flight N] [--rate MB]
+ *  bench_store [--dir D] [--mb N] [--groups G] [--entry BYTES] [--in-flight N] [--rate MB] [--segment KB]
+ *              [--memtable MB] [--drop 1]
  *
  *  First the disk alone: append and fdatasync of one entry's bytes, one after another. Then per number in flight: MB/s,
  *  commits/s, the write's latency (p50, p99, p99.9, longest), bytes written to the device per byte appended
  *  (/proc/self/io), processor time, stalls that RocksDB counted, and one read of everything. --rate paces the writes
- *  and measures latency from when each was due. Groups take turns, as partitions of one broker do.
+ *  and measures latency from when each was due. Groups take turns, as partitions of one broker do. --segment seals a
+ *  group's open segment whenever it holds so much; --drop then drops the older half of every group's segments and tells
+ *  how long that takes and what it frees, and how long the store takes to open.
  */
 #include "lf_entry.h"
 #include "rocks_store.h"
@@ -23,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 256u
+#define GROUPS_MAX 1024u
 #define IN_FLIGHT_MAX 256u
 
 struct bench {
@@ -32,9 +35,15 @@ struct bench {
     uint32_t groups;
     uint32_t entry_bytes;
     uint32_t in_flight;
-    uint64_t rate_bytes; /* per second; 0: as fast as it goes */
+    uint64_t rate_bytes;    /* per second; 0: as fast as it goes */
+    uint64_t segment_bytes; /* 0: nothing is sealed */
+    uint32_t memtable_bytes;
+    bool drops;
     struct log_store *store;
     uint64_t last_index[GROUPS_MAX];
+    struct log_segment open[GROUPS_MAX];
+    uint64_t *borders[GROUPS_MAX]; /* last index of each segment */
+    uint32_t segment_count[GROUPS_MAX];
     uint64_t due_us[IN_FLIGHT_MAX];
     uint32_t *latencies_us;
     uint64_t submitted, completed;
@@ -101,6 +110,29 @@ static void submit(struct bench *bench, struct log_store_write *write) {
     bench->submitted++;
 }
 
+/* Applied as it is appended: the newest entry that a segment may hold. */
+static void seal_when_full(struct bench *bench, struct log_store_write *write, uint64_t group, struct lf_buf *entry) {
+    struct log_segment *open = &bench->open[group];
+    uint64_t index = bench->last_index[group];
+    if (bench->segment_bytes == 0)
+        return;
+    write->applied_index = index;
+    if (open->first_index == 0)
+        log_segment_begin(open, index, index - 1, 0);
+    log_segment_add(open, lf_buf_bytes(entry));
+    uint64_t bytes_max = bench->segment_bytes;
+    if (bench->segment_count[group] == 0) /* groups do not fill their segments at the same moment */
+        bytes_max = bytes_max * (group + 1) / bench->groups;
+    if (open->bytes < bytes_max)
+        return;
+    uint32_t count = ++bench->segment_count[group];
+    bench->borders[group] = realloc(bench->borders[group], count * sizeof bench->borders[group][0]);
+    if (!bench->borders[group] || log_store_write_add_seal(write, open) != LF_OK)
+        die("seal", "no memory");
+    bench->borders[group][count - 1] = index;
+    log_segment_begin(open, index + 1, index, 0);
+}
+
 static void submit_entry(struct bench *bench, uint64_t due_us) {
     uint64_t group = bench->submitted % bench->groups, index = ++bench->last_index[group];
     uint32_t payload_bytes = bench->entry_bytes - LF_ENTRY_HEADER_BYTES;
@@ -118,6 +150,7 @@ static void submit_entry(struct bench *bench, uint64_t due_us) {
     lf_entry_encode(&header, group, payload, entry->data);
     memcpy(entry->data + LF_ENTRY_HEADER_BYTES, bench->payload, payload_bytes);
     bench->due_us[bench->submitted % IN_FLIGHT_MAX] = due_us;
+    seal_when_full(bench, write, group, entry);
     if (log_store_write_add_entry(write, index, entry) != LF_OK)
         die("entry", "no memory");
     submit(bench, write);
@@ -202,14 +235,77 @@ static double read_all(struct bench *bench) {
     return (double)bytes / (double)(clock_us() - started_us);
 }
 
+static void settle(struct bench *bench) {
+    for (struct log_store_engine_stats stats = {.segments_waiting = 1};
+         stats.segments_waiting + stats.segment_drops_waiting + stats.flushes_running + stats.compactions_running >
+         0;) {
+        wait_until(bench, clock_us() + 2000);
+        log_store_engine_stats(bench->store, &stats);
+    }
+}
+
+static uint64_t directory_bytes;
+static int add_bytes(const char *path, const struct stat *about, int kind, struct FTW *where) {
+    (void)path;
+    (void)where;
+    if (kind == FTW_F)
+        directory_bytes += (uint64_t)about->st_blocks * 512;
+    return 0;
+}
+
+static uint64_t measure_directory(const struct bench *bench) {
+    directory_bytes = 0;
+    nftw(bench->directory, add_bytes, 16, FTW_PHYS);
+    return directory_bytes;
+}
+
+static void open_again(struct bench *bench) {
+    struct rocks_store_options options = {.directory = bench->directory, .memtable_bytes = bench->memtable_bytes};
+    struct log_store_identity identity = {.node_id = 1};
+    struct lf_error error = {0};
+    log_store_close(&bench->store);
+    uint64_t started_us = clock_us();
+    if (rocks_store_open(&options, &identity, &bench->store, &error) != LF_OK)
+        die("open", error.text);
+    printf("               opened again in %.1f ms\n", (double)(clock_us() - started_us) / 1e3);
+}
+
+static void drop_half(struct bench *bench) {
+    struct log_store_engine_stats before, after;
+    log_store_engine_stats(bench->store, &before);
+    uint64_t bytes = measure_directory(bench), started_us = clock_us();
+    for (uint64_t group = 0; group < bench->groups; group++) {
+        uint32_t half = bench->segment_count[group] / 2;
+        struct log_store_write *write = log_store_write_new(group, bench->submitted);
+        if (!write)
+            die("drop", "no memory");
+        write->drop_before = half > 0 ? bench->borders[group][half - 1] + 1 : 0;
+        bench->due_us[bench->submitted % IN_FLIGHT_MAX] = clock_us();
+        submit(bench, write);
+        while (bench->completed < bench->submitted)
+            take_completion(bench);
+    }
+    double written_ms = (double)(clock_us() - started_us) / 1e3;
+    settle(bench);
+    log_store_engine_stats(bench->store, &after);
+    printf("               dropped %" PRIu64 " of %" PRIu64 " segments: %.1f of %.1f MB freed in %.1f ms (%.1f ms of "
+           "writes)\n",
+           before.segment_tables - after.segment_tables, before.segment_tables,
+           (double)(bytes - measure_directory(bench)) / 1e6, (double)bytes / 1e6,
+           (double)(clock_us() - started_us) / 1e3, written_ms);
+}
+
 static void open_store(struct bench *bench) {
-    struct rocks_store_options options = {.directory = bench->directory, .create = true};
+    struct rocks_store_options options = {
+        .directory = bench->directory, .create = true, .memtable_bytes = bench->memtable_bytes};
     struct log_store_identity identity = {.node_id = 1};
     struct lf_error error = {0};
     nftw(bench->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     if (rocks_store_open(&options, &identity, &bench->store, &error) != LF_OK)
         die("open", error.text);
     memset(bench->last_index, 0, sizeof bench->last_index);
+    memset(bench->open, 0, sizeof bench->open);
+    memset(bench->segment_count, 0, sizeof bench->segment_count);
     bench->submitted = bench->completed = 0;
 }
 
@@ -230,7 +326,7 @@ static void report(struct bench *bench, uint64_t count, double seconds, double c
 static void bench_one(struct bench *bench) {
     uint64_t count = bench->bytes_total / bench->entry_bytes;
     open_store(bench);
-    bench->latencies_us = calloc(count + bench->groups + 1, sizeof bench->latencies_us[0]);
+    bench->latencies_us = calloc(count + 2 * (size_t)bench->groups + 1, sizeof bench->latencies_us[0]);
     if (!bench->latencies_us)
         die("latencies", "no memory");
     create_groups(bench);
@@ -238,7 +334,13 @@ static void bench_one(struct bench *bench) {
     uint64_t device_bytes = device_bytes_written(), started_us = clock_us();
     append_all(bench, count);
     double seconds = (double)(clock_us() - started_us) / 1e6;
+    if (bench->segment_bytes > 0)
+        settle(bench);
     report(bench, count, seconds, cpu_seconds() - cpu, device_bytes_written() - device_bytes);
+    if (bench->drops) {
+        open_again(bench);
+        drop_half(bench);
+    }
     log_store_close(&bench->store);
     nftw(bench->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(bench->latencies_us);
@@ -259,13 +361,21 @@ static void parse(struct bench *bench, int count, char **arguments) {
             bench->in_flight = (uint32_t)number;
         else if (strcmp(arguments[i], "--rate") == 0)
             bench->rate_bytes = number * 1000000;
+        else if (strcmp(arguments[i], "--segment") == 0)
+            bench->segment_bytes = number * 1024;
+        else if (strcmp(arguments[i], "--memtable") == 0)
+            bench->memtable_bytes = (uint32_t)number << 20;
+        else if (strcmp(arguments[i], "--drop") == 0)
+            bench->drops = number != 0;
         else
-            die("usage", "[--dir D] [--mb N] [--groups G] [--entry BYTES] [--in-flight N] [--rate MB]");
+            die("usage", "[--dir D] [--mb N] [--groups G] [--entry BYTES] [--in-flight N] [--rate MB] [--segment KB] "
+                         "[--memtable MB] [--drop 1]");
     }
 }
 
 int main(int count, char **arguments) {
-    struct bench bench = {
+    static struct bench bench;
+    bench = (struct bench){
         .directory = "bench-store-data", .bytes_total = 200 * 1000000ull, .groups = 1, .entry_bytes = 16384};
     parse(&bench, count, arguments);
     bench.payload = malloc(bench.entry_bytes);

@@ -70,8 +70,8 @@ static void put_previous(const struct rows *rows) {
                               sizeof value);
 }
 
-/* Nothing is left of the entries that were in no segment, of rows of applied state, and of hints. A segment that is kept
- * may have its entries in `active` still. */
+/* Nothing is left of the entries that were in no segment, of rows of applied state, and of hints. A segment that is
+ * kept may have its entries in `active` still. */
 static void clear_for_install(const struct rows *rows, const struct log_group_change *change) {
     struct rocks_key from = rocks_key_entry(rows->group->slot, change->truncate_from);
     struct rocks_key end = rocks_key_entry(rows->group->slot + 1, 0);

@@ -107,10 +107,20 @@ static enum lf_status write_durably(struct rocks_writer *writer, rocksdb_writeba
     return status;
 }
 
+static void step_segments(struct rocks_writer *writer) {
+    struct lf_error error = {0};
+    if (writer->final.code != LF_OK)
+        return;
+    if (rocks_segments_step(&writer->segments, writer->synced_sequence, rocks_clock_us(), &error) != LF_OK)
+        writer->final = error;
+}
+
 static void write_batch(struct rocks_writer *writer, rocksdb_writebatch_t *batch, struct commit *commit) {
     uint64_t started_us = rocks_clock_us();
     enum lf_status status = write_durably(writer, batch, commit->sync);
     count_commit(writer, commit, started_us);
+    if (status == LF_OK)
+        step_segments(writer); /* seals before what follows them is streamed */
     for (const struct log_store_write *write = commit->writes; status == LF_OK && write; write = write->next)
         rocks_segments_stream(&writer->segments, write);
     if (status == LF_OK)
@@ -202,14 +212,6 @@ static void take_job(struct rocks_writer *writer, struct segment_job *job) {
     job->next = NULL;
     *writer->answers_end = job;
     writer->answers_end = &job->next;
-}
-
-static void step_segments(struct rocks_writer *writer) {
-    struct lf_error error = {0};
-    if (writer->final.code != LF_OK)
-        return;
-    if (rocks_segments_step(&writer->segments, writer->synced_sequence, rocks_clock_us(), &error) != LF_OK)
-        writer->final = error;
 }
 
 /* ---- the thread ---- */

@@ -61,10 +61,13 @@ enum lf_status segment_copy_active(const struct segment_thread *thread, uint64_t
 
 /* ---- builders ---- */
 
-static struct segment_builder *find_builder(const struct segment_thread *thread, uint64_t slot) {
-    for (uint32_t i = 0; i < thread->builders_max; i++)
-        if (thread->builders[i].file.id != 0 && thread->builders[i].slot == slot)
-            return &thread->builders[i];
+/* By where it begins too: a seal may still wait when the entries behind it are streamed already. */
+static struct segment_builder *find_builder(const struct segment_thread *thread, uint64_t slot, uint64_t first_index) {
+    for (uint32_t i = 0; i < thread->builders_max; i++) {
+        struct segment_builder *builder = &thread->builders[i];
+        if (builder->file.id != 0 && builder->slot == slot && builder->file.running.first_index == first_index)
+            return builder;
+    }
     return NULL;
 }
 
@@ -107,12 +110,8 @@ static enum lf_status begin_builder(struct segment_thread *thread, struct segmen
 /* What fails here is tried again at the seal, and said then. */
 void segment_stream(struct segment_thread *thread, const struct segment_job *job) {
     struct lf_error error = {0};
-    struct segment_builder *builder = find_builder(thread, job->slot);
+    struct segment_builder *builder = find_builder(thread, job->slot, job->segment.first_index);
     thread->tick++;
-    if (builder && builder->file.running.first_index != job->segment.first_index) {
-        abandon(thread, builder);
-        builder = NULL;
-    }
     if (!builder) {
         builder = free_builder(thread);
         if (!builder || begin_builder(thread, builder, job->slot, job->segment.first_index, &error) != LF_OK)
@@ -124,9 +123,9 @@ void segment_stream(struct segment_thread *thread, const struct segment_job *job
 }
 
 void segment_forget(struct segment_thread *thread, const struct segment_job *job) {
-    struct segment_builder *builder = find_builder(thread, job->slot);
-    if (builder)
-        abandon(thread, builder);
+    for (uint32_t i = 0; i < thread->builders_max; i++)
+        if (thread->builders[i].slot == job->slot)
+            abandon(thread, &thread->builders[i]);
     segment_stage_forget(thread, job->group);
 }
 
@@ -147,11 +146,10 @@ static bool agrees(const struct log_segment *wanted, const struct log_segment *r
 /* The streamed file, when it goes on to be the segment; else nothing is begun. */
 static void finish_streamed(struct segment_thread *thread, struct segment_job *job, struct segment_file *file) {
     struct lf_error error = {0};
-    struct segment_builder *builder = find_builder(thread, job->slot);
-    bool fits = builder && builder->file.running.first_index == job->segment.first_index &&
-                builder->file.running.last_index <= job->segment.last_index;
+    struct segment_builder *builder = find_builder(thread, job->slot, job->segment.first_index);
     if (!builder)
         return;
+    bool fits = builder->file.running.last_index <= job->segment.last_index;
     if (fits &&
         segment_copy_active(thread, job->group, job->slot, job->segment.last_index, &builder->file, &error) != LF_OK)
         fits = false;
