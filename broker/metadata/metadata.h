@@ -113,7 +113,7 @@ struct lf_buf *metadata_command_alter_topic(uint64_t topic_id, const struct topi
 struct lf_buf *metadata_command_delete_topic(uint64_t topic_id);
 struct lf_buf *metadata_command_take_producers(uint32_t count);
 struct lf_buf *metadata_command_add_node(uint64_t node_id, const char *host, uint32_t client_port, uint32_t peer_port);
-struct lf_buf *metadata_command_remove_node(uint64_t node_id);
+struct lf_buf *metadata_command_remove_node(uint64_t node_id, uint64_t replica_id);
 struct lf_buf *metadata_command_drain_node(uint64_t node_id, bool stop);
 struct lf_buf *metadata_command_move(uint64_t topic_id, uint32_t partition, const uint64_t *nodes, size_t count);
 /** The group has reached the assignment of this epoch. */

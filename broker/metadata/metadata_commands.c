@@ -126,9 +126,10 @@ struct lf_buf *metadata_command_add_node(uint64_t node_id, const char *host, uin
     return pack(&command);
 }
 
-struct lf_buf *metadata_command_remove_node(uint64_t node_id) {
+struct lf_buf *metadata_command_remove_node(uint64_t node_id, uint64_t replica_id) {
     Lf__RemoveNodeCommand remove = LF__REMOVE_NODE_COMMAND__INIT;
     remove.node_id = node_id;
+    remove.replica_id = replica_id;
     Lf__MetadataCommand command = LF__METADATA_COMMAND__INIT;
     command.body_case = LF__METADATA_COMMAND__BODY_REMOVE_NODE;
     command.remove_node = &remove;

@@ -186,6 +186,10 @@ enum lf_status metadata_apply_remove(struct metadata *metadata, const Lf__Remove
         return metadata_refuse(applied, LF_NOT_FOUND, "there is no node %" PRIu64, remove->node_id);
     if (node->removed)
         return LF_OK; /* a repeat */
+    if (remove->replica_id != 0 && remove->replica_id != node->replica_id)
+        return metadata_refuse(applied, LF_NOT_FOUND,
+                               "node %" PRIu64 " was added again since: repeat the removal if the new one is meant",
+                               remove->node_id);
     if (judge_removal(metadata, node, &error) != LF_OK)
         return metadata_outcome(applied, &error);
     if (node->pinned)

@@ -84,7 +84,7 @@ static struct lf_buf *build_command(struct node *node, const Lf__ClientRequest *
     case LF__CLIENT_REQUEST__BODY_REMOVE_NODE:
         if (!removal_leaves_majority(node, request->remove_node->node_id, error))
             return NULL;
-        return metadata_command_remove_node(request->remove_node->node_id);
+        return metadata_command_remove_node(request->remove_node->node_id, request->remove_node->replica_id);
     case LF__CLIENT_REQUEST__BODY_DRAIN_NODE:
         return metadata_command_drain_node(request->drain_node->node_id, request->drain_node->stop);
     case LF__CLIENT_REQUEST__BODY_MOVE_PARTITION: {

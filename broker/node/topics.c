@@ -344,6 +344,7 @@ static Lf__NodeStatus *make_node_status(struct node *node, struct reply_arena *a
         out->store_uuid.data = (uint8_t *)(uintptr_t)known->store_uuid;
         out->store_uuid.len = LOG_STORE_ID_BYTES;
     }
+    out->replica_id = known ? known->replica_id : 0;
     if (known)
         describe_membership(node, known, out);
     const struct peer *peer = node_peer(node, node_id);

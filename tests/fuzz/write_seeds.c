@@ -517,7 +517,7 @@ static void membership(void) {
         metadata_command_move(1, 1, (uint64_t[]){2}, 1),
         metadata_command_report(2, 2),
         metadata_command_forget(1, 2),
-        metadata_command_remove_node(1),
+        metadata_command_remove_node(1, 0),
         metadata_command_add_node(1, "host", 1, 2),
     };
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {

@@ -148,6 +148,7 @@ static void ask_node(struct lf_core *core, struct lf_call *call, struct lf_broke
     } else if (call->call.type == LF_CALL_NODE_REMOVE) {
         Lf__RemoveNode body = LF__REMOVE_NODE__INIT;
         body.node_id = call->call.node;
+        body.replica_id = call->replica_id;
         SEND(remove_node, REMOVE_NODE, body);
     } else {
         Lf__DrainNode body = LF__DRAIN_NODE__INIT;
@@ -160,8 +161,10 @@ static void ask_node(struct lf_core *core, struct lf_call *call, struct lf_broke
 void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
     Lf__ClusterStatus status = LF__CLUSTER_STATUS__INIT;
     Lf__ClusterCheck check = LF__CLUSTER_CHECK__INIT;
+    enum lf_core_call_type resolver =
+        call->call.type == LF_CALL_NODE_REMOVE ? LF_CALL_CLUSTER_STATUS : LF_CALL_TOPIC_SETTINGS;
     enum lf_core_call_type type = call->stage == LF_CALL_ASKING      ? call->call.type
-                                  : call->stage == LF_CALL_RESOLVING ? LF_CALL_TOPIC_SETTINGS
+                                  : call->stage == LF_CALL_RESOLVING ? resolver
                                                                      : LF_CALL_TOPIC_DESCRIBE;
     switch (type) {
     case LF_CALL_TOPIC_ALTER:

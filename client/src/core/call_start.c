@@ -46,7 +46,8 @@ bool lf_call_changes(const struct lf_call *call) {
 
 bool lf_call_needs_id(const struct lf_call *call) {
     return call->call.type == LF_CALL_TOPIC_DELETE || call->call.type == LF_CALL_TOPIC_ALTER ||
-           call->call.type == LF_CALL_PARTITION_MOVE || call->call.type == LF_CALL_PARTITION_TRIM;
+           call->call.type == LF_CALL_PARTITION_MOVE || call->call.type == LF_CALL_PARTITION_TRIM ||
+           call->call.type == LF_CALL_NODE_REMOVE;
 }
 
 static bool takes_topic(const struct lf_core_call *call) {

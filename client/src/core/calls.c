@@ -209,15 +209,27 @@ static void check_existing(struct lf_core *core, struct lf_call *call, Lf__Clien
     finish_with(core, call, &made);
 }
 
-/* The name is this topic's now; from here on it is named by its id. */
+/* The replica that is to be removed with the node. One that is not there is removed already, at most. */
+static bool replica_of(const Lf__ClientReply *reply, uint64_t node, uint64_t *replica) {
+    if (reply->body_case != LF__CLIENT_REPLY__BODY_CLUSTER_STATUS)
+        return false;
+    *replica = UINT64_MAX;
+    for (size_t i = 0; i < reply->cluster_status->n_nodes; i++)
+        if (reply->cluster_status->nodes[i]->broker && reply->cluster_status->nodes[i]->broker->node_id == node)
+            *replica = reply->cluster_status->nodes[i]->replica_id; /* 0: an old broker does not say */
+    return true;
+}
+
+/* The name is this topic's now (the node this replica); from here on it is named by its id. */
 static void resolved(struct lf_core *core, struct lf_call *call, const Lf__ClientReply *reply) {
     const Lf__TopicRef *topic =
         reply->body_case == LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS ? reply->describe_settings->topic : NULL;
-    if (!topic || topic->id == 0) {
+    bool of_node = call->call.type == LF_CALL_NODE_REMOVE;
+    if (of_node ? !replica_of(reply, call->call.node, &call->replica_id) : !topic || topic->id == 0) {
         lf_call_retry(core, call, LF_MALFORMED, "the broker's answer makes no sense");
         return;
     }
-    call->topic_id = topic->id;
+    call->topic_id = topic ? topic->id : 0;
     call->stage = LF_CALL_ASKING;
     call->retry_at_ms = core->now_ms;
     core->wake = true;

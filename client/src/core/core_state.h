@@ -254,7 +254,7 @@ struct lf_subscription_state {
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
 enum lf_call_stage {
-    LF_CALL_RESOLVING, /* which topic has the name now? */
+    LF_CALL_RESOLVING, /* which topic has the name now? which replica has the node? */
     LF_CALL_ASKING,
     LF_CALL_CHECKING, /* is the existing topic ours? */
     LF_CALL_GATHERING,
@@ -267,6 +267,7 @@ struct lf_call {
     uint64_t nodes[LF_REPLICAS_MAX];
     struct lf_setting *settings; /* with their texts, one block */
     uint64_t topic_id;           /* once resolved */
+    uint64_t replica_id;         /* the same, of a node to be removed */
     enum lf_call_stage stage;
     uint64_t started_ms, deadline_ms, retry_at_ms;
     uint32_t tries, redirects;

@@ -18,6 +18,7 @@ enum stage { PROBER_HELLO, PROBER_ASKED, PROBER_DONE };
 struct partition_read {
     struct sim_topic *topic;
     uint32_t partition;
+    uint64_t group;
     int64_t next, end; /**< end -1: not known yet */
     bool begun;        /**< the first record has come */
 };
@@ -147,16 +148,22 @@ static void subscribe(struct sim_prober *prober, const struct partition_read *re
     send_request(prober, &request, SUBSCRIBE_REQUESTS + place);
 }
 
+/** Has a damaged disk taken what the group needs to answer for itself? */
+static bool lost(struct sim_world *world, const struct sim_topic *topic, uint64_t group) {
+    return sim_lossy(world) && (topic->replicas < 3 || !sim_group_can_lead(world, group));
+}
+
 static void read_all(struct sim_prober *prober) {
     struct sim_world *world = prober->host->world;
     for (size_t i = 0; i < world->topic_count; i++)
         for (uint32_t k = 0; k < world->topics[i]->partition_count; k++) {
             uint64_t group = node_find_group(prober->host->node, world->topics[i]->name, k);
             if (group == 0 || !node_group_raft(prober->host->node, group) || prober->read_count == PARTITIONS_MAX ||
-                (sim_lossy(world) && (world->topics[i]->replicas < 3 || !sim_group_can_lead(world, group))))
+                lost(world, world->topics[i], group))
                 continue;
             size_t place = prober->read_count++;
-            prober->reads[place] = (struct partition_read){.topic = world->topics[i], .partition = k, .end = -1};
+            prober->reads[place] =
+                (struct partition_read){.topic = world->topics[i], .partition = k, .group = group, .end = -1};
             subscribe(prober, &prober->reads[place], place);
             ask_end(prober, &prober->reads[place], END_REQUESTS + place);
         }
@@ -227,7 +234,10 @@ static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply
     }
 }
 
-static bool read_done(const struct partition_read *read) { return read->end >= 0 && read->next == read->end; }
+/** It may be the reading that finds the damage, after which nobody leads any more. */
+static bool read_done(const struct sim_prober *prober, const struct partition_read *read) {
+    return (read->end >= 0 && read->next == read->end) || lost(prober->host->world, read->topic, read->group);
+}
 
 bool sim_read_back_done(const struct sim_world *world) {
     for (size_t i = 0; i < world->prober_count; i++) {
@@ -237,7 +247,7 @@ bool sim_read_back_done(const struct sim_world *world) {
         if (prober->stage != PROBER_ASKED)
             return false;
         for (size_t k = 0; k < prober->read_count; k++)
-            if (!read_done(&prober->reads[k]))
+            if (!read_done(prober, &prober->reads[k]))
                 return false;
     }
     return true;
@@ -250,7 +260,7 @@ void sim_read_back_explain(const struct sim_world *world, char *text, size_t siz
         if (prober->read_back && prober->stage != PROBER_ASKED)
             snprintf(text, size, "the reader at node %u has no session", prober->host->id);
         for (size_t k = 0; prober->read_back && k < prober->read_count; k++)
-            if (!read_done(&prober->reads[k]))
+            if (!read_done(prober, &prober->reads[k]))
                 snprintf(text, size, "node %u delivered %s-%u up to %lld of %lld", prober->host->id,
                          prober->reads[k].topic->name, prober->reads[k].partition, (long long)prober->reads[k].next,
                          (long long)prober->reads[k].end);

@@ -1,6 +1,7 @@
 /** Calls that change the cluster: to whom they go, how often, and what a repetition after a doubt may find. */
 #include "fake_cluster.h"
 
+#define STATUS LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS
 #define ADD LF__CLIENT_REQUEST__BODY_ADD_NODE
 #define REMOVE LF__CLIENT_REQUEST__BODY_REMOVE_NODE
 #define DRAIN LF__CLIENT_REQUEST__BODY_DRAIN_NODE
@@ -94,19 +95,62 @@ static void a_controller_that_dies_is_followed_by_the_next(void **state) {
     assert_int_equal(fake->answer_status, LF_OK);
 }
 
+/** Answers the question for the nodes: 2 and 3, whose replicas of group 0 are 22 and 33. */
+static void say_nodes(struct fake *fake) {
+    Lf__Broker brokers[2] = {LF__BROKER__INIT, LF__BROKER__INIT};
+    Lf__NodeStatus nodes[2] = {LF__NODE_STATUS__INIT, LF__NODE_STATUS__INIT};
+    Lf__NodeStatus *pointers[2] = {&nodes[0], &nodes[1]};
+    for (uint64_t i = 0; i < 2; i++) {
+        brokers[i].node_id = i + 2;
+        nodes[i].broker = &brokers[i];
+        nodes[i].replica_id = (i + 2) * 11;
+    }
+    Lf__ClusterStatusReply body = LF__CLUSTER_STATUS_REPLY__INIT;
+    body.n_nodes = 2;
+    body.nodes = pointers;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;
+    reply.cluster_status = &body;
+    fake_answer_reply(fake, fake_wait(fake, 0, STATUS, 0), &reply);
+}
+
+/** A repeat that comes late must not remove a node that was added again meanwhile. */
+static void a_node_is_removed_by_the_replica_that_it_had_when_asked(void **state) {
+    struct fake *fake = *state;
+    fake_call_with(fake, (struct lf_core_call){.type = LF_CALL_NODE_REMOVE, .node = 3});
+    say_nodes(fake);
+    for (int i = 0; i < 3; i++) { /* each repeat says the same */
+        struct fake_request *request = at_controller(fake, REMOVE);
+        assert_int_equal(request->message->remove_node->node_id, 3);
+        assert_int_equal(request->message->remove_node->replica_id, 33);
+        fake_answer(fake, request, i < 2 ? LF_UNKNOWN_OUTCOME : LF_NOT_FOUND);
+    }
+    assert_int_equal(fake->answer_status, LF_OK);
+
+    fake_call_with(fake, (struct lf_core_call){.type = LF_CALL_NODE_REMOVE, .node = 4});
+    say_nodes(fake);
+    struct fake_request *request = at_controller(fake, REMOVE); /* maybe its removal is not through yet: it is asked */
+    assert_true(request->message->remove_node->replica_id == UINT64_MAX);
+    fake_answer(fake, request, LF_NOT_FOUND);
+    assert_int_equal(fake->answer_status, LF_NOT_FOUND);
+}
+
 static void a_node_removed_before_is_removed(void **state) {
     struct fake *fake = *state;
     struct lf_core_call call = {.type = LF_CALL_NODE_REMOVE, .node = 3};
     fake_call_with(fake, call);
+    say_nodes(fake);
     fake_answer(fake, at_controller(fake, REMOVE), LF_NOT_FOUND);
     assert_int_equal(fake->answer_status, LF_NOT_FOUND); /* nothing was in doubt */
 
     fake_call_with(fake, call);
+    say_nodes(fake);
     fake_answer(fake, at_controller(fake, REMOVE), LF_UNKNOWN_OUTCOME);
     fake_answer(fake, at_controller(fake, REMOVE), LF_NOT_FOUND);
     assert_int_equal(fake->answer_status, LF_OK);
 
     fake_call_with(fake, call);
+    say_nodes(fake);
     fake_answer(fake, at_controller(fake, REMOVE), LF_INVALID); /* it holds partitions */
     assert_int_equal(fake->answer_status, LF_INVALID);
     assert_string_equal(fake->answer_text, "the test says so");
@@ -328,6 +372,7 @@ int main(void) {
         FACT(a_node_is_added_at_the_controller),
         FACT(an_address_that_is_taken_is_said_in_the_brokers_words),
         FACT(a_controller_that_dies_is_followed_by_the_next),
+        FACT(a_node_is_removed_by_the_replica_that_it_had_when_asked),
         FACT(a_node_removed_before_is_removed),
         FACT(draining_begins_and_stops),
         FACT(a_partition_moves_to_nodes_in_order),

@@ -417,7 +417,7 @@ static struct lf_buf *random_member_command(uint32_t *random) {
     case 0:
         return metadata_command_add_node(node, host, 1 + next_random(random) % 3, 1);
     case 1:
-        return metadata_command_remove_node(node);
+        return metadata_command_remove_node(node, 0);
     case 2:
         return metadata_command_drain_node(node, next_random(random) % 4 != 0);
     case 3:

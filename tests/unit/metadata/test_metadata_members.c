@@ -29,7 +29,7 @@ static struct metadata_applied add(struct log0 *log, uint64_t id, const char *ho
     return log0_command(log, metadata_command_add_node(id, host, 7700, port));
 }
 static struct metadata_applied drop(struct log0 *log, uint64_t id) {
-    return log0_command(log, metadata_command_remove_node(id));
+    return log0_command(log, metadata_command_remove_node(id, 0));
 }
 static struct metadata_applied drain(struct log0 *log, uint64_t id, bool stop) {
     return log0_command(log, metadata_command_drain_node(id, stop));
@@ -114,6 +114,20 @@ static void removed_node_stays_on_record_and_its_store_counts_for_nothing(void *
     assert_status(pin(log, 5, 44).status, LF_EXISTS); /* nor under another node's name */
 }
 
+static void late_removal_spares_a_node_that_was_added_again(void **state) {
+    struct log0 *log = *state;
+    uint64_t former = add(log, 9, "nine", 7701).replica_id;
+    assert_status(log0_command(log, metadata_command_remove_node(9, UINT64_MAX)).status, LF_NOT_FOUND);
+    assert_status(log0_command(log, metadata_command_remove_node(9, former)).status, LF_OK);
+    assert_status(log0_command(log, metadata_command_remove_node(9, former)).status, LF_OK);
+    assert_status(log0_command(log, metadata_command_remove_node(9, UINT64_MAX)).status, LF_OK);
+    uint64_t now = add(log, 9, "nine", 7701).replica_id;
+    assert_status(log0_command(log, metadata_command_remove_node(9, former)).status, LF_NOT_FOUND);
+    assert_false(metadata_node(log->metadata, 9)->removed);
+    assert_status(log0_command(log, metadata_command_remove_node(9, now)).status, LF_OK);
+    assert_true(metadata_node(log->metadata, 9)->removed);
+}
+
 static void node_removed_too_often_needs_another_id(void **state) {
     struct log0 *log = *state;
     for (uint8_t i = 0; i < METADATA_OLD_STORES_MAX; i++) {
@@ -185,6 +199,7 @@ int main(void) {
         FACT(add_refuses_in_words),
         FACT(cluster_has_a_largest_size),
         FACT(removed_node_stays_on_record_and_its_store_counts_for_nothing),
+        FACT(late_removal_spares_a_node_that_was_added_again),
         FACT(node_removed_too_often_needs_another_id),
         FACT(node_that_holds_a_partition_is_not_removed),
         FACT(last_node_is_not_removed),

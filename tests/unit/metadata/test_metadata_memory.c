@@ -27,7 +27,7 @@ static struct lf_buf *command_at(int number) {
     if (number % 20 == 13)
         return metadata_command_pin(4 + (uint64_t)number / 20, uuid);
     if (number % 20 == 16)
-        return metadata_command_remove_node(2 + (uint64_t)number / 20);
+        return metadata_command_remove_node(2 + (uint64_t)number / 20, 0);
     if (number % 20 == 3)
         return metadata_command_pin(2 + (uint64_t)number / 20 % 2, uuid);
     return metadata_command_create_topic(name, 1 + (uint32_t)number % 3, 3, NULL);

@@ -76,7 +76,7 @@ static void move_refuses_in_words(void **state) {
                  {1, 0, {1, 5}, LF_NOT_FOUND}};
     log0_command(log, metadata_command_add_node(7, "host7", 1, 1)); /* has not joined */
     log0_command(log, metadata_command_drain_node(6, false));
-    log0_command(log, metadata_command_remove_node(5));
+    log0_command(log, metadata_command_remove_node(5, 0));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct metadata_applied applied = log0_move(log, cases[i].topic, cases[i].partition, cases[i].nodes);
         assert_status(applied.status, cases[i].wanted);
@@ -131,7 +131,8 @@ static void newer_wish_puts_aside_what_only_the_older_named(void **state) {
     assert_false(p(log)->formers[0].retired);
     assert_int_equal(on(log, 4), four);
     assert_status(log0_command(log, metadata_command_forget(1, four)).status, LF_NOT_FOUND);
-    assert_status(log0_command(log, metadata_command_remove_node(4)).status, LF_INVALID); /* it may be in the group */
+    assert_status(log0_command(log, metadata_command_remove_node(4, 0)).status,
+                  LF_INVALID); /* it may be in the group */
     log0_report(log, 1, 3);
     assert_true(metadata_is_retired(p(log), four));
 }
