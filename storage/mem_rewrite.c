@@ -52,8 +52,10 @@ enum lf_status mem_rewrites_add(struct mem_rewrites *rewrites, const struct log_
 }
 
 void mem_rewrites_count_write(struct mem_rewrites *rewrites) {
-    for (struct mem_rewrite *rewrite = rewrites->first; rewrite; rewrite = rewrite->next)
+    for (struct mem_rewrite *rewrite = rewrites->first; rewrite; rewrite = rewrite->next) {
+        rewrite->later_writes |= rewrite->writes == 0;
         rewrite->writes -= rewrite->writes > 0;
+    }
 }
 
 /** The old segments: between borders of the range, whatever becomes of the others. NULL: they are none. */
@@ -82,7 +84,8 @@ struct mem_rewrite *mem_rewrites_ready(const struct mem_rewrites *rewrites) {
 void mem_rewrite_begin(struct mem_rewrite *rewrite, const struct mem_image *image, uint64_t due_ms) {
     const struct log_held *held = find_range(image, &rewrite->request, &rewrite->segment_count);
     if (!held) {
-        finish(rewrite, mem_image_find(image, rewrite->request.group) ? LF_INVALID : LF_CANCELLED,
+        bool gone = rewrite->later_writes || !mem_image_find(image, rewrite->request.group);
+        finish(rewrite, gone ? LF_CANCELLED : LF_INVALID,
                "the range to rewrite does not go from border to border of segments");
         return;
     }

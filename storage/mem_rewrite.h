@@ -14,7 +14,8 @@
 
 struct mem_rewrite {
     struct log_store_rewrite request;
-    uint64_t writes; /**< to wait for: as many submitted before it are not completed */
+    uint64_t writes;   /**< to wait for: as many submitted before it are not completed */
+    bool later_writes; /**< one after these completed before it was begun */
     bool begun, over;
     uint64_t due_ms;              /**< once begun */
     uint64_t serial;              /**< the token of the write that stages; 0: not submitted */

@@ -46,6 +46,8 @@ struct config_store {
     uint32_t reads_max;
     uint32_t reader_threads;
     uint32_t open_files_max;
+    uint32_t compaction_memory_bytes;
+    uint32_t compaction_bytes_per_s;
     uint32_t replace; /**< enum config_replace */
 };
 

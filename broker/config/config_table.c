@@ -141,6 +141,12 @@ const struct config_row config_rows[] = {
     NUMBER("store.reads_max", store.reads_max, 1, 65536, "", 1024, "Reads under way in the store."),
     NUMBER("store.reader_threads", store.reader_threads, 1, 64, "", 2, "Threads for cold reads."),
     NUMBER("store.open_files_max", store.open_files_max, 64, 100000, "", 512, "Table files kept open."),
+    BYTES("store.compaction_memory_bytes", store.compaction_memory_bytes, 64 * KIB, 2 * GIB, 64 * MIB,
+          "Memory for the keys of a partition that is compacted: about 45 bytes each. With more keys it takes more "
+          "passes, "
+          "with the same result."),
+    BYTES("store.compaction_bytes_per_s", store.compaction_bytes_per_s, 1 * MIB, 3 * GIB, 128 * MIB,
+          "What compaction reads per second at most, over all partitions."),
     {.name = "store.replace",
      .kind = CONFIG_CHOICE,
      FIELD(store.replace),

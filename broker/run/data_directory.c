@@ -135,7 +135,9 @@ static enum lf_status open_store(const struct config *config, bool founds, bool 
                                           .submit_bytes_max = config->store.submit_bytes_max,
                                           .reads_max = config->store.reads_max,
                                           .reader_threads = config->store.reader_threads,
-                                          .open_files_max = config->store.open_files_max};
+                                          .open_files_max = config->store.open_files_max,
+                                          .compaction_memory_bytes = config->store.compaction_memory_bytes,
+                                          .compaction_bytes_per_s = config->store.compaction_bytes_per_s};
     enum lf_status status = store_path(config->node_data, path, sizeof path, error);
     return status == LF_OK ? rocks_store_open(&options, &identity, store, error) : status;
 }

@@ -104,6 +104,8 @@ static enum lf_status start_writing(struct rocks_store *rocks, struct lf_error *
     thread->db = &rocks->db;
     thread->id_next = &rocks->writer.groups.slot_next;
     thread->builders_max = rocks->options.segment_builders_max;
+    thread->compaction_memory_bytes = rocks->options.compaction_memory_bytes;
+    thread->compaction_bytes_per_s = rocks->options.compaction_bytes_per_s;
     enum lf_status status = segment_thread_init(thread, rocks->options.directory, error);
     if (status == LF_OK)
         status = rocks_writer_start(&rocks->writer, ROCKS_WRITES_MAX, error);
@@ -113,7 +115,7 @@ static enum lf_status start_writing(struct rocks_store *rocks, struct lf_error *
 
 static enum lf_status start_threads(struct rocks_store *rocks, struct lf_error *error) {
     uint32_t reads_max = rocks->options.reads_max;
-    rocks->completed = lf_ring_new(ROCKS_WRITES_MAX + (size_t)reads_max + ROCKS_STAGES_MAX);
+    rocks->completed = lf_ring_new(ROCKS_WRITES_MAX + (size_t)reads_max + ROCKS_STAGES_MAX + SEGMENT_REWRITES_MAX);
     if (!rocks->completed)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for completions");
     rocks->writer.completed = rocks->completed;

@@ -1,6 +1,7 @@
 /** RocksDB's options: every one that is not its default, and why. Those without a C setter go through a string.
  *  Measurements: docs/decisions/0002-active-family-compaction.md. */
 #include "rocks_options.h"
+#include "log_rewrite.h"
 #include "rocks_db.h"
 #include "rocks_error.h"
 
@@ -37,6 +38,9 @@ struct rocks_store_options rocks_options_complete(const struct rocks_store_optio
     all.reader_threads = all.reader_threads ? all.reader_threads : 2;
     all.segment_builders_max = all.segment_builders_max ? all.segment_builders_max : 32;
     all.stage_bytes_max = all.stage_bytes_max ? all.stage_bytes_max : 16 * MIB;
+    if (all.compaction_memory_bytes == 0)
+        all.compaction_memory_bytes = LOG_REWRITE_MEMORY_BYTES_DEFAULT;
+    all.compaction_bytes_per_s = all.compaction_bytes_per_s ? all.compaction_bytes_per_s : 128 * MIB;
     all.open_files_max = all.open_files_max ? all.open_files_max : 512;
     return all;
 }

@@ -6,6 +6,8 @@
 #include <string.h>
 
 void rocks_segments_deinit(struct rocks_segments *segments) {
+    for (struct segment_job *job; (job = rocks_segments_fail_rewrite(segments)) != NULL;)
+        segment_job_destroy(&job);
     segment_thread_deinit(&segments->thread);
     free(segments->waiting);
     free(segments->doomed);
@@ -285,8 +287,12 @@ static enum lf_status take_made(struct rocks_segments *segments, struct segment_
     struct log_group *log;
     bool current = is_current(segments, job, &log);
     enum lf_status status = LF_OK;
+    if (job->kind == SEGMENT_JOB_REWRITE)
+        rocks_segments_end_rewrite(segments, job);
     if (job->status == LF_OK && !current)
-        job->status = lf_error_set(&job->error, log && log->slot == job->slot ? LF_CANCELLED : LF_NOT_FOUND,
+        job->status = lf_error_set(&job->error,
+                                   job->kind == SEGMENT_JOB_REWRITE || (log && log->slot == job->slot) ? LF_CANCELLED
+                                                                                                       : LF_NOT_FOUND,
                                    "the group was destroyed, or what it had staged was given up");
     for (size_t i = 0; status == LF_OK && i < job->made_count; i++)
         status = job->status == LF_OK ? stage_one(segments, log, &job->made[i], answer)
@@ -295,6 +301,8 @@ static enum lf_status take_made(struct rocks_segments *segments, struct segment_
         put_id_next(segments, answer);
         answer->sync = true;
     }
+    if (status == LF_OK && job->kind == SEGMENT_JOB_REWRITE)
+        status = rocks_segments_tell_made(job);
     return status;
 }
 

@@ -42,8 +42,11 @@ struct rocks_segments {
     struct rocks_doomed *doomed;
     size_t doomed_count, doomed_capacity;
     uint32_t building;
-    size_t deleting;   /**< tables that the thread was asked to delete */
-    uint64_t retry_us; /**< no seals before; 0: none failed */
+    size_t deleting;                          /**< tables that the thread was asked to delete */
+    uint64_t retry_us;                        /**< no seals before; 0: none failed */
+    struct segment_job *rewrites;             /**< that wait, oldest first */
+    uint64_t rewriting[SEGMENT_REWRITES_MAX]; /**< groups with one that waits or is at the thread */
+    uint32_t rewriting_count;
 };
 
 void rocks_segments_deinit(struct rocks_segments *segments);
@@ -69,6 +72,20 @@ int rocks_segments_timeout_ms(const struct rocks_segments *segments, uint64_t no
 
 /** A stage comes from the loop: hands it on to the thread. */
 void rocks_segments_begin_stage(struct rocks_segments *segments, struct segment_job **job);
+
+/* rocks_rewrites.c. */
+/** A rewrite comes from the loop, after so many writes. True: it waits; false: it is refused, and is its own answer. */
+bool rocks_segments_add_rewrite(struct rocks_segments *segments, struct segment_job *job, uint64_t after_write);
+/** Hands on those that wait for nothing any more. Returns one that cannot be done, as its own answer; call again until
+ *  NULL. */
+struct segment_job *rocks_segments_step_rewrites(struct rocks_segments *segments, uint64_t writes_done);
+/** The store is finished (S6). Returns one that waits, or NULL. */
+struct segment_job *rocks_segments_fail_rewrite(struct rocks_segments *segments);
+/** It came back: another may come for its group. LF_OK becomes LF_CANCELLED when what it made is not wanted any more.
+ */
+void rocks_segments_end_rewrite(struct rocks_segments *segments, struct segment_job *job);
+/** What was staged, into its completion. LF_NO_MEMORY. */
+enum lf_status rocks_segments_tell_made(struct segment_job *job);
 
 /** Changes of the database that an answer asks for. */
 struct rocks_answer {

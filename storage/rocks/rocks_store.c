@@ -88,6 +88,10 @@ static struct log_store_completion *rocks_poll(struct log_store *store) {
         rocks->stage_bytes -= ((struct rocks_ticket *)completion)->bytes;
         return completion;
     }
+    if (completion->kind == LOG_STORE_DONE_REWRITE) {
+        rocks->rewrite_count--;
+        return completion;
+    }
     if (completion->kind != LOG_STORE_DONE_WRITE) {
         rocks->read_count--;
         return completion;
@@ -146,10 +150,24 @@ static enum lf_status rocks_stage(struct log_store *store, const struct log_stor
     return LF_OK;
 }
 
+/* By way of the writer, which keeps it until the writes before it are done. */
 static enum lf_status rocks_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {
-    (void)store;
-    (void)rewrite;
-    return LF_UNSUPPORTED;
+    struct rocks_store *rocks = of(store);
+    if (rocks->rewrite_count >= SEGMENT_REWRITES_MAX)
+        return LF_FULL;
+    struct segment_job *job = segment_job_new(SEGMENT_JOB_REWRITE, rewrite->group);
+    struct rocks_ticket *ticket = ticket_new(LOG_STORE_DONE_REWRITE, rewrite->group, rewrite->request, 0);
+    if (!job || !ticket) {
+        segment_job_destroy(&job);
+        free(ticket);
+        return LF_NO_MEMORY;
+    }
+    job->rewrite = *rewrite;
+    job->completion = &ticket->completion;
+    bool pushed = lf_ring_push(rocks->writer.ring, segment_answer_tag(job));
+    lf_check(pushed); /* the ring has room for all jobs */
+    rocks->rewrite_count++;
+    return LF_OK;
 }
 
 const struct log_store_ops rocks_store_ops = {.submit = rocks_submit,

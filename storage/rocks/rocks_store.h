@@ -17,6 +17,8 @@ struct rocks_store_options {
     uint32_t open_files_max;       /**< [512] */
     uint32_t segment_builders_max; /**< [32] groups whose open segment is written beside the log */
     uint32_t stage_bytes_max;      /**< [16 MiB] of segments that come from elsewhere, handed over and not staged yet */
+    uint32_t compaction_memory_bytes; /**< [64 MiB] of the map of keys of a rewrite (log_rewrite.h) */
+    uint32_t compaction_bytes_per_s;  /**< [128 MiB] that rewrites read at most */
 };
 
 /** Opens or creates. `identity`: node_id must match; cluster_id must match when both are not zero; store_uuid is made

@@ -30,6 +30,7 @@ struct rocks_store {
     uint32_t read_count;
     uint32_t stage_count;
     size_t stage_bytes;
+    uint32_t rewrite_count;
     bool asleep; /**< lf_ring_sleep said so, and the loop may be polling */
 };
 

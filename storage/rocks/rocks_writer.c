@@ -135,6 +135,7 @@ static void complete(struct rocks_writer *writer, struct commit *commit) {
         bool pushed = lf_ring_push(writer->completed, write->completion);
         lf_check(pushed); /* admission keeps room */
         write->completion = NULL;
+        writer->writes_done++;
     }
     commit_deinit(commit);
 }
@@ -204,14 +205,29 @@ static void take_answers(struct rocks_writer *writer, rocksdb_writebatch_t *scra
     }
 }
 
-static void take_job(struct rocks_writer *writer, struct segment_job *job) {
-    if (job->kind == SEGMENT_JOB_STAGE && !job->handed_on) {
-        rocks_segments_begin_stage(&writer->segments, &job);
-        return;
-    }
+static void add_answer(struct rocks_writer *writer, struct segment_job *job) {
     job->next = NULL;
     *writer->answers_end = job;
     writer->answers_end = &job->next;
+}
+
+static void take_job(struct rocks_writer *writer, struct segment_job *job) {
+    if (job->kind == SEGMENT_JOB_STAGE && !job->handed_on)
+        rocks_segments_begin_stage(&writer->segments, &job);
+    else if (job->kind != SEGMENT_JOB_REWRITE || job->handed_on ||
+             !rocks_segments_add_rewrite(&writer->segments, job, writer->writes_taken))
+        add_answer(writer, job);
+}
+
+static void step_rewrites(struct rocks_writer *writer) {
+    struct segment_job *job;
+    if (writer->final.code != LF_OK) {
+        while ((job = rocks_segments_fail_rewrite(&writer->segments)) != NULL)
+            add_answer(writer, job);
+        return;
+    }
+    while ((job = rocks_segments_step_rewrites(&writer->segments, writer->writes_done)) != NULL)
+        add_answer(writer, job);
 }
 
 /* ---- the thread ---- */
@@ -237,6 +253,7 @@ static bool drain(struct rocks_writer *writer, struct commit_queue *queue) {
         }
         struct log_store_write *write = item;
         commit_queue_push(queue, &write);
+        writer->writes_taken++;
     }
     return true;
 }
@@ -249,6 +266,7 @@ static void *writer_main(void *argument) {
     bool stopping = false;
     for (;;) {
         stopping = stopping || !drain(writer, &queue);
+        step_rewrites(writer);
         if (writer->answers)
             take_answers(writer, batch);
         step_segments(writer);

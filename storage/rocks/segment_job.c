@@ -21,6 +21,7 @@ void segment_job_destroy(struct segment_job **where) {
         lf_buf_unref(&job->entries[i]);
     free(job->entries);
     free(job->made);
+    free(job->old);
     log_store_completion_destroy(&job->completion);
     free(job);
 }

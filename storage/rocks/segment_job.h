@@ -13,6 +13,7 @@ enum segment_job_kind {
     SEGMENT_JOB_SEAL,   /**< from the writer: make and ingest the segment, whose entries are in `active` */
     SEGMENT_JOB_DELETE, /**< from the writer: the segments `made` are in no row any more: free their files */
     SEGMENT_JOB_STAGE,  /**< from the loop: a piece of a segment that comes from elsewhere */
+    SEGMENT_JOB_REWRITE, /**< from the loop: make the segments `made` of the segments `old` */
 };
 
 struct segment_job {
@@ -23,9 +24,14 @@ struct segment_job {
     bool first, last;           /**< STAGE */
     struct lf_buf **entries;    /**< STAGE: owned */
     uint32_t entry_count;
-    struct log_store_completion *completion; /**< STAGE: owned; handed on by the writer */
-    bool handed_on;                          /**< STAGE: the writer has given it to the thread */
-    uint64_t epoch;                          /**< STAGE: the group's stage_epoch then */
+    struct log_store_rewrite rewrite; /**< REWRITE */
+    struct log_held *old;             /**< REWRITE: owned; all with a table, as they were when it was handed on */
+    size_t old_count;
+    struct log_store_completion *completion; /**< STAGE, REWRITE: owned; handed on by the writer */
+    bool handed_on;                          /**< STAGE, REWRITE: the writer has given it to the thread */
+    uint64_t epoch;                          /**< STAGE, REWRITE: the group's stage_epoch then */
+    bool refused;                            /**< REWRITE: one too many for its group */
+    uint64_t after_write;                    /**< REWRITE: not before the writer has done so many writes */
     /* the answer: */
     enum lf_status status;
     struct lf_error error;

@@ -11,7 +11,15 @@ static void answer(struct segment_thread *thread, struct segment_job *job) {
     lf_check(pushed); /* the writer's ring has room for all jobs that are answered */
 }
 
+/* What reads from these tables ends first. */
+static void cancel_rewrites(struct segment_thread *thread, const struct segment_job *job) {
+    for (size_t i = 0; i < job->made_count; i++)
+        for (struct segment_job *cancelled; (cancelled = segment_rewrite_cancel(thread, job->made[i].id)) != NULL;)
+            answer(thread, cancelled);
+}
+
 static void delete_all(struct segment_thread *thread, struct segment_job *job) {
+    cancel_rewrites(thread, job);
     job->status = LF_OK;
     for (size_t i = 0; job->status == LF_OK && i < job->made_count; i++)
         job->status = segment_delete(thread->db, job->made[i].id, &job->error);
@@ -35,6 +43,9 @@ static void carry_out(struct segment_thread *thread, struct segment_job *job) {
     case SEGMENT_JOB_STAGE:
         segment_stage(thread, job);
         break;
+    case SEGMENT_JOB_REWRITE:
+        segment_rewrite_add(&thread->rewrites, job);
+        return;
     }
     if (hint) {
         atomic_fetch_sub_explicit(&thread->hints, 1, memory_order_relaxed);
@@ -42,6 +53,13 @@ static void carry_out(struct segment_thread *thread, struct segment_job *job) {
     } else {
         answer(thread, job);
     }
+}
+
+/* A step of what takes long, between two jobs or while there is none. */
+static void go_on(struct segment_thread *thread) {
+    struct segment_job *job = segment_rewrite_step(thread, rocks_clock_us());
+    if (job)
+        answer(thread, job);
 }
 
 static void *thread_main(void *argument) {
@@ -56,8 +74,10 @@ static void *thread_main(void *argument) {
         else if (item)
             carry_out(thread, job);
         else
-            rocks_ring_wait(thread->ring, -1);
+            rocks_ring_wait(thread->ring, segment_rewrite_timeout_ms(&thread->rewrites, rocks_clock_us()));
+        go_on(thread);
     }
+    segment_rewrites_abandon(thread);
     segment_builders_abandon(thread);
     segment_stages_abandon(thread);
     return NULL;

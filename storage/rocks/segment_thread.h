@@ -16,6 +16,7 @@
 #include "log_stage.h"
 #include "segment_file.h"
 #include "segment_job.h"
+#include "segment_rewrite.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,12 +48,15 @@ struct segment_thread {
     struct lf_ring *answers; /**< the writer's ring: jobs go back through it, tagged */
     atomic_ullong *id_next;  /**< shared with the writer, which makes it durable */
     uint32_t builders_max;
+    size_t compaction_memory_bytes;
+    uint64_t compaction_bytes_per_s;
     atomic_uint hints; /**< streams and forgets in the ring */
     atomic_uint builders_open;
     atomic_bool stopping;
     /* of the thread: */
     struct segment_builder *builders;
     struct segment_stage *stages;
+    struct segment_rewrites rewrites;
     uint64_t tick;
     pthread_t thread;
     bool running;

@@ -31,11 +31,9 @@ static int run(const char *part, const struct CMUnitTest *tests, size_t count) {
 
 int contract_run(const struct contract_backend *backend) {
     backend_under_test = backend;
-    int failed = 0;
-    if (backend->rewrites)
-        failed = run("rewrite", contract_rewrite_tests, contract_rewrite_test_count);
-    return failed + run("segments", contract_segment_tests, contract_segment_test_count) +
+    return run("segments", contract_segment_tests, contract_segment_test_count) +
            run("stage", contract_stage_tests, contract_stage_test_count) +
+           run("rewrite", contract_rewrite_tests, contract_rewrite_test_count) +
            run("log", contract_log_tests, contract_log_test_count) +
            run("applied", contract_applied_tests, contract_applied_test_count) +
            run("read", contract_read_tests, contract_read_test_count) +

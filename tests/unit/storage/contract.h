@@ -15,7 +15,6 @@
 /** How a store is made, ended and waited for. `disk` is what outlives a store. */
 struct contract_backend {
     const char *name;
-    bool rewrites; /**< the store rewrites segments; else those tests are left out */
     void *(*disk_new)(void);
     void (*disk_destroy)(void *disk);
     enum lf_status (*open)(void *disk, const struct log_store_identity *identity, struct log_store **store,

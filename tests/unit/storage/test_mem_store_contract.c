@@ -36,7 +36,6 @@ static struct log_store_completion *wait_for(struct log_store *store) {
 
 int main(void) {
     const struct contract_backend backend = {.name = "mem_store",
-                                             .rewrites = true,
                                              .disk_new = disk_new,
                                              .disk_destroy = disk_destroy,
                                              .open = open_store,
