@@ -43,6 +43,43 @@ static void ask_for_rewrite(struct node *node, struct group *group) {
                 (unsigned long long)rewrite.last_index);
 }
 
+/** A write that comes after all that was applied. */
+static struct log_store_write *next_write(struct node *node, struct group *group) {
+    group_flush_applied(node, group);
+    struct log_store_write *write = node_new_write(node, group, 0);
+    write->sync = true;
+    return write;
+}
+
+/** 3. */
+static enum lf_status carry_out_drops(struct node *node, struct group *group, struct lf_error *error) {
+    enum lf_status status;
+    do {
+        struct log_store_write *write = next_write(node, group);
+        status = partition_carry_out(group->partition, write);
+        if (status == LF_OK)
+            node_add_write(node, write);
+        else
+            log_store_write_destroy(&write);
+        group->segments_changed |= status == LF_OK;
+    } while (status == LF_OK);
+    if (group->segments_changed)
+        node_wake_by(node, node->now_ms);
+    return status == LF_AGAIN ? LF_OK : lf_error_set(error, status, "no memory to carry out a drop");
+}
+
+/** 1. and 3., whatever is next: also after a start, which may find either undone. */
+static void go_on(struct node *node, struct group *group) {
+    struct lf_error error = {0};
+    uint64_t index;
+    struct log_store_rewrite rewrite;
+    if (group->rewrite_request != 0 || partition_decisions_waiting(group->partition) == 0)
+        return;
+    if (!partition_rewrite_due(group->partition, &index, &rewrite) && carry_out_drops(node, group, &error) != LF_OK)
+        group_stop(node, group, &error);
+    ask_for_rewrite(node, group);
+}
+
 /** The core hears where the log begins now; what is before it nobody can be sent any more. */
 static void tell_core(struct node *node, struct group *group) {
     uint64_t previous = partition_previous_index(group->partition);
@@ -62,7 +99,7 @@ void group_segments_applied(struct node *node, struct group *group) {
         group->segments_changed = true;
         node_wake_by(node, node->now_ms);
     }
-    ask_for_rewrite(node, group);
+    go_on(node, group);
 }
 
 void group_segments_tick(struct node *node, struct group *group) {
@@ -72,29 +109,7 @@ void group_segments_tick(struct node *node, struct group *group) {
         group->segments_changed = false;
         tell_core(node, group);
     }
-    ask_for_rewrite(node, group);
-}
-
-/** A write that comes after all that was applied. */
-static struct log_store_write *next_write(struct node *node, struct group *group) {
-    group_flush_applied(node, group);
-    struct log_store_write *write = node_new_write(node, group, 0);
-    write->sync = true;
-    return write;
-}
-
-/** 3. */
-static enum lf_status carry_out_drops(struct node *node, struct group *group, struct lf_error *error) {
-    enum lf_status status;
-    do {
-        struct log_store_write *write = next_write(node, group);
-        status = partition_carry_out(group->partition, write);
-        if (status == LF_OK)
-            node_add_write(node, write);
-        else
-            log_store_write_destroy(&write);
-    } while (status == LF_OK);
-    return status == LF_AGAIN ? LF_OK : lf_error_set(error, status, "no memory to carry out a drop");
+    go_on(node, group);
 }
 
 /** 2. */

@@ -5,7 +5,8 @@
  *   L2  a segment ends at segment.bytes; when its first entry is segment.ms old; when nothing in it is wanted any more;
  *       and sooner while the open segments of all partitions that this node holds exceed active_bytes_max
  *   L3  whole segments go: those beyond the topic's retention, by bytes or by log time, and those below the log start
- *   L4  not before the replicas that are there have them, for a while: they would have to be filled anew */
+ *   L4  not before the replicas that are there have them, for a while: they would have to be filled anew. One without
+ *       room on its disk is not waited for: dropping gives it some */
 #include "node_internal.h"
 
 #include <stdlib.h>
@@ -136,7 +137,8 @@ bool segments_held_by_members(const struct node *node, struct group *group, uint
     size_t count = raft_peers(group->raft, peers, RAFT_MEMBERS_MAX);
     bool held = true;
     for (size_t i = 0; i < count; i++)
-        held &= !peers[i].active || peers[i].damaged || peers[i].match >= index;
+        held &= !peers[i].active || peers[i].damaged || peers[i].match >= index ||
+                space_of(node, group_member_node(node, group, peers[i].replica)) != NODE_SPACE_ENOUGH;
     if (held)
         group->hold_since_ms = 0;
     else if (group->hold_since_ms == 0)

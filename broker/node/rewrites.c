@@ -31,12 +31,23 @@ bool rewrites_propose(struct node *node, struct group *group, const struct log_s
     return segments_propose(node, group, LF_ENTRY_REWRITE, lf_bytes(bytes, size));
 }
 
+/** A rewrite takes room before it gives some back. */
+static bool all_have_room(const struct node *node, const struct group *group) {
+    const struct raft_configuration *members = raft_configuration(group->raft);
+    bool room = space_of(node, node->id) == NODE_SPACE_ENOUGH;
+    for (uint32_t i = 0; i < members->voter_count; i++)
+        room &= space_of(node, group_member_node(node, group, members->voters[i])) == NODE_SPACE_ENOUGH;
+    for (uint32_t i = 0; i < members->learner_count; i++)
+        room &= space_of(node, group_member_node(node, group, members->learners[i])) == NODE_SPACE_ENOUGH;
+    return room;
+}
+
 bool rewrites_may_begin(const struct node *node, struct group *group, uint64_t last_index) {
     uint64_t index;
     uint32_t checksum;
     return !partition_rewrite_open(group->partition, &index, &checksum) &&
            partition_decisions_waiting(group->partition) == 0 && node->now_ms >= group->history_held_until_ms &&
-           segments_held_by_members(node, group, last_index);
+           all_have_room(node, group) && segments_held_by_members(node, group, last_index);
 }
 
 /** W1. True: the last one is not over. */

@@ -632,6 +632,180 @@ static void segments_that_do_not_meet_are_damage(void **state) {
     partition_destroy(&again);
 }
 
+/* ---- replicas whose stores work at their own pace ---- */
+
+#define REPLICAS 3
+#define ROUNDS 300
+
+struct replica {
+    struct partition *partition;
+    struct row_image image;
+};
+
+struct cluster {
+    uint32_t random;
+    uint64_t index, rewrites, voided;
+    int64_t end;
+    struct replica replicas[REPLICAS];
+};
+
+static uint32_t below(struct cluster *c, uint32_t bound) {
+    c->random ^= c->random << 13;
+    c->random ^= c->random >> 17;
+    c->random ^= c->random << 5;
+    return c->random % bound;
+}
+
+static void finish_write(struct replica *replica, struct log_store_write **write, uint64_t applied) {
+    row_image_write(&replica->image, *write, applied);
+    log_store_write_destroy(write);
+}
+
+static void carry_out_drops(struct replica *replica) {
+    for (;;) {
+        struct log_store_write *write = log_store_write_new(1, 1);
+        if (partition_carry_out(replica->partition, write) == LF_AGAIN) {
+            log_store_write_destroy(&write);
+            return;
+        }
+        finish_write(replica, &write, replica->image.applied_index);
+    }
+}
+
+/** The store has done the rewrite that is due: all of the range in one, without its commands. */
+static bool store_works(struct replica *replica) {
+    uint64_t index;
+    struct log_store_rewrite wanted;
+    struct lf_error error = {0};
+    if (!partition_rewrite_due(replica->partition, &index, &wanted))
+        return false;
+    size_t count, at = 0;
+    const struct log_segment *all = partition_segments(replica->partition, &count);
+    while (all[at].first_index != wanted.first_index)
+        at++;
+    struct log_segment made = all[at];
+    for (; made.last_index != wanted.last_index; at++) {
+        const struct log_segment *next = &all[at + 1];
+        made.last_index = next->last_index;
+        made.last_term = next->last_term;
+        made.end_offset = next->end_offset;
+        made.entry_count += next->entry_count;
+        made.bytes += next->bytes;
+        made.command_bytes += next->command_bytes;
+        made.checksum = made.checksum * 31 + next->checksum;
+    }
+    made.entry_count -= made.command_bytes > 0;
+    made.bytes -= made.command_bytes;
+    made.command_bytes = 0;
+    made.rewrites++;
+    struct log_store_write *write = log_store_write_new(1, 1);
+    if (partition_rewritten(replica->partition, index, &made, 1, write, &error) != LF_OK)
+        fail_msg("%s", error.text);
+    finish_write(replica, &write, replica->image.applied_index);
+    carry_out_drops(replica);
+    return true;
+}
+
+static void reload(struct replica *replica) {
+    struct lf_error error = {0};
+    if (partition_load(replica->partition, replica->image.applied_index, replica->image.rows, replica->image.count,
+                       replica->image.segments, replica->image.segment_count, &error) != LF_OK)
+        fail_msg("%s", error.text);
+    carry_out_drops(replica);
+}
+
+/** What the leader, replica 0, would propose: judged by what it holds, one thing at a time. */
+static struct entry next_entry(struct cluster *c) {
+    const struct partition *leader = c->replicas[0].partition;
+    size_t count;
+    const struct log_segment *all = partition_segments(leader, &count);
+    uint64_t index, time = 100 + c->index;
+    uint32_t checksum;
+    bool open = partition_rewrite_open(leader, &index, &checksum), idle = partition_decisions_waiting(leader) == 0;
+    uint32_t kind = below(c, 10);
+    if (kind == 0)
+        return entry_plain(LF_ENTRY_SEGMENT_ROLL, c->index, time, c->end);
+    if (kind == 1) {
+        int64_t start = partition_log_start_offset(leader);
+        return entry_log_start(start + below(c, (uint32_t)(c->end - start) / 4 + 1), c->index, time, c->end);
+    }
+    if (kind == 2 && open && idle)
+        return entry_rewritten(index, checksum, c->index, time, c->end);
+    if (kind <= 3 && !open && idle && count > 1) {
+        size_t first = below(c, (uint32_t)count), last = first + below(c, (uint32_t)(count - first));
+        c->rewrites++;
+        return entry_rewrite(all[first].first_index, all[last].last_index, c->index, time, c->end);
+    }
+    if (kind == 4)
+        return entry_plain(LF_ENTRY_NOOP, c->index, time, c->end);
+    c->end += 3;
+    return entry_batch(&(struct batch){.producer = -1, .epoch = -1, .sequence = -1, .count = 3}, c->index, time,
+                       c->end - 3);
+}
+
+static void apply_everywhere(struct cluster *c, const struct entry *entry) {
+    for (int i = 0; i < REPLICAS; i++) {
+        struct replica *replica = &c->replicas[i];
+        struct log_store_write *write = log_store_write_new(1, 1);
+        struct lf_error error = {0};
+        assert_int_equal(partition_append(replica->partition, &entry->header, entry_payload(entry), &error), LF_OK);
+        enum lf_status status = partition_apply(replica->partition, entry_bytes(entry), write, NULL, &error);
+        while (status == LF_FULL && store_works(replica))
+            status = partition_apply(replica->partition, entry_bytes(entry), write, NULL, &error);
+        if (status != LF_OK)
+            fail_msg("%s", error.text);
+        c->voided += write->unstage;
+        finish_write(replica, &write, entry->header.index);
+        partition_check_invariants(replica->partition);
+        assert_true(partition_applied_equal(replica->partition, c->replicas[0].partition));
+    }
+}
+
+/** Replica 0's store works often, the others' seldom; any may be loaded anew at any time. */
+static void replicas_with_stores_of_their_own_pace_come_out_equal(void **state) {
+    (void)state;
+    uint64_t rewrites = 0, voided = 0, most_waiting = 0;
+    for (uint32_t seed = 1; seed <= 60; seed++) {
+        struct cluster c = {.random = seed * 2654435761u};
+        for (int i = 0; i < REPLICAS; i++)
+            c.replicas[i].partition = partition_new(NULL);
+        for (int round = 0; round < ROUNDS; round++) {
+            c.index++;
+            struct entry entry = next_entry(&c);
+            apply_everywhere(&c, &entry);
+            for (int i = 0; i < REPLICAS; i++) {
+                struct replica *replica = &c.replicas[i];
+                if (below(&c, i == 0 ? 2 : 40) == 0)
+                    store_works(replica);
+                if (below(&c, 30) == 0)
+                    reload(replica);
+                if (partition_decisions_waiting(replica->partition) > most_waiting)
+                    most_waiting = partition_decisions_waiting(replica->partition);
+            }
+        }
+        for (int i = 0; i < REPLICAS; i++) {
+            while (store_works(&c.replicas[i])) {
+            }
+            reload(&c.replicas[i]);
+            size_t count, count_0;
+            const struct log_segment *list = partition_segments(c.replicas[i].partition, &count),
+                                     *list_0 = partition_segments(c.replicas[0].partition, &count_0);
+            assert_int_equal(count, count_0);
+            for (size_t k = 0; k < count; k++)
+                assert_true(log_segment_equal(&list[k], &list_0[k]));
+        }
+        rewrites += c.rewrites;
+        voided += c.voided;
+        for (int i = 0; i < REPLICAS; i++) {
+            partition_destroy(&c.replicas[i].partition);
+            row_image_deinit(&c.replicas[i].image);
+        }
+    }
+    assert_true(rewrites > 500);
+    assert_true(voided > 20);
+    assert_true(most_waiting > 4);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(segment_ends_with_the_roll_entry, set_up, tear_down),
@@ -664,6 +838,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(bytes_are_those_of_the_segments, set_up, tear_down),
         cmocka_unit_test_setup_teardown(saved_rows_are_those_that_were_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(segments_that_do_not_meet_are_damage, set_up, tear_down),
+        cmocka_unit_test(replicas_with_stores_of_their_own_pace_come_out_equal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
