@@ -8,12 +8,16 @@
  *  MT  durable terms never go back                MC  a process's commit and applied never go back
  *  SM  at one index all replicas apply the same and have the same state
  *  RD  what the store reads back is what was written
+ *  SG  segments are what the entries say, and equal on all replicas; only what lies below the log start goes; an image
+ *      is of something committed
  *  DUR votes and acknowledgements that leave are durable; what was durable is there after a restart
  */
 #ifndef SIM_CHECK_H
 #define SIM_CHECK_H
 
 #include "host.h"
+
+#include "lf_entry.h"
 
 /** An entry as it stands in a log. */
 struct sim_entry {
@@ -22,7 +26,7 @@ struct sim_entry {
     uint64_t write; /**< the node's write that put it there */
 };
 
-/** One replica's log as it should be: entries[i] has index i + 1. */
+/** One replica's log as it should be: entries[i] has index i + 1, also below where its store's log begins. */
 struct sim_log {
     uint64_t group;
     uint64_t replica; /**< 0: not known yet */
@@ -30,8 +34,9 @@ struct sim_log {
     size_t last, capacity;
     uint64_t durable; /**< entries up to here survive anything */
     uint64_t durable_term, durable_vote;
-    bool destroying; /**< that is under way */
-    bool destroyed;  /**< durably: it must never come back */
+    uint64_t rewritten; /**< at or below, entries may be missing in the store, and batches lack records */
+    bool destroying;    /**< that is under way */
+    bool destroyed;     /**< durably: it must never come back */
     /* Of the process that runs now: */
     bool running;
     uint64_t term, commit, applied, led_term;
@@ -42,7 +47,9 @@ struct sim_log {
 struct sim_known {
     uint64_t term, term_before;
     uint32_t sum;
-    struct sim_known *next; /**< another term's */
+    uint8_t header[LF_ENTRY_HEADER_BYTES];
+    int64_t max_timestamp_ms; /**< of a batch, capped as in segments; -1: none */
+    struct sim_known *next;   /**< another term's */
 };
 struct sim_index {
     struct sim_known *known;
@@ -58,8 +65,10 @@ struct sim_group {
     bool condemned;            /**< its topic was deleted: its replicas come and go */
     struct sim_index *indexes; /**< indexes[i] for index i + 1 */
     size_t index_count, index_capacity;
-    uint64_t committed; /**< all up to here */
-    uint64_t *leaders;  /**< by term: the replica that led it */
+    uint64_t committed;           /**< all up to here */
+    struct log_segment *segments; /**< every one that any replica ever had */
+    size_t segment_count, segment_capacity;
+    uint64_t *leaders; /**< by term: the replica that led it */
     size_t leader_capacity;
     uint64_t leader_terms; /**< how many had one */
     /* liveness.c: */
@@ -71,6 +80,8 @@ struct sim_group {
 /* check_log.c */
 struct sim_group *sim_group(struct sim_world *world, uint64_t id);
 struct sim_index *sim_group_index(struct sim_group *group, uint64_t index);
+/** Who held this index in this term; NULL: nobody. */
+const struct sim_known *sim_known_entry(const struct sim_index *index, uint64_t term);
 /** The log of this node's replica of the group; made when `make`, else NULL. */
 struct sim_log *sim_log(struct sim_host *host, uint64_t group, bool make);
 /** The node hands a write over; number: of this write. */
@@ -88,6 +99,11 @@ void sim_check_deinit(struct sim_world *world);
 void sim_check_ask(struct sim_host *host, const struct log_store_read *read);
 /** Entries came back from the store. */
 void sim_check_read(struct sim_host *host, const struct log_store_completion *completion);
+
+/* check_segments.c */
+/** What the write does to segments, after its entries were put; number: of this write. */
+void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
+                        uint64_t number);
 
 /* check_step.c */
 /** After each step, before its effects are carried out: notes the writes, compares everything. */

@@ -5,6 +5,7 @@
 
 #include "lf_crc32c.h"
 #include "lf_entry.h"
+#include "lf_record_batch.h"
 
 #include <stdlib.h>
 
@@ -40,22 +41,37 @@ struct sim_log *sim_log(struct sim_host *host, uint64_t group, bool make) {
     return log;
 }
 
-static const struct sim_known *find_known(const struct sim_index *index, uint64_t term) {
+const struct sim_known *sim_known_entry(const struct sim_index *index, uint64_t term) {
     const struct sim_known *known = index->known;
     while (known && known->term != term)
         known = known->next;
     return known;
 }
 
+/** -1: it is no batch. */
+static int64_t max_timestamp(const struct lf_entry_header *header, struct lf_bytes payload) {
+    struct lf_batch_header batch;
+    if (header->type != LF_ENTRY_BATCH || lf_batch_header_decode(payload, &batch) != LF_OK)
+        return -1;
+    int64_t cap = (int64_t)header->log_time_ms + LOG_STORE_TIME_AHEAD_MS_MAX;
+    return batch.max_timestamp_ms < cap ? batch.max_timestamp_ms : cap;
+}
+
 /** LM: whoever holds (index, term) holds the same bytes and, one step back, the same term before it. */
-static void note_entry(struct sim_host *host, struct sim_log *log, uint64_t at, const struct sim_entry *entry) {
+static void note_entry(struct sim_host *host, struct sim_log *log, uint64_t at, const struct sim_entry *entry,
+                       const struct lf_buf *bytes, int64_t max_timestamp_ms) {
     struct sim_group *group = sim_group(host->world, log->group);
     struct sim_index *index = sim_group_index(group, at);
     uint64_t before = at > 1 ? log->entries[at - 2].term : 0;
-    const struct sim_known *known = find_known(index, entry->term);
+    const struct sim_known *known = sim_known_entry(index, entry->term);
     if (!known) {
         struct sim_known *more = sim_alloc(1, sizeof *more);
-        *more = (struct sim_known){entry->term, before, entry->sum, index->known};
+        *more = (struct sim_known){.term = entry->term,
+                                   .term_before = before,
+                                   .sum = entry->sum,
+                                   .max_timestamp_ms = max_timestamp_ms,
+                                   .next = index->known};
+        memcpy(more->header, bytes->data, sizeof more->header);
         index->known = more;
     } else if (!group->condemned && (known->sum != entry->sum || known->term_before != before)) {
         sim_fail(host->world, "LM: node %u group %llu holds another entry at %llu^%llu (before it ^%llu, known ^%llu)",
@@ -90,7 +106,7 @@ static void put(struct sim_host *host, struct sim_log *log, uint64_t index, cons
     log->entries = sim_grown(log->entries, &log->capacity, log->last + 1, sizeof *log->entries);
     struct sim_entry *entry = &log->entries[log->last++];
     *entry = (struct sim_entry){header.term, lf_crc32c(0, bytes->data, bytes->size), number};
-    note_entry(host, log, index, entry);
+    note_entry(host, log, index, entry, bytes, max_timestamp(&header, payload));
 }
 
 /** Is it the group of a topic that lives, as this node knows? Then only this replica goes. */
@@ -131,6 +147,7 @@ void sim_check_write(struct sim_host *host, const struct log_store_write *write,
     host->world->totals.rewrites += write->replacement_count > 0;
     for (uint32_t i = 0; i < write->entry_count; i++)
         put(host, log, write->first_index + i, write->entries[i], number);
+    sim_check_segments(host, log, write, number);
     if (write->applied_index > log->last)
         sim_fail(host->world, "node %u group %llu writes applied state of %llu ahead of its log, %zu", host->id,
                  (ull)write->group, (ull)write->applied_index, log->last);
@@ -160,17 +177,35 @@ void sim_check_ask(struct sim_host *host, const struct log_store_read *read) {
                  (ull)read->group, (ull)read->last_index, (ull)log->durable);
 }
 
+/** Byte for byte; where key compaction was, a batch may lack records: then all that its header says beside its size. */
+static bool is_what_was_written(struct sim_host *host, const struct sim_log *log, uint64_t index,
+                                const struct lf_buf *bytes) {
+    const struct sim_entry *entry = &log->entries[index - 1];
+    if (entry->sum == lf_crc32c(0, bytes->data, bytes->size))
+        return true;
+    const struct sim_known *known =
+        sim_known_entry(sim_group_index(sim_group(host->world, log->group), index), entry->term);
+    const size_t kept = 16; /* of the header: from the index on */
+    return index <= log->rewritten && known && known->header[5] == LF_ENTRY_BATCH && bytes->data[5] == LF_ENTRY_BATCH &&
+           memcmp(known->header + kept, bytes->data + kept, LF_ENTRY_HEADER_BYTES - kept) == 0;
+}
+
 /** Only what is durable is compared: of the rest the store may still hold what was there before a truncation. */
 void sim_check_read(struct sim_host *host, const struct log_store_completion *completion) {
     const struct sim_log *log = sim_log(host, completion->group, false);
     if (!log || !log->running || sim_group(host->world, completion->group)->condemned)
         return;
-    for (uint32_t i = 0; i < completion->entry_count; i++) {
+    uint64_t expected = completion->first_index;
+    for (uint32_t i = 0; i < completion->entry_count; i++, expected++) {
         const struct lf_buf *bytes = completion->entries[i];
-        uint64_t index = lf_get_le64(bytes->data + 16); /* rewritten segments lack some */
-        if (index <= log->durable && log->entries[index - 1].sum != lf_crc32c(0, bytes->data, bytes->size))
+        uint64_t index = lf_get_le64(bytes->data + 16);
+        if (index < expected || (index > expected && index - 1 > log->rewritten))
+            sim_fail(host->world, "RD: node %u group %llu reads back entry %llu where it should have %llu", host->id,
+                     (ull)completion->group, (ull)index, (ull)expected);
+        if (index <= log->durable && !is_what_was_written(host, log, index, bytes))
             sim_fail(host->world, "RD: node %u group %llu reads back another entry at %llu than it wrote", host->id,
                      (ull)completion->group, (ull)index);
+        expected = index;
     }
 }
 
@@ -195,6 +230,11 @@ static uint64_t began_with(const struct sim_host *host, uint64_t group, uint64_t
             last = write->first_index - 1;
     }
     return last;
+}
+
+/** Of what is before the log, it is what was committed. */
+static uint64_t term_held(const struct raft *raft, struct sim_group *group, uint64_t index) {
+    return index < raft_previous_index(raft) ? sim_group_index(group, index)->term : raft_entry_term(raft, index);
 }
 
 void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struct raft *raft) {
@@ -222,14 +262,14 @@ void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struc
     if (last < log->durable)
         sim_fail(host->world, "DUR: node %u group %llu starts with log end %llu; durable: %llu", host->id,
                  (ull)log->group, (ull)last, (ull)log->durable);
-    for (uint64_t i = raft_previous_index(raft) + 1; i <= log->durable; i++)
-        if (raft_entry_term(raft, i) != log->entries[i - 1].term)
+    for (uint64_t i = 1; i <= log->durable; i++)
+        if (term_held(raft, group, i) != log->entries[i - 1].term && !group->condemned)
             sim_fail(host->world, "DUR: node %u group %llu starts with another entry at %llu", host->id,
                      (ull)log->group, (ull)i);
     log->entries = sim_grown(log->entries, &log->capacity, last, sizeof *log->entries);
     for (uint64_t i = log->durable + 1; i <= last; i++) { /* of what was under way, something reached the disk */
-        uint64_t of = raft_entry_term(raft, i);
-        const struct sim_known *known = find_known(sim_group_index(group, i), of);
+        uint64_t of = term_held(raft, group, i);
+        const struct sim_known *known = sim_known_entry(sim_group_index(group, i), of);
         if (!known && !group->condemned)
             sim_fail(host->world, "node %u group %llu starts with an entry %llu^%llu that nobody wrote", host->id,
                      (ull)log->group, (ull)i, (ull)of);
@@ -260,6 +300,7 @@ void sim_check_deinit(struct sim_world *world) {
                 group->indexes[k].known = next;
             }
         free(group->indexes);
+        free(group->segments);
         free(group->leaders);
         free(group);
     }

@@ -154,7 +154,7 @@ static bool look(struct sim_world *world, char *why) {
             return false;
         }
         world->phase = SIM_READ_BACK;
-        world->read_back_began = world->now;
+        world->read_back_began = world->read_back_at = world->now;
         for (uint32_t i = 0; i < world->node_count; i++)
             if (sim_host_up(&world->hosts[i]) && counts(&world->hosts[i]))
                 sim_read_back_start(&world->hosts[i]);
@@ -163,7 +163,7 @@ static bool look(struct sim_world *world, char *why) {
         if (sim_read_back_done(world))
             return true;
         sim_read_back_explain(world, why, WHY_BYTES);
-        too_late(world, world->read_back_began, SIM_READ_BACK_MS, why);
+        too_late(world, world->read_back_at, SIM_READ_BACK_MS, why);
         return false;
     }
 }

@@ -10,6 +10,9 @@ typedef unsigned long long ull;
 
 #define PARTITIONS_MAX 64
 #define CREDIT (1ull << 40)
+/** Sessions last at least two seconds without a word. */
+#define PING_MS 500
+#define PING_REQUEST 2
 
 enum stage { PROBER_HELLO, PROBER_ASKED, PROBER_DONE };
 
@@ -33,6 +36,7 @@ struct sim_prober {
     int64_t floor; /**< of the end asked for */
     struct partition_read reads[PARTITIONS_MAX];
     size_t read_count;
+    uint64_t pinged_at;
 };
 
 static struct sim_prober *begin(struct sim_host *host, bool read_back);
@@ -191,6 +195,19 @@ static void read_batch(struct sim_prober *prober, struct partition_read *read, c
         world->totals.records_read_back++;
     }
     lf_batch_reader_destroy(&reader);
+    world->read_back_at = world->now;
+}
+
+static void ping(struct sim_prober *prober) {
+    uint64_t now = prober->host->world->now;
+    if (now < prober->pinged_at + PING_MS * SIM_MS)
+        return;
+    prober->pinged_at = now;
+    Lf__Ping body = LF__PING__INIT;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    request.body_case = LF__CLIENT_REQUEST__BODY_PING;
+    request.ping = &body;
+    send_request(prober, &request, PING_REQUEST);
 }
 
 /** While the reader was at it: others have it. */
@@ -214,6 +231,7 @@ static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply
             sim_fail(world, "node %u delivers for a subscription nobody made", prober->host->id);
         for (size_t i = 1; i < count; i++)
             read_batch(prober, &prober->reads[place], &frames[i]);
+        ping(prober);
     } else if (reply->status == LF_OK && reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIBE) {
         begins_at(prober, &prober->reads[reply->request_id - SUBSCRIBE_REQUESTS], reply->subscribe);
     } else if (reply->status == LF_OFFSET_BELOW_START &&

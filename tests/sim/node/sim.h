@@ -38,7 +38,8 @@
 #define SIM_LEADER_MS_MOSTLY (4 * 300)
 #define SIM_LEADER_MS (15 * 300)
 #define SIM_LEADER_LATE_PERMILLE 1
-/** What the readers at the end may take, in ms. */
+/** What the readers at the end may take between one batch and the next, in ms: sessions with little room get one by one
+ * what is large. */
 #define SIM_READ_BACK_MS 3000
 /** Unix time at which worlds begin, in ms. */
 #define SIM_WALL_START_MS 1700000000000ll
@@ -99,6 +100,7 @@
     X(subscriptions, "subscriptions", 1)                                                                               \
     X(records_read, "records read while faults go on", 1)                                                              \
     X(records_read_back, "records read back at the end", 1)                                                            \
+    X(records_dropped, "acknowledged records below where the log starts", 0)                                           \
     X(ends_checked, "ends asked of leaders", 1)                                                                        \
     X(ends_checked_anywhere, "ends asked of any replica", 1)                                                           \
     X(bad_seconds, "seconds with faults (profile rate)", 0)                                                            \
@@ -116,6 +118,7 @@
     X(wipes, "disks wiped", 3)                                                                                         \
     X(wiped_turned_away, "wiped disks under an old name turned away", 3)                                               \
     X(stores_replaced, "lost or damaged stores replaced", 3)                                                           \
+    X(installs, "images installed", 0)                                                                                 \
     X(leaders, "leaders elected", 1)                                                                                   \
     X(leader_changes, "leader changes", 1)                                                                             \
     X(seals, "segments sealed", 1)                                                                                     \
@@ -258,7 +261,8 @@ struct sim_world {
     uint64_t now;
     enum sim_phase phase;
     uint64_t faults_until, recovery_began, read_back_began;
-    uint64_t led_at; /**< after the faults: when all groups had their leaders */
+    uint64_t read_back_at; /**< when the readers at the end last got something */
+    uint64_t led_at;       /**< after the faults: when all groups had their leaders */
     struct sim_weather weather;
     bool retains;         /**< the first topic does not keep everything */
     uint64_t fingerprint; /**< of all events so far */

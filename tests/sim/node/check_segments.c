@@ -1,0 +1,146 @@
+/** Segments as the logs have them: SG. What is sealed is what the entries say, equal on all replicas; what goes lies
+ *  below the log start; an image is of what is committed. The checkers keep all entries themselves. */
+#include "check.h"
+
+#include "lf_crc32c.h"
+#include "lf_entry.h"
+#include "partition.h"
+
+typedef unsigned long long ull;
+
+/** What the descriptor of these entries of the replica's log is. */
+static struct log_segment true_descriptor(struct sim_host *host, const struct sim_log *log, uint64_t first,
+                                          uint64_t last) {
+    struct sim_group *group = sim_group(host->world, log->group);
+    struct log_segment segment = {.first_index = first, .last_index = last, .max_timestamp_ms = -1};
+    for (uint64_t index = first > 1 ? first - 1 : first; index <= last; index++) {
+        const struct sim_known *known = sim_known_entry(sim_group_index(group, index), log->entries[index - 1].term);
+        if (!known)
+            sim_fail(host->world, "node %u group %llu seals an entry that nobody wrote, %llu", host->id,
+                     (ull)log->group, (ull)index);
+        uint64_t bytes = LF_ENTRY_HEADER_BYTES + (uint64_t)lf_get_le32(known->header + 8);
+        uint64_t log_time_ms = lf_get_le64(known->header + 32), end_offset = lf_get_le64(known->header + 40);
+        segment.end_offset = end_offset;
+        if (index < first) {
+            segment.base_offset = end_offset;
+            continue;
+        }
+        if (index == first)
+            segment.first_log_time_ms = log_time_ms;
+        segment.last_log_time_ms = log_time_ms;
+        segment.last_term = known->term;
+        segment.entry_count++;
+        segment.bytes += bytes;
+        if (known->header[5] != LF_ENTRY_BATCH)
+            segment.command_bytes += bytes;
+        else if (known->max_timestamp_ms > segment.max_timestamp_ms)
+            segment.max_timestamp_ms = known->max_timestamp_ms;
+        segment.checksum = lf_crc32c((uint32_t)segment.checksum, known->header, sizeof known->header);
+    }
+    return segment;
+}
+
+/** The first that anybody had with these borders, as often rewritten; all later ones are equal to it. */
+static void check_equal(struct sim_host *host, struct sim_group *group, const struct log_segment *segment) {
+    for (size_t i = 0; i < group->segment_count; i++) {
+        const struct log_segment *known = &group->segments[i];
+        bool same_seal = known->rewrites == 0 && segment->rewrites == 0 && known->first_index == segment->first_index;
+        bool same_rewrite = known->rewrites == segment->rewrites && known->first_index == segment->first_index &&
+                            known->last_index == segment->last_index;
+        if (!same_seal && !same_rewrite)
+            continue;
+        if (!log_segment_equal(known, segment))
+            sim_fail(host->world,
+                     "SG: node %u group %llu has a segment %llu-%llu (rewritten %llu times, %llu entries), another "
+                     "replica %llu-%llu (%llu entries)",
+                     host->id, (ull)group->id, (ull)segment->first_index, (ull)segment->last_index,
+                     (ull)segment->rewrites, (ull)segment->entry_count, (ull)known->first_index, (ull)known->last_index,
+                     (ull)known->entry_count);
+        return;
+    }
+    group->segments =
+        sim_grown(group->segments, &group->segment_capacity, group->segment_count + 1, sizeof *group->segments);
+    group->segments[group->segment_count++] = *segment;
+}
+
+static void check_seal(struct sim_host *host, const struct sim_log *log, const struct log_segment *seal) {
+    struct sim_world *world = host->world;
+    if (seal->first_index == 0 || seal->last_index > log->last)
+        sim_fail(world, "SG: node %u group %llu seals %llu-%llu of a log that ends at %zu", host->id, (ull)log->group,
+                 (ull)seal->first_index, (ull)seal->last_index, log->last);
+    const struct raft *raft = node_group_raft(host->node, log->group);
+    if (!raft || seal->last_index > raft_commit(raft))
+        sim_fail(world, "SG: node %u group %llu seals up to %llu, which is not committed", host->id, (ull)log->group,
+                 (ull)seal->last_index);
+    struct log_segment wanted = true_descriptor(host, log, seal->first_index, seal->last_index);
+    if (!log_segment_equal(seal, &wanted))
+        sim_fail(world, "SG: node %u group %llu seals %llu-%llu with a descriptor that is not its entries'", host->id,
+                 (ull)log->group, (ull)seal->first_index, (ull)seal->last_index);
+    check_equal(host, sim_group(world, log->group), seal);
+}
+
+/** Nothing goes that a reader might still ask for. */
+static void check_drop(struct sim_host *host, const struct sim_log *log, uint64_t drop_before) {
+    struct sim_world *world = host->world;
+    const struct partition *partition = node_group_partition(host->node, log->group);
+    if (drop_before < 2 || drop_before > log->last + 1 || !partition)
+        sim_fail(world, "SG: node %u group %llu drops what is before %llu of a log that ends at %zu", host->id,
+                 (ull)log->group, (ull)drop_before, log->last);
+    const struct sim_known *known = sim_known_entry(sim_group_index(sim_group(world, log->group), drop_before - 1),
+                                                    log->entries[drop_before - 2].term);
+    int64_t start = partition_log_start_offset(partition);
+    if (!known || lf_get_le64(known->header + 40) > (uint64_t)start)
+        sim_fail(world, "SG: node %u group %llu drops what is before entry %llu, its log starts at offset %lld",
+                 host->id, (ull)log->group, (ull)drop_before, (long long)start);
+}
+
+/** D11: the image is of something committed; D6: never of something older than what was applied. */
+static void put_image(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
+                      uint64_t number) {
+    struct sim_world *world = host->world;
+    struct sim_group *group = sim_group(world, log->group);
+    uint64_t at = write->install_index;
+    if (at > group->committed || group->indexes[at - 1].term != write->install_term)
+        sim_fail(world, "SG: node %u group %llu installs an image of %llu^%llu, which is not committed", host->id,
+                 (ull)log->group, (ull)at, (ull)write->install_term);
+    if (at < log->applied)
+        sim_fail(world, "SG: node %u group %llu installs an image of %llu, applied %llu", host->id, (ull)log->group,
+                 (ull)at, (ull)log->applied);
+    log->entries = sim_grown(log->entries, &log->capacity, at, sizeof *log->entries);
+    for (uint64_t i = 1; i <= at; i++) {
+        struct sim_entry *entry = &log->entries[i - 1];
+        const struct sim_index *committed = &group->indexes[i - 1];
+        if (i <= log->last && entry->term == committed->term)
+            continue;
+        *entry = (struct sim_entry){committed->term, committed->sum, number};
+        if (log->durable >= i)
+            log->durable = i - 1;
+    }
+    log->last = at;
+    if (log->durable > at)
+        log->durable = at;
+    world->totals.installs++;
+}
+
+static void note_rewritten(struct sim_host *host, struct sim_log *log, const struct log_segment *segments,
+                           uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        check_equal(host, sim_group(host->world, log->group), &segments[i]);
+        if (segments[i].rewrites > 0 && segments[i].last_index > log->rewritten)
+            log->rewritten = segments[i].last_index;
+    }
+}
+
+void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
+                        uint64_t number) {
+    if (sim_group(host->world, log->group)->condemned)
+        return;
+    if (write->install)
+        put_image(host, log, write, number);
+    for (uint32_t i = 0; i < write->seal_count; i++)
+        check_seal(host, log, &write->seals[i]);
+    note_rewritten(host, log, write->replacements, write->replacement_count);
+    note_rewritten(host, log, write->install_segments, write->install_count);
+    if (write->drop_before != 0)
+        check_drop(host, log, write->drop_before);
+}
