@@ -68,10 +68,13 @@ static void alter(struct sim_actor *actor, struct sim_topic *topic, const struct
     ask(actor, LF_CALL_TOPIC_ALTER, topic, 0, settings, count);
 }
 
-/** What the first topic is to keep: more or less, or all again. */
+/** What some topic is to keep: more or less, or all again. */
 static void change_retention(struct sim_actor *actor) {
     struct sim_world *world = actor->world;
-    struct sim_topic *topic = world->topics[0];
+    struct sim_topic *topic = world->topics[sim_between(world, 0, world->topic_count - 1)];
+    if (topic->state != SIM_TOPIC_LIVE)
+        return;
+    world->faults_met |= 1u << SIM_FAULT_retention;
     char bytes[24], ms[24];
     struct lf_setting settings[] = {
         {"retention.bytes", NULL}, {"retention.ms", NULL}, {"segment.ms", "1s"}, {"segment.bytes", "64KiB"}};

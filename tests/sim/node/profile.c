@@ -45,7 +45,8 @@ uint32_t sim_profile_seconds(enum sim_profile profile) {
 static void draw_rate(struct sim_world *world) {
     struct sim_weather *weather = &world->weather;
     const uint32_t other_groups = 1u << SIM_FAULT_damage | 1u << SIM_FAULT_transfer | 1u << SIM_FAULT_move |
-                                  1u << SIM_FAULT_join | 1u << SIM_FAULT_wipe; /* three nodes, eight groups */
+                                  1u << SIM_FAULT_join | 1u << SIM_FAULT_wipe |
+                                  1u << SIM_FAULT_retention; /* three nodes, eight groups */
     world->faults_on = ((1u << SIM_FAULT_KINDS) - 1) & ~other_groups & ~world->options.without;
     weather->publish_gap_ms = RATE_PUBLISH_GAP_MS;
     weather->value_bytes_max = 2000;

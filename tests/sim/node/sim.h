@@ -152,6 +152,7 @@
     X(transfer, "leaderships transferred", 0, 2)                                                                       \
     X(move, "partitions moved", 0, 3)                                                                                  \
     X(join, "nodes added and removed", 0, 3)                                                                           \
+    X(retention, "topics with retention", 0, 1)                                                                        \
     X(wipe, "wiped disks", 0, 3)                                                                                       \
     X(link_break, "broken client connections", 10, 1)                                                                  \
     X(link_stall, "stalled client links", 8, 1)                                                                        \
@@ -264,7 +265,7 @@ struct sim_world {
     uint64_t read_back_at; /**< when the readers at the end last got something */
     uint64_t led_at;       /**< after the faults: when all groups had their leaders */
     struct sim_weather weather;
-    bool retains;         /**< the first topic does not keep everything */
+    bool retains;         /**< topics do not keep everything */
     uint64_t fingerprint; /**< of all events so far */
     struct sim_trace *trace;
 
