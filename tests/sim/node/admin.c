@@ -130,7 +130,8 @@ void sim_admin_work(struct sim_actor *actor) {
     if (world->phase != SIM_STORM)
         return;
     make_main_topics(actor);
-    bool side = world->options.profile == SIM_PROFILE_STORM && world->topics[0]->state == SIM_TOPIC_LIVE;
+    bool side = (world->options.profile == SIM_PROFILE_STORM || world->options.profile == SIM_PROFILE_POINTS) &&
+                world->topics[0]->state == SIM_TOPIC_LIVE;
     if (side && sim_chance(world, SIDE_CHANGE_PERMILLE))
         change_side_topics(actor);
     if (world->retains && world->topics[0]->state == SIM_TOPIC_LIVE && sim_chance(world, RETENTION_CHANGE_PERMILLE))

@@ -2,6 +2,15 @@
 #include "host.h"
 
 #include "check.h"
+#include "profile.h"
+
+static uint32_t parts_of(const struct log_store_write *write) {
+    uint32_t parts = 0;
+#define PART(name, happens) parts |= (happens) ? 1u << SIM_PART_##name : 0;
+    SIM_WRITE_PARTS(PART)
+#undef PART
+    return parts;
+}
 
 static void push_pending(struct sim_host *host, const struct log_store_write *write) {
     if (host->pending_head > 0 && host->pending_head == host->pending_capacity - host->pending_count) {
@@ -17,6 +26,7 @@ static void push_pending(struct sim_host *host, const struct log_store_write *wr
                                                     .hard_state = write->has_hard_state,
                                                     .create = write->create,
                                                     .destroy = write->destroy,
+                                                    .parts = parts_of(write),
                                                     .term = write->term,
                                                     .vote = write->vote};
     host->pending_count++;
@@ -48,6 +58,7 @@ void sim_disk_load(struct sim_host *host, uint64_t group, uint64_t request) {
 }
 
 void sim_disk_schedule(struct sim_host *host) {
+    sim_profile_disk_used(host);
     uint64_t deadline_ms = mem_store_deadline(host->store);
     if (deadline_ms == UINT64_MAX)
         return;

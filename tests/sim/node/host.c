@@ -4,6 +4,7 @@
 #include "check.h"
 #include "connection.h"
 #include "net.h"
+#include "profile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static void new_disk(struct sim_host *host) {
 void sim_host_init(struct sim_world *world, struct sim_host *host, uint32_t id) {
     *host = (struct sim_host){.world = world, .id = id, .clock_ppm = 1000000, .identity = {.node_id = id}};
     new_disk(host);
+    sim_profile_host_made(host);
     if (id <= world->options.nodes)
         node_founding_hash("sim", world->addresses, world->options.nodes, host->identity.founding_hash);
     host->wall_offset_ms = (int64_t)sim_between(world, 0, 2000) - 1000;

@@ -4,11 +4,29 @@
 
 #include "sim.h"
 
+/* What a write may hold: X(name, when). */
+#define SIM_WRITE_PARTS(X)                                                                                             \
+    X(append, write->entry_count > 0)                                                                                  \
+    X(truncate, write->truncate_from != 0)                                                                             \
+    X(vote, write->has_hard_state && !write->create)                                                                   \
+    X(roll, write->seal_count > 0)                                                                                     \
+    X(drop, write->drop_before != 0)                                                                                   \
+    X(replace, write->replacement_count > 0)                                                                           \
+    X(install, write->install)                                                                                         \
+    X(create, write->create)                                                                                           \
+    X(destroy, write->destroy)
+enum sim_write_part {
+#define SIM_PART_NAME_(name, happens) SIM_PART_##name,
+    SIM_WRITE_PARTS(SIM_PART_NAME_)
+#undef SIM_PART_NAME_
+};
+
 /** A write handed to the store that did not complete yet; they complete in this order. */
 struct sim_pending_write {
     uint64_t group, token;
     uint64_t number; /**< of all writes of this node, ever */
     bool hard_state, create, destroy;
+    uint32_t parts; /**< enum sim_write_part, bit by bit */
     uint64_t term, vote;
 };
 

@@ -22,7 +22,8 @@ static const char help[] =
     "  --seed SEED      this one only\n"
     "  --trace          print its decision lines\n"
     "  --profile NAME   storm: what the seed says; rate: 8 groups, 200 publishes per second, faults in a fifth of the\n"
-    "                   seconds; pause: one node is away for ten minutes [storm]\n"
+    "                   seconds; pause: one node is away for ten minutes; points: one\n"
+    "                   commit of node 1 fails, is torn, lost or the last one, seed by seed another [storm]\n"
     "  --seconds S      virtual seconds with faults [20, or as the profile has it]\n"
     "  --publishers P   1 to 3 [3]\n"
     "  --subscribers S  0 to 2 [2]\n"
@@ -93,7 +94,7 @@ static bool take_value(struct sim_run_options *options, const char *option, cons
         options->jobs = (uint32_t)number(option, value, 1, 64);
     else if (strcmp(option, "--profile") == 0) {
         if (!value || !sim_profile_find(value, &world->profile))
-            usage("--profile takes storm, rate or pause");
+            usage("--profile takes storm, rate, pause or points");
     } else
         return false;
     return true;

@@ -2,10 +2,13 @@
  *
  *  rate: eight groups, 200 publishes per second, every kind of fault, but in a fifth of the seconds only: how many
  * virtual seconds pass in a second of one core, with all checks on? pause: calm, but one node does not run for ten
- * minutes. While it is away and when it comes back, no group that others lead may change its leader or its term. */
+ * minutes. While it is away and when it comes back, no group that others lead may change its leader or its term.
+ *  points: the same short life each time, in which one node is cut off, is away, and comes back; but in each seed
+ * another one of that node's commits fails, is torn, is lost, or is the last thing it does. */
 #include "profile.h"
 
 #include "check.h"
+#include "net.h"
 
 #include <string.h>
 
@@ -21,7 +24,15 @@ typedef unsigned long long ull;
 #define PAUSE_MS (10 * 60 * 1000)
 #define PAUSE_LOOK_AFTER_MS 5000
 
-static const char *const names[] = {"storm", "rate", "pause"};
+/** Crash points: of seed s the commit number s / 4, in one of four ways; and another life in every so many seeds. */
+#define POINT_LIVES 8192
+#define POINT_SECONDS 6
+#define POINT_CUT_MS 1500
+#define POINT_HEAL_MS 2200
+#define POINT_AWAY_MS 2800
+#define POINT_BACK_MS 4200
+
+static const char *const names[] = {"storm", "rate", "pause", "points"};
 
 bool sim_profile_find(const char *name, enum sim_profile *profile) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -35,8 +46,9 @@ bool sim_profile_find(const char *name, enum sim_profile *profile) {
 const char *sim_profile_name(enum sim_profile profile) { return names[profile]; }
 
 uint32_t sim_profile_seconds(enum sim_profile profile) {
-    static const uint32_t seconds[] = {
-        SIM_FAULTS_SECONDS, 100, (PAUSE_BEGINS_MS + PAUSE_SETTLED_MS + PAUSE_MS + PAUSE_LOOK_AFTER_MS) / 1000 + 2};
+    static const uint32_t seconds[] = {SIM_FAULTS_SECONDS, 100,
+                                       (PAUSE_BEGINS_MS + PAUSE_SETTLED_MS + PAUSE_MS + PAUSE_LOOK_AFTER_MS) / 1000 + 2,
+                                       POINT_SECONDS};
     return seconds[profile];
 }
 
@@ -145,10 +157,92 @@ static void pause_fault(struct sim_world *world) {
     }
 }
 
+/* ---- points ------------------------------------------------------------------------------------------------------ */
+
+uint64_t sim_profile_seed(const struct sim_options *options) {
+    return options->profile == SIM_PROFILE_POINTS ? options->seed / POINT_LIVES : options->seed;
+}
+
+static void draw_points(struct sim_world *world) {
+    struct sim_weather *weather = &world->weather;
+    world->faults_on = (1u << SIM_FAULT_retention | 1u << SIM_FAULT_transfer) & ~world->options.without;
+    weather->publish_gap_ms = 25;
+    weather->large_permille = 100;
+    weather->value_bytes_max = 2000;
+    weather->drop_permille = weather->duplicate_permille = weather->reorder_permille = 0;
+    weather->delay_us_max = weather->delay_us_min + 1000;
+    weather->disk = (struct mem_disk_faults){.write_delay_ms_min = 1, .write_delay_ms_max = 3, .read_delay_ms_max = 1};
+}
+
+void sim_profile_host_made(struct sim_host *host) {
+    const struct sim_options *options = &host->world->options;
+    if (options->profile != SIM_PROFILE_POINTS || host->id != 1)
+        return;
+    uint64_t point = options->seed % POINT_LIVES;
+    mem_disk_break_commit(host->disk, point / 4 + 1, MEM_DISK_FAIL + (enum mem_disk_fate)(point % 4));
+}
+
+static void points_fault(struct sim_world *world) {
+    static const uint64_t steps_ms[] = {POINT_CUT_MS, POINT_HEAL_MS, POINT_AWAY_MS, POINT_SECONDS * 1000};
+    struct sim_host *host = &world->hosts[0];
+    uint32_t gone[SIM_NODES_MAX] = {~1u & ((1u << world->node_count) - 1)};
+    switch (world->point_step++) {
+    case 0:
+        break;
+    case 1:
+        world->point_cut = sim_net_cut(world, gone, false);
+        break;
+    case 2:
+        sim_net_heal(world, world->point_cut);
+        break;
+    case 3:
+        sim_host_end(host, SIM_END_KILL, POINT_BACK_MS * SIM_MS);
+        break;
+    default:
+        mem_disk_break_commit(host->disk, 1, 0);
+        sim_faults_stop(world);
+        return;
+    }
+    sim_at(world, steps_ms[world->point_step - 1] * SIM_MS, SIM_FAULT, 0, 0, NULL);
+}
+
+static void count_parts(struct sim_host *host) {
+    struct sim_totals *totals = &host->world->totals;
+    uint32_t parts = 0;
+    for (size_t i = 0; i < host->pending_count; i++)
+        parts |= host->pending[host->pending_head + i].parts;
+#define COUNT(name, happens) totals->point_##name += parts >> SIM_PART_##name & 1;
+    SIM_WRITE_PARTS(COUNT)
+#undef COUNT
+}
+
+void sim_profile_disk_used(struct sim_host *host) {
+    struct sim_world *world = host->world;
+    if (world->options.profile != SIM_PROFILE_POINTS || world->point_reached || !mem_disk_broke_commit(host->disk))
+        return;
+    world->point_reached = true;
+    world->totals.points++;
+    count_parts(host);
+    sim_tracef(world, "crash point %llu node=%u", (ull)(world->options.seed % POINT_LIVES), host->id);
+    if (world->options.seed % 4 + MEM_DISK_FAIL == MEM_DISK_FAIL)
+        host->disk_failing = true; /* it finds out by itself */
+    else
+        sim_at(world, world->now + sim_between(world, 0, 30) * SIM_MS, SIM_POINT, host->id, host->generation, NULL);
+}
+
+void sim_profile_point(struct sim_host *host, uint64_t generation) {
+    struct sim_world *world = host->world;
+    if (sim_host_up(host) && host->generation == generation)
+        sim_host_end(host, sim_chance(world, 500) ? SIM_END_KILL : SIM_END_POWER,
+                     world->now + sim_between(world, 50, 500) * SIM_MS);
+}
+
 /* ------------------------------------------------------------------------------------------------------------------ */
 
 void sim_profile_draw(struct sim_world *world) {
-    if (world->options.profile == SIM_PROFILE_RATE)
+    if (world->options.profile == SIM_PROFILE_POINTS)
+        draw_points(world);
+    else if (world->options.profile == SIM_PROFILE_RATE)
         draw_rate(world);
     else if (world->options.profile == SIM_PROFILE_PAUSE)
         draw_pause(world);
@@ -157,6 +251,10 @@ void sim_profile_draw(struct sim_world *world) {
 bool sim_profile_fault(struct sim_world *world) {
     if (world->options.profile == SIM_PROFILE_PAUSE) {
         pause_fault(world);
+        return true;
+    }
+    if (world->options.profile == SIM_PROFILE_POINTS) {
+        points_fault(world);
         return true;
     }
     if (world->options.profile == SIM_PROFILE_RATE && world->now < world->faults_until) {

@@ -105,6 +105,16 @@
     X(ends_checked_anywhere, "ends asked of any replica", 1)                                                           \
     X(bad_seconds, "seconds with faults (profile rate)", 0)                                                            \
     X(good_seconds, "seconds without (profile rate)", 0)                                                               \
+    X(points, "crash points visited (profile points)", 0)                                                              \
+    X(point_append, "of them with an append under way", 0)                                                             \
+    X(point_truncate, "with a truncation", 0)                                                                          \
+    X(point_vote, "with a term or a vote", 0)                                                                          \
+    X(point_roll, "with a roll", 0)                                                                                    \
+    X(point_drop, "with a drop", 0)                                                                                    \
+    X(point_replace, "with a rewritten segment", 0)                                                                    \
+    X(point_install, "with an image", 0)                                                                               \
+    X(point_create, "with a group being made", 0)                                                                      \
+    X(point_destroy, "with a group being destroyed", 0)                                                                \
     X(undisturbed, "groups that a long pause did not disturb (profile pause)", 0)                                      \
     X(transfers, "transfers of leadership asked", 2)                                                                   \
     X(transfers_done, "of them done", 2)                                                                               \
@@ -177,9 +187,10 @@ struct sim_totals {
 
 /** What kind of worlds. */
 enum sim_profile {
-    SIM_PROFILE_STORM, /**< as the seed says */
-    SIM_PROFILE_RATE,  /**< 8 groups, 200 publishes per second, faults in a fifth of the seconds: how fast is it? */
-    SIM_PROFILE_PAUSE, /**< one follower does not run for ten minutes; nobody is disturbed */
+    SIM_PROFILE_STORM,  /**< as the seed says */
+    SIM_PROFILE_RATE,   /**< 8 groups, 200 publishes per second, faults in a fifth of the seconds: how fast is it? */
+    SIM_PROFILE_PAUSE,  /**< one follower does not run for ten minutes; nobody is disturbed */
+    SIM_PROFILE_POINTS, /**< the n-th commit of one node fails, tears, is lost or kept, with the process */
 };
 
 struct sim_options {
@@ -210,6 +221,7 @@ enum sim_event_kind {
     SIM_HOST_TICK = 1,
     SIM_HOST_STORE,
     SIM_HOST_START,
+    SIM_POINT,
     SIM_HOST_CRASH, /**< number: generation; load: NULL kill, else power */
     SIM_HOST_RESUME,
     SIM_HOST_STOP_LATEST, /**< a graceful stop took too long: killed */
@@ -262,6 +274,9 @@ struct sim_world {
     uint64_t now;
     enum sim_phase phase;
     uint64_t faults_until, recovery_began, read_back_began;
+    uint32_t point_step; /**< profile.c, points */
+    bool point_reached;
+    uint64_t point_cut;
     uint64_t read_back_at; /**< when the readers at the end last got something */
     uint64_t led_at;       /**< after the faults: when all groups had their leaders */
     struct sim_weather weather;

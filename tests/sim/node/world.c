@@ -48,7 +48,7 @@ struct sim_world *sim_world_new(const struct sim_options *options, struct sim_tr
     world->options = *options;
     world->trace = trace;
     world->coverage = coverage;
-    world->random = options->seed * 0x2545f4914f6cdd1du + options->nodes;
+    world->random = sim_profile_seed(options) * 0x2545f4914f6cdd1du + options->nodes;
     sim_weather_draw(world);
     sim_profile_draw(world);
     draw_limits(world);
@@ -83,6 +83,9 @@ static void to_host(struct sim_world *world, struct sim_event *event) {
         return;
     case SIM_HOST_START:
         sim_host_start(host);
+        return;
+    case SIM_POINT:
+        sim_profile_point(host, event->number);
         return;
     case SIM_HOST_RESUME:
         if (host->paused && host->resume_at == event->at)
