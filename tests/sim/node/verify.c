@@ -1,12 +1,26 @@
 /** The promise, record by record: acknowledged exactly once, in order, at its offset; unknown at most once; not done
  *  never. Checked on what the readers at the end found. */
+#include "host.h"
 #include "ledger.h"
+#include "partition.h"
 
 typedef unsigned long long ull;
 
 #define LIVES_MAX 256
 
 static const char *const outcomes[] = {"pending", "acknowledged", "not done", "unknown"};
+
+/** Of a name that stood for several topics only the last one's counts, as the replicas have it now. */
+static void note_log_start(const struct sim_world *world, struct sim_topic *topic, uint32_t partition) {
+    for (uint32_t i = 0; i < world->node_count && !topic->main; i++) {
+        const struct node *node = world->hosts[i].node;
+        const struct partition *replica =
+            node ? node_group_partition(node, node_find_group(node, topic->name, partition)) : NULL;
+        int64_t start = replica ? partition_log_start_offset(replica) : 0;
+        if (start > topic->partitions[partition].log_start)
+            topic->partitions[partition].log_start = start;
+    }
+}
 
 /** Was it below the log start, or may it have been? */
 static bool was_dropped(const struct sim_record *record) {
@@ -78,6 +92,7 @@ static void note_found(struct sim_world *world, const struct sim_topic *topic, u
 void sim_ledger_verify(struct sim_world *world) {
     for (size_t i = 0; i < world->topic_count; i++)
         for (uint32_t k = 0; k < world->topics[i]->partition_count; k++) {
+            note_log_start(world, world->topics[i], k);
             verify_order(world, world->topics[i], k);
             note_found(world, world->topics[i], k);
         }
