@@ -285,6 +285,7 @@ void partition_check_invariants(const struct partition *partition) {
     lf_check(segments->open.end_offset == (uint64_t)partition->applied.end_offset);
     lf_check(segments->bytes == bytes);
     lf_check(partition->applied.log_start_offset <= partition->applied.end_offset);
+    lf_check(partition_segments_base_offset(segments) <= (uint64_t)partition->applied.log_start_offset);
     for (size_t i = 1; i < segments->decision_count; i++)
         lf_check(segments->decisions[i].index > segments->decisions[i - 1].index);
     lf_check(segments->decision_count <= PARTITION_DECISIONS_MAX);

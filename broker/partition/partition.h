@@ -13,7 +13,7 @@
  *   P6  every applied entry belongs to one sealed segment, or to the open one; segments end at SEGMENT_ROLL entries and
  *       nowhere else, until a REWRITE takes borders away; what a segment is like follows from its entries
  *   P7  the log start only rises, and never beyond the end; whole segments below it go by LOG_START entries alone, and
- *       only those sealed before that entry
+ *       only those sealed before that entry; nothing from the log start on is missing
  *   P8  what entries decide about segments is carried out in their order: a drop waits behind a rewrite that is under
  *       way, unless nothing would be left of what that is about. The log start itself moves at once
  *   P9  a rewrite comes out equal everywhere: if it is not what its REWRITTEN says, the group stops

@@ -83,6 +83,9 @@ static enum lf_status load_open(struct partition *partition, const struct log_st
         status = lf_error_set(error, LF_DAMAGED,
                               "the open segment begins with entry %" PRIu64 ", the last sealed one ends with %" PRIu64,
                               segments->open.first_index, last->last_index);
+    if (status == LF_OK && partition_segments_base_offset(segments) > (uint64_t)partition->applied.log_start_offset)
+        status = lf_error_set(error, LF_DAMAGED, "the log starts at offset %" PRId64 ", the first segment at %" PRIu64,
+                              partition->applied.log_start_offset, partition_segments_base_offset(segments));
     return status;
 }
 

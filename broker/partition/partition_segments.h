@@ -56,6 +56,10 @@ enum lf_status partition_segments_rewritten(struct partition_segments *segments,
 /** The first of the decisions is a drop that has waited: now. LF_NO_MEMORY. */
 enum lf_status partition_segments_carry_out(struct partition_segments *segments, struct log_store_write *write);
 
+/** The first offset that is here. Nothing from the log start on is missing: it is not above that (P7). */
+static inline uint64_t partition_segments_base_offset(const struct partition_segments *segments) {
+    return segments->count > 0 ? segments->sealed[0].base_offset : segments->open.base_offset;
+}
 /** Where the range begins in `sealed` and how many they are; 0: its ends are no borders of segments. */
 size_t partition_segments_find(const struct partition_segments *segments, uint64_t first_index, uint64_t last_index,
                                size_t *at);

@@ -192,6 +192,9 @@ static void dropped_history_stays_dropped_after_a_restart(void **state) {
     world_run(&world, 3000);
     assert_true(partition_log_start_offset(machine(leader)) >= start);
     assert_true(partition_first_index(machine(leader)) > 1);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(raft_previous_index(node_group_raft(world.nodes[i], group)),
+                         partition_first_index(machine(i)) - 1);
     assert_equal_segments(0, 1);
     assert_equal_segments(0, 2);
 }

@@ -628,6 +628,7 @@ static void segments_that_do_not_meet_are_damage(void **state) {
     segments[1].base_offset--;
     assert_int_equal(partition_load(again, 7, f->image.rows, f->image.count, segments, 3, &f->error), LF_DAMAGED);
     segments[1].base_offset++;
+    assert_int_equal(partition_load(again, 7, f->image.rows, f->image.count, segments + 1, 2, &f->error), LF_DAMAGED);
     assert_int_equal(partition_load(again, 7, f->image.rows, f->image.count, segments, 3, &f->error), LF_OK);
     partition_destroy(&again);
 }
