@@ -421,7 +421,9 @@ enum lf_status segments_trim(struct node *node, struct group *group, int64_t off
 void rewrites_tick(struct node *node, struct group *group);
 /** May a rewrite of what ends with last_index be proposed now, if segments_may_decide? */
 bool rewrites_may_begin(const struct node *node, struct group *group, uint64_t last_index);
-bool rewrites_propose(struct node *node, struct group *group, const struct log_store_rewrite *wanted);
+/** clean_before_ms: as in partition_compaction_begin; 0 when it does not compact. */
+bool rewrites_propose(struct node *node, struct group *group, const struct log_store_rewrite *wanted,
+                      uint64_t clean_before_ms);
 
 /* node_metrics.c */
 void metrics_on_role(struct node *node, struct group *group);

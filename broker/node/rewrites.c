@@ -1,9 +1,11 @@
-/** Which segments a leader has rewritten without looking at keys: to be rid of commands, and to merge small neighbours.
+/** Which segments a leader has rewritten: to compact by key (compaction.h), to be rid of commands, and to merge small
+ *  neighbours.
  *
  *   W1  one at a time: the next after the REWRITTEN of the one before, which the leader proposes when its own is done
  *   W2  commands go when they exceed a quarter of what is sealed: where most of them are, a bounded range at a time
  *   W3  neighbours become one when there are many, far below segment.bytes, and none was sealed lately: merging writes
  *       all their bytes again, which does not pay while they may be dropped soon */
+#include "compaction.h"
 #include "node_internal.h"
 
 #include "raft_log.pb-c.h"
@@ -17,7 +19,8 @@
 #define SMALL_COUNT_MIN 32
 #define SMALL_AGE_MS (10u * 60 * 1000)
 
-bool rewrites_propose(struct node *node, struct group *group, const struct log_store_rewrite *wanted) {
+bool rewrites_propose(struct node *node, struct group *group, const struct log_store_rewrite *wanted,
+                      uint64_t clean_before_ms) {
     Lf__RewriteEntry entry = LF__REWRITE_ENTRY__INIT;
     entry.first_index = wanted->first_index;
     entry.last_index = wanted->last_index;
@@ -25,6 +28,7 @@ bool rewrites_propose(struct node *node, struct group *group, const struct log_s
     entry.drop_commands = wanted->drop_commands;
     entry.compact = wanted->compact;
     entry.tombstones_before_ms = wanted->tombstones_before_ms;
+    entry.clean_before_ms = clean_before_ms;
     uint8_t bytes[64];
     size_t size = lf__rewrite_entry__pack(&entry, bytes);
     lf_check(size <= sizeof bytes);
@@ -118,8 +122,28 @@ static bool find_small(const struct log_segment *segments, size_t count, uint64_
     return range->count >= SMALL_COUNT_MIN;
 }
 
+/** What is compacted loses its commands too, and its small neighbours become one. True: something was proposed. */
+static bool compact(struct node *node, struct group *group) {
+    const struct topic_settings *settings = segments_settings(node, group);
+    const struct partition_compaction *before = partition_compaction(group->partition);
+    if (!(settings->cleanup_policy & TOPIC_CLEANUP_COMPACT))
+        return false;
+    struct compaction_view view = {.clean_index = before->clean_index,
+                                   .clean_before_ms = before->clean_before_ms,
+                                   .clean_since_ms = before->clean_since_ms,
+                                   .now_ms = group_log_time(node, group),
+                                   .min_compaction_lag_ms = settings->min_compaction_lag_ms,
+                                   .delete_retention_ms = settings->delete_retention_ms,
+                                   .segment_bytes = settings->segment_bytes};
+    view.segments = partition_segments(group->partition, &view.segment_count);
+    struct log_store_rewrite wanted;
+    uint64_t clean_before_ms;
+    return compaction_choose(&view, &wanted, &clean_before_ms) && rewrites_may_begin(node, group, wanted.last_index) &&
+           rewrites_propose(node, group, &wanted, clean_before_ms);
+}
+
 void rewrites_tick(struct node *node, struct group *group) {
-    if (finish(node, group))
+    if (finish(node, group) || compact(node, group))
         return;
     const struct topic_settings *settings = segments_settings(node, group);
     const struct partition_bytes bytes = partition_bytes(group->partition);
@@ -136,5 +160,5 @@ void rewrites_tick(struct node *node, struct group *group) {
                                        .segment_bytes = (uint64_t)settings->segment_bytes,
                                        .drop_commands = drop_commands};
     if (rewrites_may_begin(node, group, wanted.last_index))
-        rewrites_propose(node, group, &wanted);
+        rewrites_propose(node, group, &wanted, 0);
 }
