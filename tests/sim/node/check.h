@@ -34,6 +34,9 @@ struct sim_log {
     size_t last, capacity;
     uint64_t durable; /**< entries up to here survive anything */
     uint64_t durable_term, durable_vote;
+    uint64_t first_durable;     /**< what is before was dropped, for good */
+    struct log_segment *staged; /**< durably, and not asked to go */
+    size_t staged_count, staged_capacity;
     uint64_t rewritten; /**< at or below, entries may be missing in the store, and batches lack records */
     bool destroying;    /**< that is under way */
     bool destroyed;     /**< durably: it must never come back */
@@ -104,6 +107,11 @@ void sim_check_read(struct sim_host *host, const struct log_store_completion *co
 /** What the write does to segments, after its entries were put; number: of this write. */
 void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
                         uint64_t number);
+
+/** The store staged the segment. */
+void sim_check_staged(struct sim_host *host, uint64_t group, const struct log_segment *segment);
+/** What a store that was opened says of a group: nothing that was durable is missing. */
+void sim_check_loaded(struct sim_host *host, const struct log_store_completion *completion);
 
 /* check_step.c */
 /** After each step, before its effects are carried out: notes the writes, compares everything. */

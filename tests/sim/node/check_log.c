@@ -125,12 +125,14 @@ static bool moved_away(const struct sim_host *host, uint64_t group) {
 static void begin_anew(struct sim_log *log, uint64_t replica) {
     struct sim_log fresh = {
         .group = log->group, .replica = replica, .entries = log->entries, .capacity = log->capacity};
+    free(log->staged);
     *log = fresh;
 }
 
 void sim_check_write(struct sim_host *host, const struct log_store_write *write, uint64_t number) {
     struct sim_log *log = sim_log(host, write->group, true);
     if (write->destroy) {
+        sim_check_segments(host, log, write, number);
         sim_group(host->world, write->group)->condemned |= !moved_away(host, write->group);
         log->destroying = true;
         log->running = false;
@@ -156,6 +158,8 @@ void sim_check_write(struct sim_host *host, const struct log_store_write *write,
 void sim_check_wrote(struct sim_host *host, const struct sim_pending_write *write) {
     struct sim_log *log = sim_log(host, write->group, true);
     log->destroyed |= write->destroy && !log->running; /* else it is another replica already */
+    if (write->drop_before > log->first_durable)
+        log->first_durable = write->drop_before;
     while (log->durable < log->last && log->entries[log->durable].write <= write->number)
         log->durable++;
     if (!write->hard_state || write->create || sim_group(host->world, write->group)->condemned)
@@ -283,8 +287,10 @@ void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struc
 }
 
 void sim_check_forget(struct sim_host *host) {
-    for (size_t i = 0; i < host->log_count; i++)
+    for (size_t i = 0; i < host->log_count; i++) {
         free(host->logs[i].entries);
+        free(host->logs[i].staged);
+    }
     free(host->logs);
     host->logs = NULL;
     host->log_count = host->log_capacity = 0;

@@ -131,8 +131,23 @@ static void note_rewritten(struct sim_host *host, struct sim_log *log, const str
     }
 }
 
+/** From when on they may be gone. */
+static void forget_staged(struct sim_log *log, const struct log_store_write *write) {
+    size_t kept = 0;
+    const struct log_segment *new = write->replacements;
+    for (size_t i = 0; i < log->staged_count; i++) {
+        const struct log_segment *staged = &log->staged[i];
+        bool replaced = write->replacement_count > 0 && staged->first_index >= new[0].first_index &&
+                        staged->last_index <= new[write->replacement_count - 1].last_index;
+        if (!replaced && !write->install && !write->unstage && !write->destroy)
+            log->staged[kept++] = *staged;
+    }
+    log->staged_count = kept;
+}
+
 void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
                         uint64_t number) {
+    forget_staged(log, write);
     if (sim_group(host->world, log->group)->condemned)
         return;
     if (write->install)
@@ -143,4 +158,44 @@ void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct
     note_rewritten(host, log, write->install_segments, write->install_count);
     if (write->drop_before != 0)
         check_drop(host, log, write->drop_before);
+}
+
+/* ---- what survives a restart --------------------------------------------------------------------------------------
+ */
+
+static bool is_in(const struct log_segment *segments, size_t count, const struct log_segment *wanted) {
+    for (size_t i = 0; i < count; i++)
+        if (log_segment_equal(&segments[i], wanted))
+            return true;
+    return false;
+}
+
+void sim_check_staged(struct sim_host *host, uint64_t group, const struct log_segment *segment) {
+    struct sim_log *log = sim_log(host, group, true);
+    if (is_in(log->staged, log->staged_count, segment))
+        return;
+    log->staged = sim_grown(log->staged, &log->staged_capacity, log->staged_count + 1, sizeof *log->staged);
+    log->staged[log->staged_count++] = *segment;
+}
+
+void sim_check_loaded(struct sim_host *host, const struct log_store_completion *completion) {
+    struct sim_world *world = host->world;
+    const struct log_store_loaded *loaded = completion->loaded;
+    struct sim_group *group = sim_group(world, completion->group);
+    const struct sim_log *log = sim_log(host, completion->group, false);
+    if (!loaded || !loaded->exists || group->condemned)
+        return;
+    for (size_t i = 0; i < loaded->segment_count; i++)
+        if (!is_in(group->segments, group->segment_count, &loaded->segments[i]))
+            sim_fail(world, "SG: node %u group %llu holds a segment %llu-%llu that nobody made", host->id,
+                     (ull)group->id, (ull)loaded->segments[i].first_index, (ull)loaded->segments[i].last_index);
+    if (!log || log->replica != loaded->replica_id)
+        return;
+    if (loaded->first_index < log->first_durable)
+        sim_fail(world, "SG: node %u group %llu has its log from %llu on again, it had dropped what is before %llu",
+                 host->id, (ull)group->id, (ull)loaded->first_index, (ull)log->first_durable);
+    for (size_t i = 0; i < log->staged_count; i++)
+        if (!is_in(loaded->staged, loaded->staged_count, &log->staged[i]))
+            sim_fail(world, "SG: node %u group %llu lost a segment that was staged, %llu-%llu", host->id,
+                     (ull)group->id, (ull)log->staged[i].first_index, (ull)log->staged[i].last_index);
 }

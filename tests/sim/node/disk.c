@@ -28,7 +28,8 @@ static void push_pending(struct sim_host *host, const struct log_store_write *wr
                                                     .destroy = write->destroy,
                                                     .parts = parts_of(write),
                                                     .term = write->term,
-                                                    .vote = write->vote};
+                                                    .vote = write->vote,
+                                                    .drop_before = write->drop_before};
     host->pending_count++;
 }
 
@@ -96,6 +97,11 @@ void sim_disk_on_time(struct sim_host *host, uint64_t at) {
             on_wrote(host, completion);
         else if (completion->kind == LOG_STORE_DONE_READ)
             sim_check_read(host, completion);
+        else if (completion->kind == LOG_STORE_DONE_LOAD)
+            sim_check_loaded(host, completion);
+        else if (completion->kind == LOG_STORE_DONE_REWRITE && completion->status == LF_OK)
+            for (uint32_t i = 0; i < completion->segment_count; i++)
+                sim_check_staged(host, completion->group, &completion->segments[i]);
         struct node_event event = {.type = NODE_EVENT_STORE, .completion = completion};
         sim_host_step(host, &event);
         log_store_completion_destroy(&completion);

@@ -27,7 +27,7 @@ struct sim_pending_write {
     uint64_t number; /**< of all writes of this node, ever */
     bool hard_state, create, destroy;
     uint32_t parts; /**< enum sim_write_part, bit by bit */
-    uint64_t term, vote;
+    uint64_t term, vote, drop_before;
 };
 
 /** How a process ends: killed, with its machine's power, by itself after a graceful stop, by itself for its disk. */
