@@ -11,6 +11,7 @@ typedef unsigned long long ull;
 #define SIDE_TOPICS_MAX 6
 #define SIDE_CHANGE_PERMILLE 250
 #define RETENTION_CHANGE_PERMILLE 150
+#define TRIM_PERMILLE 50
 /** A deletion goes by name, and one that was repeated over another connection may still be on its way over the first:
  * so long a name is not used again. */
 #define LATE_DELETION_MS 6000
@@ -26,9 +27,11 @@ bool sim_admin_idle(const struct sim_actor *actor) {
     return true;
 }
 
-static void ask(struct sim_actor *actor, enum lf_core_call_type type, struct sim_topic *topic, uint32_t partition,
-                const struct lf_setting *settings, size_t setting_count) {
+/** What the type needs beside the topic is in `call`. */
+static void ask(struct sim_actor *actor, struct sim_topic *topic, uint32_t partition, struct lf_core_call call) {
     struct sim_world *world = actor->world;
+    enum lf_core_call_type type = call.type;
+    bool of_partition = type == LF_CALL_PARTITION_END || type == LF_CALL_PARTITION_TRIM;
     struct sim_call *slot = NULL;
     for (size_t i = 0; i < SIM_CALLS_MAX && !slot; i++)
         if (actor->calls[i].id == 0)
@@ -46,26 +49,38 @@ static void ask(struct sim_actor *actor, enum lf_core_call_type type, struct sim
         topic->state = SIM_TOPIC_DELETING;
     sim_tracef(world, "client=%u asks call=%llu type=%d %s-%u", actor->number, (ull)slot->id, (int)type, topic->name,
                partition);
-    struct lf_core_event event = {
-        .type = LF_CORE_CALL,
-        .call = {.type = type,
-                 .id = slot->id,
-                 .topic = topic->name,
-                 .partitions = type == LF_CALL_PARTITION_END ? partition : topic->partition_count,
-                 .replicas = topic->replicas,
-                 .settings = settings,
-                 .setting_count = setting_count}};
+    call.id = slot->id;
+    call.topic = topic->name;
+    call.partitions = of_partition ? partition : topic->partition_count;
+    call.replicas = topic->replicas;
+    struct lf_core_event event = {.type = LF_CORE_CALL, .call = call};
     enum lf_status status = sim_actor_step(actor, &event);
     if (status != LF_OK)
         sim_fail(world, "client %u: a call is refused with %s", actor->number, lf_status_name(status));
 }
 
 static void call(struct sim_actor *actor, enum lf_core_call_type type, struct sim_topic *topic, uint32_t partition) {
-    ask(actor, type, topic, partition, NULL, 0);
+    ask(actor, topic, partition, (struct lf_core_call){.type = type});
 }
 
 static void alter(struct sim_actor *actor, struct sim_topic *topic, const struct lf_setting *settings, size_t count) {
-    ask(actor, LF_CALL_TOPIC_ALTER, topic, 0, settings, count);
+    ask(actor, topic, 0,
+        (struct lf_core_call){.type = LF_CALL_TOPIC_ALTER, .settings = settings, .setting_count = count});
+}
+
+/** Somewhere in what was acknowledged. */
+static void trim(struct sim_actor *actor) {
+    struct sim_world *world = actor->world;
+    struct sim_topic *topic = world->topics[sim_between(world, 0, world->topic_count - 1)];
+    uint32_t partition = (uint32_t)sim_between(world, 0, topic->partition_count - 1);
+    if (topic->state != SIM_TOPIC_LIVE)
+        return;
+    world->faults_met |= 1u << SIM_FAULT_retention;
+    topic->retains = true;
+    ask(actor, topic, partition,
+        (struct lf_core_call){.type = LF_CALL_PARTITION_TRIM,
+                              .offset =
+                                  (int64_t)sim_between(world, 0, (uint64_t)topic->partitions[partition].acked_end)});
 }
 
 /** What some topic is to keep: more or less, or all again. */
@@ -136,6 +151,8 @@ void sim_admin_work(struct sim_actor *actor) {
         change_side_topics(actor);
     if (world->retains && world->topics[0]->state == SIM_TOPIC_LIVE && sim_chance(world, RETENTION_CHANGE_PERMILLE))
         change_retention(actor);
+    if (world->retains && world->topics[0]->state == SIM_TOPIC_LIVE && sim_chance(world, TRIM_PERMILLE))
+        trim(actor);
     struct sim_topic *topic = world->topics[sim_between(world, 0, 1)];
     if (topic->state == SIM_TOPIC_LIVE)
         call(actor, LF_CALL_PARTITION_END, topic, (uint32_t)sim_between(world, 0, topic->partition_count - 1));
@@ -166,6 +183,15 @@ static void on_deleted(struct sim_actor *actor, struct sim_topic *topic, enum lf
         sim_fail(world, "topic %s was made, and is not there to be deleted", topic->name);
     else
         topic->state = lf_status_action(status) == LF_ACTION_UNKNOWN ? SIM_TOPIC_UNSURE : SIM_TOPIC_LIVE;
+}
+
+/** A name of a topic that was deleted may stand for one with less in it. */
+static void on_trimmed(struct sim_actor *actor, const struct sim_call *asked, const struct lf_core_effect *effect) {
+    struct sim_world *world = actor->world;
+    world->totals.trims += effect->status == LF_OK;
+    if (lf_status_action(effect->status) == LF_ACTION_GIVE_UP && asked->topic->main)
+        sim_fail(world, "%s-%u cannot be trimmed: %s (%s)", asked->topic->name, asked->partition,
+                 lf_status_name(effect->status), effect->text);
 }
 
 static void on_end(struct sim_actor *actor, const struct sim_call *asked, const struct lf_core_effect *effect) {
@@ -202,6 +228,8 @@ void sim_admin_answer(struct sim_actor *actor, const struct lf_core_effect *effe
         on_deleted(actor, asked.topic, effect->status);
     else if (asked.type == LF_CALL_TOPIC_ALTER)
         world->totals.settings_changed += effect->status == LF_OK;
+    else if (asked.type == LF_CALL_PARTITION_TRIM)
+        on_trimmed(actor, &asked, effect);
     else
         on_end(actor, &asked, effect);
 }

@@ -88,6 +88,7 @@
     X(client_closes, "clients closed", 1)                                                                              \
     X(topics_created, "topics created", 1)                                                                             \
     X(settings_changed, "changes of what a topic keeps", 0)                                                            \
+    X(trims, "partitions trimmed", 0)                                                                                  \
     X(topics_deleted, "topics deleted", 1)                                                                             \
     X(publishes, "records published", 1)                                                                               \
     X(acked, "acknowledged", 1)                                                                                        \
