@@ -5,7 +5,6 @@
  * those that were acknowledged; the other group is as it was; and the operation goes on from there to its end.
  */
 #include "contract.h"
-#include "mem_image.h"
 #include "mem_store.h"
 
 #include "lf_crc32c.h"
@@ -16,15 +15,17 @@
 #define OTHER 4u
 #define STEPS_MAX 8
 
-/* One step: a write, or a segment that is staged. */
+/* One step: a write, a rewrite, or a segment that is staged. */
 struct step {
     struct log_store_write *write;
-    struct contract_pile pile; /* when there is no write */
+    struct log_store_rewrite rewrite; /* last_index 0: none */
+    struct contract_pile pile;        /* when there is neither */
 };
 
 struct operation {
     const char *name;
     uint32_t (*steps)(struct step *steps); /* fills them, returns how many */
+    bool in_turn;                          /* a step has to be done before the next is handed over */
 };
 
 static struct log_store_write *seal(struct log_store_write *write, uint64_t first_index, uint64_t last_index) {
@@ -130,6 +131,21 @@ static uint32_t repair(struct step *steps) {
     return count;
 }
 
+/* All entries are commands: what is left of them is a segment without entries. */
+static uint32_t rewrite(struct step *steps) {
+    uint32_t count = 0;
+    struct contract_pile pile;
+    contract_pile_make(&pile, GROUP, 1, 20, 1, 1000);
+    steps[count++].rewrite = (struct log_store_rewrite){
+        .group = GROUP, .first_index = 1, .last_index = 20, .segment_bytes = 1 << 20, .drop_commands = true};
+    struct log_store_write *write = next_write(steps, &count);
+    assert_int_equal(log_store_write_set_replacements(write, &pile.segment, 1), LF_OK);
+    contract_row(write, "a", "new");
+    write = next_write(steps, &count);
+    write->drop_before = 21;
+    return count;
+}
+
 static uint32_t install(struct step *steps) {
     uint32_t count = 0;
     contract_pile_make(&steps[count++].pile, GROUP, 31, 45, 2, 2);
@@ -166,9 +182,16 @@ static uint32_t topic_delete(struct step *steps) {
 }
 
 static const struct operation operations[] = {
-    {"append", append},   {"truncate", truncate}, {"roll", roll},
-    {"drop", drop},       {"replace", replace},   {"repair", repair},
-    {"install", install}, {"unstage", unstage},   {"topic delete", topic_delete},
+    {"append", append},
+    {"truncate", truncate},
+    {"roll", roll},
+    {"drop", drop},
+    {"replace", replace},
+    {"repair", repair},
+    {"rewrite", rewrite, true},
+    {"install", install},
+    {"unstage", unstage},
+    {"topic delete", topic_delete},
 };
 
 static uint32_t number(uint32_t digest, uint64_t value) { return lf_crc32c(digest, &value, sizeof value); }
@@ -198,16 +221,6 @@ static uint32_t digest_of(const struct log_store_completion *load, const struct 
 
 static const struct log_store_read read_all = {.last_index = UINT64_MAX, .bytes_max = 1 << 30, .entries_max = 1 << 20};
 
-static uint32_t digest_of_model(const struct mem_image *model, uint64_t group) {
-    struct log_store_read read = read_all;
-    read.group = group;
-    struct log_store_completion *load = mem_image_load(model, group, 1), *entries = mem_image_read(model, &read);
-    uint32_t digest = digest_of(load, entries);
-    log_store_completion_destroy(&load);
-    log_store_completion_destroy(&entries);
-    return digest;
-}
-
 static uint64_t now_ms; /* virtual */
 
 static struct log_store_completion *wait_for(struct log_store *store) {
@@ -234,21 +247,6 @@ static uint32_t digest_of_store(struct log_store *store, uint64_t group) {
     return digest;
 }
 
-static void apply_step(struct mem_image *model, const struct step *step) {
-    struct lf_error error = {0};
-    struct log_store_write *staging = NULL;
-    if (!step->write) {
-        staging = contract_write(GROUP, 1);
-        staging->stages = true;
-        assert_int_equal(log_store_write_set_replacements(staging, &step->pile.segment, 1), LF_OK);
-        for (uint32_t i = 0; i < step->pile.count; i++)
-            assert_int_equal(log_store_write_push_entry(staging, lf_buf_ref(step->pile.entries[i])), LF_OK);
-    }
-    if (mem_image_apply(model, staging ? staging : step->write, &error) != LF_OK)
-        fail_msg("the operation is wrong: %s", error.text);
-    log_store_write_destroy(&staging);
-}
-
 static uint32_t make_steps(const struct operation *operation, struct step *steps) {
     memset(steps, 0, STEPS_MAX * sizeof *steps);
     return operation->steps(steps);
@@ -261,29 +259,16 @@ static void free_steps(struct step *steps, uint32_t count) {
     }
 }
 
-/* The digest after each number of steps; states[0] is before the first. */
-static uint32_t model_states(const struct operation *operation, uint32_t states[STEPS_MAX + 1]) {
-    struct mem_image model = {0};
-    struct step steps[STEPS_MAX];
-    uint32_t count = make_steps(operation, steps);
-    struct log_store_write *first = base(GROUP);
-    assert_int_equal(mem_image_apply(&model, first, NULL), LF_OK);
-    log_store_write_destroy(&first);
-    states[0] = digest_of_model(&model, GROUP);
-    for (uint32_t i = 0; i < count; i++) {
-        apply_step(&model, &steps[i]);
-        states[i + 1] = digest_of_model(&model, GROUP);
-    }
-    free_steps(steps, count);
-    mem_image_deinit(&model);
-    return count;
-}
-
 /* Completions of all pieces name their step: a write by its token, a piece by its request. */
 static void hand_over(struct log_store *store, struct step *step, uint32_t at) {
     if (step->write) {
         step->write->token = at;
         assert_int_equal(log_store_submit(store, &step->write), LF_OK);
+        return;
+    }
+    if (step->rewrite.last_index != 0) {
+        step->rewrite.request = at;
+        assert_int_equal(log_store_rewrite(store, &step->rewrite), LF_OK);
         return;
     }
     uint32_t half = step->pile.count / 2;
@@ -313,7 +298,7 @@ static uint32_t acknowledged(struct log_store *store, uint32_t from, uint32_t co
 static uint32_t run_steps(struct log_store *store, struct step *steps, uint32_t from, uint32_t count, bool at_once) {
     uint32_t wanted[STEPS_MAX] = {0};
     for (uint32_t i = from; i < count; i++) {
-        wanted[i] = steps[i].write ? 1 : 2;
+        wanted[i] = steps[i].write || steps[i].rewrite.last_index != 0 ? 1 : 2;
         hand_over(store, &steps[i], i);
         if (!at_once && acknowledged(store, i, i + 1, wanted) == i)
             return i;
@@ -327,6 +312,31 @@ static struct log_store *open_store(struct mem_disk *disk) {
     if (mem_store_open(disk, &contract_identity, now_ms, &store, &error) != LF_OK)
         fail_msg("open: %s", error.text);
     return store;
+}
+
+static struct log_store *open_filled(struct mem_disk *disk) {
+    struct log_store *store = open_store(disk);
+    struct step first[2] = {{.write = base(GROUP)}, {.write = base(OTHER)}};
+    assert_int_equal(run_steps(store, first, 0, 2, false), 2);
+    return store;
+}
+
+/* The digest after each number of steps, without any crash; states[0] is before the first. */
+static uint32_t clean_states(const struct operation *operation, uint32_t states[STEPS_MAX + 1]) {
+    struct mem_disk *disk = mem_disk_new(1);
+    struct log_store *store = open_filled(disk);
+    struct step steps[STEPS_MAX];
+    uint32_t count = make_steps(operation, steps);
+    states[0] = digest_of_store(store, GROUP);
+    for (uint32_t i = 0; i < count; i++) {
+        if (run_steps(store, steps, i, i + 1, false) != i + 1)
+            fail_msg("%s: step %u is refused", operation->name, i);
+        states[i + 1] = digest_of_store(store, GROUP);
+    }
+    free_steps(steps, count);
+    log_store_close(&store);
+    mem_disk_destroy(&disk);
+    return count;
 }
 
 struct visit {
@@ -354,9 +364,8 @@ static bool visit(const struct visit *visit) {
     const struct mem_disk_faults faults = {.write_delay_ms_min = 1, .write_delay_ms_max = 1};
     struct mem_disk *disk = mem_disk_new(visit->n);
     mem_disk_set_faults(disk, &faults);
-    struct log_store *store = open_store(disk);
-    struct step first[2] = {{.write = base(GROUP)}, {.write = base(OTHER)}}, steps[STEPS_MAX];
-    assert_int_equal(run_steps(store, first, 0, 2, false), 2);
+    struct log_store *store = open_filled(disk);
+    struct step steps[STEPS_MAX];
     uint32_t beside = digest_of_store(store, OTHER);
     uint32_t count = make_steps(visit->operation, steps);
     mem_disk_break_commit(disk, visit->n, visit->fate);
@@ -383,8 +392,8 @@ static bool visit(const struct visit *visit) {
 static uint32_t visit_all(const struct operation *operation) {
     uint32_t states[STEPS_MAX + 1], visited = 0;
     struct visit at = {.operation = operation, .states = states};
-    at.step_count = model_states(operation, states);
-    for (int at_once = 0; at_once < 2; at_once++)
+    at.step_count = clean_states(operation, states);
+    for (int at_once = 0; at_once < (operation->in_turn ? 1 : 2); at_once++)
         for (at.how = MEM_DISK_KILL; at.how <= MEM_DISK_POWER; at.how++)
             for (at.fate = MEM_DISK_FAIL; at.fate <= MEM_DISK_KEEP; at.fate++)
                 for (at.n = 1, at.at_once = at_once; visit(&at); at.n++)
