@@ -116,7 +116,7 @@ const struct config_row config_rows[] = {
           "Accepted and not yet committed, over all groups."),
     BYTES("node.tail_cache_bytes_max", limits.tail_cache_bytes_max, 1 * MIB, 64 * GIB, 128 * MIB,
           "Newest entries kept in memory for followers and readers, over all groups."),
-    BYTES("node.active_bytes_max", limits.active_bytes_max, 1 * MIB, 64 * GIB, 32 * MIB,
+    BYTES("node.active_bytes_max", limits.active_bytes_max, 1 * MIB, 64 * GIB, 8 * MIB,
           "What is not sealed yet, over all partitions: above it leaders end segments sooner than segment.bytes. A "
           "quarter of what the store's memtables hold keeps the bytes written per byte low."),
     BYTES("node.unsent_bytes_max", limits.unsent_bytes_max, 1 * MIB, 64 * GIB, 256 * MIB,
@@ -130,8 +130,8 @@ const struct config_row config_rows[] = {
            "Partitions on the move at one time while nodes are drained: filling more at once can stall busy disks."),
 
     /* The store. */
-    BYTES("store.memtable_bytes", store.memtable_bytes, 1 * MIB, 1 * GIB, 8 * MIB,
-          "Memory for writes before they are flushed; small keeps flushes short."),
+    BYTES("store.memtable_bytes", store.memtable_bytes, 1 * MIB, 1 * GIB, 32 * MIB,
+          "Memory for writes before they are flushed. What is sealed before that is never flushed."),
     BYTES("store.wal_bytes_max", store.wal_bytes_max, 8 * MIB, 3 * GIB, 96 * MIB,
           "Write-ahead log kept; bounds the time to start again."),
     BYTES("store.commit_bytes_max", store.commit_bytes_max, 64 * KIB, 64 * MIB, 1 * MIB,

@@ -30,7 +30,7 @@ void node_limits_default(struct node_limits *limits) {
     OR_DEFAULT(limits->records_per_batch_max, 100000);
     OR_DEFAULT(limits->uncommitted_bytes_max, 256u * 1024 * 1024);
     OR_DEFAULT(limits->tail_cache_bytes_max, 128u * 1024 * 1024);
-    OR_DEFAULT(limits->active_bytes_max, 32u * 1024 * 1024);
+    OR_DEFAULT(limits->active_bytes_max, 8u * 1024 * 1024);
     OR_DEFAULT(limits->reads_max, 512);
     OR_DEFAULT(limits->delivery_bytes_max, 512 * 1024);
     OR_DEFAULT(limits->session_unsent_bytes_max, 16 * 1024 * 1024);

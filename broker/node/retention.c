@@ -22,9 +22,9 @@
 #define RELIEF_DENOMINATOR 4
 /** ... and no sooner again than after this long. */
 #define RELIEVE_MS 20
-/** Smaller segments cost more than they relieve; and at most this part of the bound. */
-#define ROLL_BYTES_MIN (64u * 1024)
-#define ROLL_DIVISOR 256
+/** Smaller segments cost more syncs than the flushes they spare; and at most this part of the bound. */
+#define ROLL_BYTES_MIN (1024u * 1024)
+#define ROLL_DIVISOR 8
 
 const struct topic_settings *segments_settings(const struct node *node, const struct group *group) {
     const struct metadata_topic *topic = metadata_topic_by_id(node->metadata, group->topic_id);

@@ -61,23 +61,36 @@ static void skip_varints(struct cursor *cursor, int count) {
         get_varint(cursor);
 }
 
-static bool add_table(struct manifest_scan *scan, uint64_t number, uint64_t bytes) {
+/* All that is said of tables is kept until the end, since there may be very many of them. */
+static bool note_table(struct manifest_scan *scan, uint64_t number, uint64_t bytes, bool deleted) {
     if (log_array_reserve(&scan->tables, &scan->table_capacity, scan->table_count, sizeof scan->tables[0]) != LF_OK) {
         scan->verdict = MANIFEST_NO_MEMORY;
         return false;
     }
-    scan->tables[scan->table_count++] = (struct manifest_table){.number = number, .bytes = bytes};
+    scan->tables[scan->table_count] =
+        (struct manifest_table){.number = number, .bytes = bytes, .order = scan->table_count, .deleted = deleted};
+    scan->table_count++;
     return true;
 }
 
+static int compare_tables(const void *a, const void *b) {
+    const struct manifest_table *left = a, *right = b;
+    if (left->number != right->number)
+        return left->number < right->number ? -1 : 1;
+    return left->order < right->order ? -1 : left->order > right->order;
+}
+
 /* One that changes its level is deleted and added by the same edit, in this order. */
-static void delete_table(struct manifest_scan *scan, uint64_t number) {
-    for (size_t i = scan->table_count; i-- > 0;) {
-        if (scan->tables[i].number != number)
-            continue;
-        scan->tables[i] = scan->tables[--scan->table_count];
-        return;
+static void settle_tables(struct manifest_scan *scan) {
+    size_t kept = 0;
+    if (scan->table_count > 0)
+        qsort(scan->tables, scan->table_count, sizeof scan->tables[0], compare_tables);
+    for (size_t i = 0; i < scan->table_count; i++) {
+        bool last = i + 1 == scan->table_count || scan->tables[i + 1].number != scan->tables[i].number;
+        if (last && !scan->tables[i].deleted)
+            scan->tables[kept++] = scan->tables[i];
     }
+    scan->table_count = kept;
 }
 
 static bool take_new_file(struct manifest_scan *scan, struct cursor *cursor, uint64_t tag) {
@@ -91,7 +104,7 @@ static bool take_new_file(struct manifest_scan *scan, struct cursor *cursor, uin
         skip_varints(cursor, 2); /* smallest and largest sequence */
     while (tag == TAG_NEW_FILE_4 && cursor->ok && get_varint(cursor) != NEW_FILE_4_END)
         skip_bytes(cursor);
-    return cursor->ok && add_table(scan, number, bytes);
+    return cursor->ok && note_table(scan, number, bytes, false);
 }
 
 struct edit {
@@ -133,8 +146,7 @@ static bool take_field(struct manifest_scan *scan, struct cursor *cursor, uint64
         return true;
     case TAG_DELETED_FILE:
         skip_varints(cursor, 1); /* level */
-        delete_table(scan, get_varint(cursor));
-        return true;
+        return note_table(scan, get_varint(cursor), 0, true);
     case TAG_COMPARATOR:
         skip_bytes(cursor);
         return true;
@@ -227,6 +239,7 @@ struct manifest_scan manifest_scan(struct lf_bytes bytes) {
         scan.verdict = readable_edit_behind(bytes, record.end + TORN_GROUP_BYTES) ? MANIFEST_DAMAGED : MANIFEST_TORN;
     }
     wal_log_deinit(&log);
+    settle_tables(&scan);
     return scan;
 }
 

@@ -21,6 +21,8 @@ struct manifest_family {
 struct manifest_table {
     uint64_t number;
     uint64_t bytes;
+    uint64_t order; /**< of the edit's field that said so; the last one counts */
+    bool deleted;
 };
 
 struct manifest_scan {
@@ -32,7 +34,7 @@ struct manifest_scan {
     uint64_t last_sequence;
     uint64_t family_max;           /**< the highest number ever given to one; 0: not said */
     uint64_t log_keep_min;         /**< RocksDB's own word on the oldest log to keep; 0 when it gave none */
-    struct manifest_table *tables; /**< that belong to the store after the last whole edit; owned */
+    struct manifest_table *tables; /**< that belong to the store after the last whole edit, by number; owned */
     size_t table_count, table_capacity;
 };
 

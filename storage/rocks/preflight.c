@@ -71,11 +71,19 @@ static enum lf_status judge_manifest(struct run *run) {
     }
 }
 
+/* Files are ordered by kind, then number; there may be very many tables. */
 static const struct store_file *find_table(const struct run *run, uint64_t number) {
-    for (size_t i = 0; i < run->files.count; i++)
-        if (run->files.items[i].kind == STORE_FILE_TABLE && run->files.items[i].number == number)
-            return &run->files.items[i];
-    return NULL;
+    size_t low = 0, high = run->files.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct store_file *file = &run->files.items[middle];
+        if (file->kind < STORE_FILE_TABLE || (file->kind == STORE_FILE_TABLE && file->number < number))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct store_file *file = low < run->files.count ? &run->files.items[low] : NULL;
+    return file && file->kind == STORE_FILE_TABLE && file->number == number ? file : NULL;
 }
 
 /* A torn edit that is cut was never relied on: the tables named before it are still there. */

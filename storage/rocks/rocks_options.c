@@ -10,7 +10,7 @@
 #define MIB (1024u * 1024)
 #define META_MEMTABLE_BYTES (4 * MIB)
 #define SEGMENTS_MEMTABLE_BYTES (64 * 1024) /* stays empty */
-#define MEMTABLES_MAX 8                     /* flushes that wait before writes do */
+#define MEMTABLES_MAX 4                     /* flushes that wait before writes do */
 #define BLOCK_CACHE_BYTES (32 * MIB)
 #define BLOCK_BYTES (16 * 1024)
 #define BACKGROUND_JOBS 3
@@ -22,15 +22,15 @@
 /** Above all levels: nothing is written. On a full disk RocksDB's own log ends the process; what it would say comes as
  * errors of calls and in its statistics. */
 #define INFO_LOG_NOTHING 6
-#define MANIFEST_BYTES (4 * MIB)
+#define MANIFEST_BYTES (64 * MIB) /* some 500,000 tables: a larger one would be written anew with every edit */
 #define RUNS_MAX 48
 #define MERGE_WIDTH_MIN 16
-#define MERGE_WIDTH_MAX 32
+#define MERGE_WIDTH_MAX 64
 #define NEVER_STALL_FILES (1 << 30)
 
 struct rocks_store_options rocks_options_complete(const struct rocks_store_options *options) {
     struct rocks_store_options all = *options;
-    all.memtable_bytes = all.memtable_bytes ? all.memtable_bytes : 8 * MIB;
+    all.memtable_bytes = all.memtable_bytes ? all.memtable_bytes : 32 * MIB;
     all.wal_bytes_max = all.wal_bytes_max ? all.wal_bytes_max : 96 * MIB;
     all.commit_bytes_max = all.commit_bytes_max ? all.commit_bytes_max : LOG_STORE_COMMIT_BYTES_MAX_DEFAULT;
     all.submit_bytes_max = all.submit_bytes_max ? all.submit_bytes_max : LOG_STORE_SUBMIT_BYTES_MAX_DEFAULT;

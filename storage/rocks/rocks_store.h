@@ -8,7 +8,7 @@
 struct rocks_store_options {
     const char *directory;         /**< borrowed for the call */
     bool create;                   /**< create if empty or absent; else an empty directory is LF_NOT_FOUND */
-    uint32_t memtable_bytes;       /**< [8 MiB] times a factor that differs by a quarter between nodes */
+    uint32_t memtable_bytes;       /**< [32 MiB] times a factor that differs by a quarter between nodes */
     uint32_t wal_bytes_max;        /**< [96 MiB] total */
     uint32_t commit_bytes_max;     /**< [1 MiB] */
     uint32_t submit_bytes_max;     /**< [64 MiB] */

@@ -211,9 +211,27 @@ static void add_answer(struct rocks_writer *writer, struct segment_job *job) {
     writer->answers_end = &job->next;
 }
 
+static void add_piece(struct rocks_writer *writer, struct segment_job *job) {
+    job->after_write = writer->writes_taken;
+    job->next = NULL;
+    *writer->pieces_end = job;
+    writer->pieces_end = &job->next;
+}
+
+/* What is to be staged takes effect in order with the writes. */
+static void hand_on_pieces(struct rocks_writer *writer) {
+    while (writer->pieces && writer->pieces->after_write <= writer->writes_done) {
+        struct segment_job *piece = writer->pieces;
+        writer->pieces = piece->next;
+        rocks_segments_begin_stage(&writer->segments, &piece);
+    }
+    if (!writer->pieces)
+        writer->pieces_end = &writer->pieces;
+}
+
 static void take_job(struct rocks_writer *writer, struct segment_job *job) {
     if (job->kind == SEGMENT_JOB_STAGE && !job->handed_on)
-        rocks_segments_begin_stage(&writer->segments, &job);
+        add_piece(writer, job);
     else if (job->kind != SEGMENT_JOB_REWRITE || job->handed_on ||
              !rocks_segments_add_rewrite(&writer->segments, job, writer->writes_taken))
         add_answer(writer, job);
@@ -266,6 +284,7 @@ static void *writer_main(void *argument) {
     bool stopping = false;
     for (;;) {
         stopping = stopping || !drain(writer, &queue);
+        hand_on_pieces(writer);
         step_rewrites(writer);
         if (writer->answers)
             take_answers(writer, batch);
@@ -293,6 +312,7 @@ int rocks_thread_start(pthread_t *thread, void *(*run)(void *), void *argument) 
 enum lf_status rocks_writer_start(struct rocks_writer *writer, size_t writes_max, struct lf_error *error) {
     writer->ring = lf_ring_new(writes_max + SEGMENT_JOBS_MAX + 1);
     writer->answers_end = &writer->answers;
+    writer->pieces_end = &writer->pieces;
     if (!writer->ring)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for the writer's ring");
     writer->last_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
@@ -314,6 +334,10 @@ void rocks_writer_stop(struct rocks_writer *writer) {
 }
 
 void rocks_writer_deinit(struct rocks_writer *writer) {
+    for (struct segment_job *next; writer->pieces; writer->pieces = next) {
+        next = writer->pieces->next;
+        segment_job_destroy(&writer->pieces);
+    }
     for (void *item; writer->ring && (item = lf_ring_pop(writer->ring)) != NULL;) {
         struct segment_job *job = segment_answer_untag(item); /* all writes were finished */
         segment_job_destroy(&job);

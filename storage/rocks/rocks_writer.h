@@ -24,6 +24,7 @@ struct rocks_writer {
     struct rocks_groups groups;
     struct rocks_segments segments;
     struct segment_job *answers, **answers_end; /**< of the segment thread, to be taken in; oldest first */
+    struct segment_job *pieces, **pieces_end;   /**< to be staged, behind the writes that came before; oldest first */
     struct log_store_identity identity;
     atomic_bool pinned; /**< identity.cluster_id was set by a write; read by the loop after that */
     uint32_t commit_bytes_max;

@@ -31,7 +31,7 @@ struct segment_job {
     bool handed_on;                          /**< STAGE, REWRITE: the writer has given it to the thread */
     uint64_t epoch;                          /**< STAGE, REWRITE: the group's stage_epoch then */
     bool refused;                            /**< REWRITE: one too many for its group */
-    uint64_t after_write;                    /**< REWRITE: not before the writer has done so many writes */
+    uint64_t after_write;                    /**< STAGE, REWRITE: not before the writer has done so many writes */
     /* the answer: */
     enum lf_status status;
     struct lf_error error;

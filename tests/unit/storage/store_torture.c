@@ -32,6 +32,7 @@ struct torture_run {
     uint64_t synced;       /* the newest one that a synced acknowledgement covers */
     /* totals */
     unsigned openings, cuts, kills_while_opening, rounds_with_loss;
+    unsigned seals, drops, replacements, installs;
     unsigned long long sectors_lost, sectors_kept, names_lost, names_kept;
 };
 
@@ -65,11 +66,16 @@ static void take_opened(struct torture_run *run, unsigned round, uint64_t step) 
 static void take_line(struct torture_run *run, unsigned round, const char *line) {
     unsigned long long step = 0;
     int sync = 0;
+    unsigned about = 0;
     if (line[0] == 'F')
         give_up(run, round, line + 2);
     if (sscanf(line, "O %llu", &step) == 1)
         take_opened(run, round, step);
-    if (sscanf(line, "A %llu %d", &step, &sync) == 2) {
+    if (sscanf(line, "A %llu %d %u", &step, &sync, &about) == 3) {
+        run->seals += (about & TORTURE_SEALS) != 0;
+        run->drops += (about & TORTURE_DROPS) != 0;
+        run->replacements += (about & TORTURE_REPLACES) != 0;
+        run->installs += (about & TORTURE_INSTALLS) != 0;
         run->acknowledged = run->certain = step;
         run->synced = sync ? step : run->synced;
     }
@@ -169,12 +175,14 @@ int main(int count, char **arguments) {
     for (unsigned round = 1; round <= rounds; round++)
         play_round(&run, round, "/proc/self/exe");
     printf("store_torture: seed %llu, %u rounds, %u openings, %u power cuts, %u killed while opening, %llu steps, "
-           "%u with unsynced steps lost, sectors kept %llu lost %llu, names kept %llu lost %llu\n",
+           "%u with unsynced steps lost, %u seals, %u drops, %u replacements, %u installs, sectors kept %llu lost "
+           "%llu, names kept %llu lost %llu\n",
            (unsigned long long)run.seed, rounds, run.openings, run.cuts, run.kills_while_opening,
-           (unsigned long long)run.acknowledged, run.rounds_with_loss, run.sectors_kept, run.sectors_lost,
-           run.names_kept, run.names_lost);
+           (unsigned long long)run.acknowledged, run.rounds_with_loss, run.seals, run.drops, run.replacements,
+           run.installs, run.sectors_kept, run.sectors_lost, run.names_kept, run.names_lost);
     if (!keep)
         scratch_directory_remove(run.base);
     free(run.base);
-    return run.sectors_lost > 0 && run.names_lost > 0 && run.openings > rounds / 2 ? 0 : 1;
+    bool shaped = run.seals > 0 && run.drops > 0 && run.replacements > 0 && run.installs > 0;
+    return run.sectors_lost > 0 && run.names_lost > 0 && run.openings > rounds / 2 && shaped ? 0 : 1;
 }

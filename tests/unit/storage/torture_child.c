@@ -1,7 +1,7 @@
 /** The process that is killed: opens the store, finds out how far it got, compares all of it with the history replayed
  *  to there, and goes on writing, telling every acknowledgement. Lines on standard output:
  *    O step           opened, whole, and equal to the history up to this step
- *    A step sync      acknowledged
+ *    A step sync n    acknowledged; n: enum torture_about
  *    R status words   refused to open (torture_check)
  *    F words          failed
  */
@@ -92,6 +92,15 @@ static void compare_state(const struct log_store_loaded *a, const struct log_sto
         fail("last index", group, a->last_index, b->last_index);
     if (a->applied_index != b->applied_index)
         fail("applied index", group, a->applied_index, b->applied_index);
+    if (a->first_index != b->first_index)
+        fail("first index", group, a->first_index, b->first_index);
+    if (a->previous_index != b->previous_index || a->previous_term != b->previous_term)
+        fail("previous index", group, a->previous_index, b->previous_index);
+    if (a->segment_count != b->segment_count)
+        fail("segments", group, a->segment_count, b->segment_count);
+    for (size_t i = 0; i < a->segment_count; i++)
+        if (!log_segment_equal(&a->segments[i], &b->segments[i]))
+            fail("segment", group, a->segments[i].first_index, b->segments[i].first_index);
     if (a->run_count != b->run_count)
         fail("term runs", group, a->run_count, b->run_count);
     for (size_t i = 0; i < a->run_count; i++)
@@ -135,26 +144,71 @@ static void compare_all(struct log_store *store, struct torture *torture) {
     }
 }
 
-static void write_on(struct log_store *store, struct torture *torture, uint64_t until) {
-    uint64_t acknowledged = torture->step;
+/* How far the writes are. */
+struct progress {
+    struct log_store *store;
+    uint64_t acknowledged;
     bool synced[TORTURE_IN_FLIGHT];
-    while (acknowledged < until) {
-        while (torture->step < acknowledged + TORTURE_IN_FLIGHT && torture->step < until) {
+    unsigned about[TORTURE_IN_FLIGHT]; /* of segments: enum torture_about */
+};
+
+static unsigned about(const struct log_store_write *write) {
+    return (write->seal_count > 0 ? TORTURE_SEALS : 0) | (write->drop_before > 0 ? TORTURE_DROPS : 0) |
+           (write->replacement_count > 0 ? TORTURE_REPLACES : 0) | (write->install ? TORTURE_INSTALLS : 0);
+}
+
+/* Takes in one completion, which is good; its kind. */
+static enum log_store_done take_one(struct progress *progress) {
+    struct log_store_completion *completion = wait_one(progress->store);
+    enum log_store_done kind = completion->kind;
+    if (completion->status != LF_OK) {
+        say("F %s %llu: %s\n", kind == LOG_STORE_DONE_STAGE ? "stage" : "step", (unsigned long long)completion->id,
+            completion->error.text);
+        exit(1);
+    }
+    if (kind == LOG_STORE_DONE_WRITE) {
+        if (completion->id != progress->acknowledged + 1)
+            fail("order", completion->group, completion->id, progress->acknowledged + 1);
+        progress->acknowledged = completion->id;
+        unsigned at = completion->id % TORTURE_IN_FLIGHT;
+        say("A %llu %d %u\n", (unsigned long long)completion->id, progress->synced[at], progress->about[at]);
+    }
+    log_store_completion_destroy(&completion);
+    return kind;
+}
+
+/* In two pieces, durable before the write that needs it is handed over. */
+static void stage(struct progress *progress, uint64_t group, struct torture_pile *pile) {
+    uint32_t half = pile->count / 2;
+    for (int piece = 0; piece < 2; piece++) {
+        struct log_store_stage given = {.group = group,
+                                        .request = piece,
+                                        .segment = &pile->segment,
+                                        .first = piece == 0,
+                                        .last = piece == 1,
+                                        .entries = pile->entries + (piece == 0 ? 0 : half),
+                                        .entry_count = piece == 0 ? half : pile->count - half};
+        if (log_store_stage(progress->store, &given) != LF_OK)
+            fail("stage", group, 0, 0);
+    }
+    for (int left = 2; left > 0;)
+        left -= take_one(progress) == LOG_STORE_DONE_STAGE;
+}
+
+static void write_on(struct log_store *store, struct torture *torture, uint64_t until) {
+    struct progress progress = {.store = store, .acknowledged = torture->step};
+    while (progress.acknowledged < until) {
+        while (torture->step < progress.acknowledged + TORTURE_IN_FLIGHT && torture->step < until) {
+            torture_pile_clear(&torture->pile);
             struct log_store_write *write = torture_next(torture);
-            synced[write->token % TORTURE_IN_FLIGHT] = write->sync;
+            progress.synced[write->token % TORTURE_IN_FLIGHT] = write->sync;
+            progress.about[write->token % TORTURE_IN_FLIGHT] = about(write);
+            if (torture->pile.used)
+                stage(&progress, write->group, &torture->pile);
             if (log_store_submit(store, &write) != LF_OK)
                 fail("submit", 0, torture->step, 0);
         }
-        struct log_store_completion *completion = wait_one(store);
-        if (completion->status != LF_OK) {
-            say("F step %llu: %s\n", (unsigned long long)completion->id, completion->error.text);
-            exit(1);
-        }
-        if (completion->id != acknowledged + 1)
-            fail("order", completion->group, completion->id, acknowledged + 1);
-        acknowledged = completion->id;
-        say("A %llu %d\n", (unsigned long long)acknowledged, synced[acknowledged % TORTURE_IN_FLIGHT]);
-        log_store_completion_destroy(&completion);
+        take_one(&progress);
     }
 }
 
@@ -166,8 +220,9 @@ static enum lf_status open_store(const char *directory, bool create, struct log_
 }
 
 int torture_child(const char *directory, uint64_t seed, uint64_t until, enum torture_end end) {
-    struct torture torture = {.seed = seed};
+    static struct torture torture; /* large */
     struct log_store *store = NULL;
+    torture.seed = seed;
     struct lf_error error = {0};
     if (open_store(directory, true, &store, &error) != LF_OK) {
         say("F %s\n", error.text);
@@ -184,8 +239,9 @@ int torture_child(const char *directory, uint64_t seed, uint64_t until, enum tor
 }
 
 int torture_check(const char *directory, uint64_t seed) {
-    struct torture torture = {.seed = seed};
+    static struct torture torture; /* large */
     struct log_store *store = NULL;
+    torture.seed = seed;
     struct lf_error error = {0};
     enum lf_status status = open_store(directory, false, &store, &error);
     if (status != LF_OK) {

@@ -7,6 +7,9 @@
 /** Writes submitted and not acknowledged. */
 #define TORTURE_IN_FLIGHT 8u
 
+/** What a write does to segments, as bits. */
+enum torture_about { TORTURE_SEALS = 1, TORTURE_DROPS = 2, TORTURE_REPLACES = 4, TORTURE_INSTALLS = 8 };
+
 enum torture_end {
     TORTURE_GO_ON,   /**< writes until it is killed */
     TORTURE_CLOSE,   /**< closes the store and ends */

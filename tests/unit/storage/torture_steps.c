@@ -1,4 +1,4 @@
-#include "torture_steps.h"
+#include "torture_segments.h"
 
 #include "lf_check.h"
 #include "lf_entry.h"
@@ -25,20 +25,31 @@ static struct dice dice_of(const struct torture *torture) {
     return dice;
 }
 
-static void add_entry(struct log_store_write *write, uint64_t index, uint64_t term, struct dice *dice) {
-    size_t bytes = roll(dice, PAYLOAD_BYTES_MAX);
+void torture_pile_clear(struct torture_pile *pile) {
+    for (uint32_t i = 0; i < pile->count; i++)
+        lf_buf_unref(&pile->entries[i]);
+    pile->count = 0;
+    pile->used = false;
+}
+
+struct lf_buf *torture_entry(uint64_t group, uint64_t index, uint64_t term, size_t bytes) {
     struct lf_buf *entry = lf_buf_new(LF_ENTRY_HEADER_BYTES + bytes);
     lf_check(entry != NULL);
     uint8_t *payload = entry->data + LF_ENTRY_HEADER_BYTES;
     for (size_t i = 0; i < bytes; i++)
-        payload[i] = (uint8_t)((index * 31 + term * 17 + i * (write->group + 3)) >> 2);
+        payload[i] = (uint8_t)((index * 31 + term * 17 + i * (group + 3)) >> 2);
     struct lf_entry_header header = {.type = LF_ENTRY_METADATA,
                                      .payload_bytes = (uint32_t)bytes,
                                      .index = index,
                                      .term = term,
                                      .end_offset = index,
                                      .replica_id = 1};
-    lf_entry_encode(&header, write->group, lf_bytes(payload, bytes), entry->data);
+    lf_entry_encode(&header, group, lf_bytes(payload, bytes), entry->data);
+    return entry;
+}
+
+static void add_entry(struct log_store_write *write, uint64_t index, uint64_t term, struct dice *dice) {
+    struct lf_buf *entry = torture_entry(write->group, index, term, roll(dice, PAYLOAD_BYTES_MAX));
     lf_check(log_store_write_add_entry(write, index, entry) == LF_OK);
 }
 
@@ -48,7 +59,9 @@ static void add_row(struct log_store_write *write, const char *key, uint64_t val
     lf_check(log_store_write_add_row(write, lf_bytes_text(key), lf_bytes_text(text)) == LF_OK);
 }
 
-static void fill(struct log_store_write *write, const struct log_group *log, struct dice *dice, uint64_t step) {
+static uint32_t roll_any(void *dice, uint32_t sides) { return roll(dice, sides); }
+
+static void fill(struct log_store_write *write, const struct log_group *log, struct dice *dice) {
     uint64_t term = log->term;
     if (write->create || roll(dice, 10) == 0) {
         write->has_hard_state = true;
@@ -65,17 +78,38 @@ static void fill(struct log_store_write *write, const struct log_group *log, str
         add_entry(write, ++end, term, dice);
     if (roll(dice, 3) == 0 && end > log->applied_index)
         write->applied_index = log->applied_index + 1 + roll(dice, (uint32_t)(end - log->applied_index));
+}
+
+static void add_rows(struct log_store_write *write, struct dice *dice, uint64_t step) {
     char key[8];
     snprintf(key, sizeof key, "k%u", roll(dice, 30));
     add_row(write, key, step);
     add_row(write, TORTURE_STEP_ROW, step);
 }
 
+/* What the write is about: mostly entries and state; now and then segments take each other's place, or an image the
+ * place of all. */
+static void fill_any(struct torture *torture, struct log_store_write *write, const struct mem_group *group,
+                     struct dice *dice, uint64_t step) {
+    const struct log_group none = {0};
+    uint32_t kind = roll(dice, 60);
+    torture_pile_clear(&torture->pile);
+    if (group && kind == 0) {
+        torture_add_install(torture, write, group, roll_any, dice);
+    } else if (!group || kind > 3 || !torture_add_replacement(torture, write, group, roll_any, dice)) {
+        fill(write, group ? &group->log : &none, dice);
+        if (group) {
+            torture_add_seal(write, group, roll_any, dice);
+            torture_add_drop(write, group, roll_any, dice);
+        }
+    }
+    add_rows(write, dice, step);
+}
+
 struct log_store_write *torture_next(struct torture *torture) {
     struct dice dice = dice_of(torture);
     uint64_t step = torture->step + 1, id = roll(&dice, TORTURE_GROUPS);
     const struct mem_group *group = mem_image_find(&torture->model, id);
-    const struct log_group none = {0};
     struct log_store_write *write = log_store_write_new(id, step);
     lf_check(write != NULL);
     write->sync = roll(&dice, 10) < (step / 64 % 2 ? 7 : 1); /* stretches with many syncs and with few */
@@ -84,7 +118,7 @@ struct log_store_write *torture_next(struct torture *torture) {
     if (group && roll(&dice, DESTROY_ONE_IN) == 0)
         write->destroy = true;
     else
-        fill(write, group ? &group->log : &none, &dice, step);
+        fill_any(torture, write, group, &dice, step);
     struct lf_error error = {0};
     enum lf_status status = mem_image_apply(&torture->model, write, &error);
     lf_checkf(status == LF_OK, "step %llu: %s", (unsigned long long)step, error.text);

@@ -9,11 +9,26 @@
 #define TORTURE_GROUPS 5u
 #define TORTURE_STEP_ROW "step"
 
+#define TORTURE_PILE_ENTRIES_MAX 600u
+
+/** A segment that comes from elsewhere. */
+struct torture_pile {
+    bool used;
+    struct log_segment segment;
+    struct lf_buf *entries[TORTURE_PILE_ENTRIES_MAX];
+    uint32_t count;
+};
+
 struct torture {
     uint64_t seed;
     uint64_t step; /**< done */
     struct mem_image model;
+    struct torture_pile pile; /**< what has to be staged before the last step's write, if it is used */
 };
+
+void torture_pile_clear(struct torture_pile *pile);
+/** Returns (caller unrefs) an entry with this payload. */
+struct lf_buf *torture_entry(uint64_t group, uint64_t index, uint64_t term, size_t payload_bytes);
 
 /** Returns (caller destroys or submits) the write of the next step; carries it out on the model. */
 struct log_store_write *torture_next(struct torture *torture);
