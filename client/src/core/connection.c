@@ -136,15 +136,17 @@ void lf_broker_drop(struct lf_core *core, struct lf_broker *broker, const char *
 }
 
 void lf_broker_leave(struct lf_core *core, struct lf_broker *broker) {
-    bool ready = broker->link == LF_LINK_READY;
+    /* A hello that is under way makes a session, too; one that has waited for long is for nobody. */
+    bool session = broker->link == LF_LINK_READY ||
+                   (broker->link == LF_LINK_HELLO && core->now_ms - broker->opened_ms <= LF_CORE_HELLO_SLOW);
     Lf__Goodbye body = LF__GOODBYE__INIT;
     Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
     request.body_case = LF__CLIENT_REQUEST__BODY_GOODBYE;
     request.goodbye = &body;
-    if (ready)
+    if (session)
         lf_notice_send(core, broker, &request);
     if (broker->link != LF_LINK_NONE)
-        disconnect(core, broker, ready, "the client was closed");
+        disconnect(core, broker, session, "the client was closed");
 }
 
 static void refuse(struct lf_core *core, struct lf_broker *broker, enum lf_status status, const char *text) {

@@ -70,7 +70,7 @@ struct lf_request *lf_request_send(struct lf_core *core, struct lf_broker *broke
 }
 
 void lf_notice_send(struct lf_core *core, struct lf_broker *broker, Lf__ClientRequest *message) {
-    if (broker->link != LF_LINK_READY || session_dead(core, broker))
+    if (broker->link == LF_LINK_NONE || session_dead(core, broker))
         return;
     message->request_id = ++core->last_request;
     struct lf_buf *header = pack(core, message);
