@@ -12,9 +12,6 @@ typedef unsigned long long ull;
 #define SIDE_CHANGE_PERMILLE 250
 #define RETENTION_CHANGE_PERMILLE 150
 #define TRIM_PERMILLE 50
-/** A deletion goes by name, and one that was repeated over another connection may still be on its way over the first:
- * so long a name is not used again. */
-#define LATE_DELETION_MS 6000
 
 struct sim_actor *sim_admin(struct sim_world *world) {
     return &world->actors[world->actor_count - 1];
@@ -134,8 +131,8 @@ static void change_side_topics(struct sim_actor *actor) {
     if (topic->state == SIM_TOPIC_LIVE) {
         topic->delete_asked = true;
         call(actor, LF_CALL_TOPIC_DELETE, topic, 0);
-    } else if (topic->state == SIM_TOPIC_GONE && topic->delete_asked &&
-               world->now > topic->gone_at + LATE_DELETION_MS * SIM_MS) {
+    } else if (topic->state == SIM_TOPIC_GONE && topic->delete_asked) {
+        /* At once: a repetition of the deletion that is still on its way is not for the topic that comes. */
         call(actor, LF_CALL_TOPIC_CREATE, topic, 0);
     }
 }
@@ -176,7 +173,6 @@ static void on_created(struct sim_actor *actor, struct sim_topic *topic, enum lf
 static void on_deleted(struct sim_actor *actor, struct sim_topic *topic, enum lf_status status) {
     struct sim_world *world = actor->world;
     world->totals.topics_deleted += status == LF_OK;
-    topic->gone_at = world->now;
     if (status == LF_OK)
         topic->state = SIM_TOPIC_GONE;
     else if (status == LF_TOPIC_UNKNOWN || status == LF_TOPIC_DELETED)

@@ -27,7 +27,6 @@ struct sim_topic {
     bool main; /**< lives for ever */
     bool delete_asked;
     bool retains;     /**< it was asked, once, to keep less than all */
-    uint64_t gone_at; /**< when its deletion was answered */
     enum sim_topic_state state;
     struct sim_partition partitions[SIM_PARTITIONS_MAX];
 };
