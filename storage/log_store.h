@@ -191,7 +191,8 @@ struct log_store_stage {
 };
 
 /** Make new segments from old ones, leaving out entries and records; staged like others when done. The work is done in
- * the background, in bounded memory, beside everything else; the same request over equal segments gives equal segments (storage/log_rewrite.h has the rules).
+ * the background, in bounded memory, beside everything else; the same request over equal segments gives equal segments
+ * (storage/log_rewrite.h has the rules).
  */
 struct log_store_rewrite {
     uint64_t group, request;
@@ -287,6 +288,7 @@ struct log_store_engine_stats {
     uint64_t segments_streamed;                   /**< open segments that are written beside the log */
     uint64_t segments_made;                       /**< since the store was opened */
     uint64_t segment_drops_waiting;               /**< tables that no log needs any more, not deleted yet */
+    uint64_t scrubbed_bytes, scrub_passes, scrub_damages; /**< read to find damage; times all was read; found */
 };
 
 struct log_store;
@@ -330,8 +332,9 @@ static inline enum lf_status log_store_load(struct log_store *store, uint64_t gr
 static inline enum lf_status log_store_stage(struct log_store *store, const struct log_store_stage *stage) {
     return store->ops->stage(store, stage);
 }
-/** Begin a rewrite, one per group at a time, of what the writes submitted before it leave. Completion REWRITE: LF_OK; LF_INVALID (borders, one is under way);
- * LF_DAMAGED; LF_NO_SPACE; LF_CANCELLED (the group changed under it, or was destroyed). LF_FULL: rewrites_max wait. */
+/** Begin a rewrite, one per group at a time, of what the writes submitted before it leave. Completion REWRITE: LF_OK;
+ * LF_INVALID (borders, one is under way); LF_DAMAGED; LF_NO_SPACE; LF_CANCELLED (the group changed under it, or was
+ * destroyed). LF_FULL: rewrites_max wait. */
 static inline enum lf_status log_store_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {
     return store->ops->rewrite(store, rewrite);
 }

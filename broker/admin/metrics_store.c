@@ -38,4 +38,8 @@ void metrics_write_store(struct text *text, const struct log_store_stats *stats,
     metrics_counter(text, "store_segments_made_total", "Tables of segments made.", engine->segments_made);
     metrics_gauge(text, "store_segment_drops_waiting", "Tables of dropped segments that are not deleted yet.",
                   engine->segment_drops_waiting);
+    metrics_counter(text, "store_scrubbed_bytes_total", "Entries and rows read to find damage.",
+                    engine->scrubbed_bytes);
+    metrics_counter(text, "store_scrub_passes_total", "Times everything was read so.", engine->scrub_passes);
+    metrics_counter(text, "store_scrub_damages_total", "Damaged places found so.", engine->scrub_damages);
 }

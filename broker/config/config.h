@@ -48,6 +48,7 @@ struct config_store {
     uint32_t open_files_max;
     uint32_t compaction_memory_bytes;
     uint32_t compaction_bytes_per_s;
+    uint32_t scrub_bytes_per_s;
     uint32_t replace; /**< enum config_replace */
 };
 

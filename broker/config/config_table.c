@@ -147,6 +147,9 @@ const struct config_row config_rows[] = {
           "with the same result."),
     BYTES("store.compaction_bytes_per_s", store.compaction_bytes_per_s, 1 * MIB, 3 * GIB, 128 * MIB,
           "What compaction reads per second at most, over all partitions."),
+    BYTES("store.scrub_bytes_per_s", store.scrub_bytes_per_s, 0, 1 * GIB, 8 * MIB,
+          "All that is stored is read again and again at this rate, to find damage while other replicas are whole; 0: "
+          "not."),
     {.name = "store.replace",
      .kind = CONFIG_CHOICE,
      FIELD(store.replace),

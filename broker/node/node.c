@@ -225,6 +225,9 @@ static void on_store(struct node *node, struct log_store_completion *completion)
             group_on_rewrite(node, group, completion);
         return;
     }
+    if (completion->kind == LOG_STORE_DONE_DAMAGE)
+        node_fail(node, LF_DAMAGED, "group %llu: %.200s (found by reading everything)",
+                  (unsigned long long)completion->group, completion->error.text);
     if (completion->kind != LOG_STORE_DONE_READ)
         return;
     struct pending_read *pending = lf_map_remove(&node->reads, completion->id);

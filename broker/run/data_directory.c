@@ -136,6 +136,7 @@ static enum lf_status open_store(const struct config *config, bool founds, bool 
                                           .reads_max = config->store.reads_max,
                                           .reader_threads = config->store.reader_threads,
                                           .open_files_max = config->store.open_files_max,
+                                          .scrub_bytes_per_s = config->store.scrub_bytes_per_s,
                                           .compaction_memory_bytes = config->store.compaction_memory_bytes,
                                           .compaction_bytes_per_s = config->store.compaction_bytes_per_s};
     enum lf_status status = store_path(config->node_data, path, sizeof path, error);

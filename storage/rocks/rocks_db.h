@@ -19,6 +19,7 @@ struct rocks_db {
     rocksdb_ratelimiter_t *limiter;
     rocksdb_writeoptions_t *write_synced;
     rocksdb_writeoptions_t *write_unsynced;
+    bool cold; /**< what is read goes past the cache */
 };
 
 /** Zeroes of `options` replaced by the defaults. */

@@ -115,7 +115,8 @@ static enum lf_status start_writing(struct rocks_store *rocks, struct lf_error *
 
 static enum lf_status start_threads(struct rocks_store *rocks, struct lf_error *error) {
     uint32_t reads_max = rocks->options.reads_max;
-    rocks->completed = lf_ring_new(ROCKS_WRITES_MAX + (size_t)reads_max + ROCKS_STAGES_MAX + SEGMENT_REWRITES_MAX);
+    rocks->completed =
+        lf_ring_new(ROCKS_WRITES_MAX + (size_t)reads_max + ROCKS_STAGES_MAX + SEGMENT_REWRITES_MAX + ROCKS_DAMAGES_MAX);
     if (!rocks->completed)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for completions");
     rocks->writer.completed = rocks->completed;
@@ -130,6 +131,9 @@ static enum lf_status start_threads(struct rocks_store *rocks, struct lf_error *
         *reader = (struct rocks_reader){.db = &rocks->db, .completed = rocks->completed, .counters = &rocks->counters};
         status = rocks_reader_start(reader, reads_max, error);
     }
+    if (status == LF_OK)
+        status =
+            rocks_scrub_start(&rocks->scrub, &rocks->db, rocks->completed, rocks->options.scrub_bytes_per_s, error);
     return status;
 }
 
@@ -210,6 +214,7 @@ enum lf_status rocks_store_open(const struct rocks_store_options *options, const
 void rocks_store_free(struct rocks_store **where) {
     struct rocks_store *rocks = *where;
     *where = NULL;
+    rocks_scrub_stop(&rocks->scrub);
     segment_thread_stop(&rocks->writer.segments.thread);
     rocks_writer_stop(&rocks->writer);
     for (uint32_t i = 0; i < rocks->reader_count; i++)

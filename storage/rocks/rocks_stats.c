@@ -90,6 +90,10 @@ void rocks_engine_stats(const struct log_store *store, struct log_store_engine_s
     out->memtable_bytes = property_sum(db, "rocksdb.cur-size-all-mem-tables");
     out->table_bytes = property_sum(db, "rocksdb.total-sst-files-size");
     segment_stats((const struct rocks_store *)store, out);
+    const struct rocks_scrub *scrub = &((const struct rocks_store *)store)->scrub;
+    out->scrubbed_bytes = atomic_load_explicit(&scrub->bytes, memory_order_relaxed);
+    out->scrub_passes = atomic_load_explicit(&scrub->passes, memory_order_relaxed);
+    out->scrub_damages = atomic_load_explicit(&scrub->damages, memory_order_relaxed);
     out->pending_compaction_bytes = property_sum(db, "rocksdb.estimate-pending-compaction-bytes");
 }
 

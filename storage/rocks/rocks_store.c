@@ -92,6 +92,8 @@ static struct log_store_completion *rocks_poll(struct log_store *store) {
         rocks->rewrite_count--;
         return completion;
     }
+    if (completion->kind == LOG_STORE_DONE_DAMAGE)
+        return completion;
     if (completion->kind != LOG_STORE_DONE_WRITE) {
         rocks->read_count--;
         return completion;

@@ -3,6 +3,7 @@
 #define ROCKS_STORE_INSIDE_H
 
 #include "rocks_reader.h"
+#include "rocks_scrub.h"
 
 /** Writes submitted and not yet polled, beside their bytes (submit_bytes_max). */
 #define ROCKS_WRITES_MAX 8192u
@@ -19,6 +20,7 @@ struct rocks_store {
     struct rocks_reader readers[ROCKS_READER_THREADS_MAX];
     uint32_t reader_count;
     uint32_t reader_next;
+    struct rocks_scrub scrub;
     struct lf_ring *completed;
     struct rocks_counters counters;
     /* of the loop thread: */

@@ -112,6 +112,7 @@ bool rocks_view_hint(void *context, uint64_t index, struct log_store_hint *hint)
 static rocksdb_iterator_t *open_active(struct rocks_view *view) {
     if (!view->active) {
         view->active_options = rocksdb_readoptions_create();
+        rocksdb_readoptions_set_fill_cache(view->active_options, !view->db->cold);
         view->active_end = rocks_key_entry(view->slot + 1, 0);
         rocksdb_readoptions_set_snapshot(view->active_options, view->snapshot);
         rocksdb_readoptions_set_iterate_upper_bound(view->active_options, (const char *)view->active_end.bytes,
@@ -136,6 +137,7 @@ static rocksdb_iterator_t *open_table(struct rocks_view *view, uint64_t id) {
         close_table(view);
         view->table_id = id;
         view->table_options = rocksdb_readoptions_create();
+        rocksdb_readoptions_set_fill_cache(view->table_options, !view->db->cold);
         view->table_end = rocks_key_entry(id + 1, 0);
         rocksdb_readoptions_set_snapshot(view->table_options, view->snapshot);
         rocksdb_readoptions_set_iterate_upper_bound(view->table_options, (const char *)view->table_end.bytes,
@@ -184,6 +186,7 @@ enum lf_status rocks_view_next(void *context, const struct log_held *held, uint6
 enum lf_status rocks_view_open(struct rocks_view *view, const struct rocks_db *db, uint64_t group,
                                struct lf_error *error) {
     *view = (struct rocks_view){.db = db, .group = group, .options = rocksdb_readoptions_create()};
+    rocksdb_readoptions_set_fill_cache(view->options, !db->cold);
     view->snapshot = rocksdb_create_snapshot(db->db);
     rocksdb_readoptions_set_snapshot(view->options, view->snapshot);
     enum lf_status status = find_group(view, error);

@@ -24,6 +24,7 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.request
 
 import zmq
 
@@ -37,7 +38,7 @@ FLIPS = 3
 STILL_PARTITIONS = 4
 CREDIT = 8 << 20
 OUTCOMES = ("harmless", "repaired in place", "refused and replaced")
-CONFIG = "store:\n  replace: auto\n"
+CONFIG = "store:\n  replace: auto\n  scrub_bytes_per_s: 1 GiB\n"
 
 
 def family_of(path):
@@ -171,9 +172,21 @@ class Round:
         self.keep_running()
         return self.cluster.cli("cluster", "check", "--timeout", "2000").returncode == 0
 
+    def scrubbed(self):
+        """All that it holds was read once more since it started."""
+        if not self.keep_running():
+            return False
+        try:
+            with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.node.admin_port, timeout=5) as page:
+                found = re.search(rb"^logflume_store_scrub_passes_total (\d+)", page.read(), re.M)
+        except OSError:
+            return False
+        return found and int(found.group(1)) >= 1
+
     def outcome(self):
         self.node.start()
         wait_until("%s: the cluster to be whole" % self.place(), self.whole, 120)
+        wait_until("%s: everything to be read" % self.place(), self.scrubbed, 120)
         wait_until("%s: node %d to serve everything" % (self.place(), self.node.number),
                    lambda: self.keep_running() and self.still.read(self.node) and self.node.alive(), 120)
         wait_until("%s: the cluster to be whole at last" % self.place(), self.whole, 120)

@@ -620,6 +620,69 @@ static void kept_torn_ends_are_bounded(void **state) {
     assert_int_equal(newest(fixture, STORE_FILE_TORN).number, 20);
 }
 
+/* Flips one bit in the middle of every table of more than 64 KiB. */
+static void damage_tables(const char *directory) {
+    struct store_files files;
+    struct lf_error error;
+    assert_int_equal(store_files_list(directory, &files, &error), LF_OK);
+    bool any = false;
+    for (size_t i = 0; i < files.count; i++) {
+        char path[PATH_MAX];
+        uint8_t byte;
+        if (files.items[i].kind != STORE_FILE_TABLE || files.items[i].bytes < 64u * 1024)
+            continue;
+        snprintf(path, sizeof path, "%s/%s", directory, files.items[i].name);
+        int fd = open(path, O_RDWR);
+        assert_true(fd >= 0);
+        assert_int_equal(pread(fd, &byte, 1, (off_t)files.items[i].bytes / 2), 1);
+        byte ^= 4;
+        assert_int_equal(pwrite(fd, &byte, 1, (off_t)files.items[i].bytes / 2), 1);
+        close(fd);
+        any = true;
+    }
+    store_files_deinit(&files);
+    assert_true(any);
+}
+
+static void scrub_finds_what_nobody_reads(void **state) {
+    struct fixture *fixture = *state;
+    assert_int_equal(try_open(fixture, false, 0), LF_OK);
+    for (uint64_t index = ENTRIES + 1; index <= 400; index++) {
+        struct log_store_write *write = contract_write(3, index);
+        assert_int_equal(log_store_write_add_entry(write, index, contract_entry(3, index, 1, index, 2000)), LF_OK);
+        write->sync = false;
+        write_one(fixture, write);
+    }
+    log_store_close(&fixture->store);
+    assert_int_equal(try_open(fixture, false, 0), LF_OK); /* what is replayed goes into a table */
+    log_store_close(&fixture->store);
+    damage_tables(fixture->directory);
+    struct rocks_store_options options = {.directory = fixture->directory, .scrub_bytes_per_s = 1u << 30};
+    assert_int_equal(rocks_store_open(&options, &contract_identity, &fixture->store, &fixture->error), LF_OK);
+    struct log_store_completion *completion = wait_one(fixture->store);
+    assert_int_equal(completion->kind, LOG_STORE_DONE_DAMAGE);
+    assert_int_equal(completion->group, 3);
+    assert_int_equal(completion->status, LF_DAMAGED);
+    assert_int_equal(completion->segment.first_index, 0); /* not in a segment: the store is lost as a whole */
+    assert_true(completion->error.text[0] != '\0');
+    log_store_completion_destroy(&completion);
+    struct log_store_engine_stats stats;
+    log_store_engine_stats(fixture->store, &stats);
+    assert_int_equal(stats.scrub_damages, 1);
+}
+
+static void scrub_of_a_whole_store_finds_nothing(void **state) {
+    struct fixture *fixture = *state;
+    struct rocks_store_options options = {.directory = fixture->directory, .scrub_bytes_per_s = 1u << 30};
+    struct log_store_engine_stats stats = {0};
+    assert_int_equal(rocks_store_open(&options, &contract_identity, &fixture->store, &fixture->error), LF_OK);
+    while (stats.scrub_passes == 0)
+        log_store_engine_stats(fixture->store, &stats);
+    assert_true(stats.scrubbed_bytes >= ENTRIES * 2000u);
+    assert_int_equal(stats.scrub_damages, 0);
+    assert_null(log_store_poll(fixture->store));
+}
+
 static void store_that_was_found_damaged_is_never_opened_again(void **state) {
     struct fixture *fixture = *state;
     bool present;
@@ -655,6 +718,8 @@ static void store_is_set_aside_only_while_nobody_holds_it(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(scrub_finds_what_nobody_reads, setup, teardown),
+        cmocka_unit_test_setup_teardown(scrub_of_a_whole_store_finds_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(store_that_was_found_damaged_is_never_opened_again, setup, teardown),
         cmocka_unit_test_setup_teardown(store_is_set_aside_only_while_nobody_holds_it, setup, teardown),
         TEST(a_clean_directory_opens_with_all),
