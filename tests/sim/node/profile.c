@@ -25,7 +25,7 @@ typedef unsigned long long ull;
 #define PAUSE_LOOK_AFTER_MS 5000
 
 /** Crash points: of seed s the commit number s / 4, in one of four ways; and another life in every so many seeds. */
-#define POINT_LIVES 8192
+#define POINT_LIVES 4096 /* a little more than a life has commits, four times */
 #define POINT_SECONDS 6
 #define POINT_CUT_MS 1500
 #define POINT_HEAL_MS 2200
