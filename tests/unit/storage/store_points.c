@@ -45,14 +45,15 @@ struct points {
     uint32_t visited, failed_in_words, aborted;
 };
 
-static struct crash_store open_store(const char *directory) {
+static struct crash_store open_store(const char *directory, const char *when) {
     struct crash_store store = {.wait = rocks_backend.wait};
     struct rocks_store_options options = {.directory = directory, .create = true};
     struct lf_error error = {0};
     enum lf_status status = rocks_store_open(&options, &contract_identity, &store.store, &error);
     if (status == LF_OK)
         return store;
-    printf("store_points: FAILED: %s does not open: %s (%s)\n", directory, error.text, lf_status_name(status));
+    printf("store_points: FAILED: %s: %s does not open: %s (%s)\n", when, directory, error.text,
+           lf_status_name(status));
     exit(1);
 }
 
@@ -99,7 +100,7 @@ static int child(const char *directory, const char *name) {
 
 static void fill(struct points *points) {
     mkdir(points->filled, 0755);
-    struct crash_store store = open_store(points->filled);
+    struct crash_store store = open_store(points->filled, "to begin with");
     crash_fill(&store);
     rocks_backend_settle(store.store);
     points->beside = crash_digest(&store, CRASH_OTHER);
@@ -115,7 +116,7 @@ static void fresh_store(const struct points *points) {
 
 static void find_states(struct points *points) {
     fresh_store(points);
-    struct crash_store store = open_store(points->store);
+    struct crash_store store = open_store(points->store, points->operation->name);
     points->step_count = crash_clean_states(&store, points->operation, points->states);
     log_store_close(&store.store);
 }
@@ -139,7 +140,7 @@ static int run_child(const struct points *points, const char *rule, uint32_t *do
 }
 
 static void check(const struct points *points, const char *rule, uint32_t done) {
-    struct crash_store store = open_store(points->store);
+    struct crash_store store = open_store(points->store, rule);
     struct crash_step steps[CRASH_STEPS_MAX];
     uint32_t digest = crash_digest(&store, CRASH_GROUP), found = done;
     while (found <= points->step_count && points->states[found] != digest)
@@ -154,7 +155,7 @@ static void check(const struct points *points, const char *rule, uint32_t done) 
     rocks_backend_settle(store.store);
     log_store_close(&store.store);
     crash_free_steps(steps, count);
-    store = open_store(points->store);
+    store = open_store(points->store, "when it was closed");
     well = well && crash_digest(&store, CRASH_GROUP) == points->states[count];
     log_store_close(&store.store);
     if (well)
@@ -169,6 +170,8 @@ static bool visit(struct points *points, size_t call, uint32_t n, enum fate fate
     char rule[64];
     uint32_t done;
     snprintf(rule, sizeof rule, "%s:%u:%s", calls[call], n, fates[fate]);
+    if (getenv("POINTS_WORDS"))
+        printf("%s %s fate %d\n", points->operation->name, rule, fate);
     fresh_store(points);
     int how = run_child(points, rule, &done);
     if (how == 0 && fate <= POWER)
