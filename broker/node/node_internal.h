@@ -241,7 +241,7 @@ struct peer {
         uint64_t asked_ms, judged_ms;
         struct lf_error verdict;
     } replacement;
-    enum node_space_level space_level; /**< as it says */
+    enum node_space_level space_level;                                     /**< as it says */
     uint64_t appended_entries, appended_bytes, envelopes[PEER_LANE_COUNT]; /**< for figures */
     struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
 };
@@ -410,6 +410,11 @@ void segments_on_applied(struct node *node, const struct group *group);
 const struct topic_settings *segments_settings(const struct node *node, const struct group *group);
 /** Does it lead, and is nothing about segments in its log that is not applied? */
 bool segments_may_decide(const struct node *node, const struct group *group);
+/** Propose to end the open segment. False: not now. */
+bool segments_roll(struct node *node, struct group *group);
+/* active.c */
+bool active_is_too_much(const struct node *node);
+void active_relieve(struct node *node);
 /** Propose an entry about segments. False: not now. */
 bool segments_propose(struct node *node, struct group *group, uint8_t type, struct lf_bytes payload);
 /** Have all replicas that are there the entries up to index, or were they waited for long enough? */

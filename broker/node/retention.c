@@ -3,7 +3,7 @@
  *
  *   L1  one decision at a time: the next is proposed when all before it are applied, so that it is judged by what holds
  *   L2  a segment ends at segment.bytes; when its first entry is segment.ms old; when nothing in it is wanted any more;
- *       and sooner while the open segments of all partitions that this node holds exceed active_bytes_max
+ *       and sooner while too much is open on this node (active.c)
  *   L3  whole segments go: those beyond the topic's retention, by bytes or by log time, and those below the log start
  *   L4  not before the replicas that are there have them, for a while: they would have to be filled anew. One without
  *       room on its disk is not waited for: dropping gives it some */
@@ -17,14 +17,6 @@
 #define RETENTION_MS 1000
 /** L4. */
 #define HOLD_MS 10000
-/** What is open is brought down to this part of its bound when it exceeds it: not one roll per entry. */
-#define RELIEF_NUMERATOR 3
-#define RELIEF_DENOMINATOR 4
-/** ... and no sooner again than after this long. */
-#define RELIEVE_MS 20
-/** Smaller segments cost more syncs than the flushes they spare; and at most this part of the bound. */
-#define ROLL_BYTES_MIN (1024u * 1024)
-#define ROLL_DIVISOR 8
 
 const struct topic_settings *segments_settings(const struct node *node, const struct group *group) {
     const struct metadata_topic *topic = metadata_topic_by_id(node->metadata, group->topic_id);
@@ -64,56 +56,11 @@ static bool roll_is_due(const struct node *node, const struct group *group) {
            (uint64_t)partition_log_start_offset(group->partition) >= open->end_offset;
 }
 
-static bool roll(struct node *node, struct group *group) {
+bool segments_roll(struct node *node, struct group *group) {
     if (!segments_propose(node, group, LF_ENTRY_SEGMENT_ROLL, lf_bytes(NULL, 0)))
         return false;
     group->roll_wanted = false;
     return true;
-}
-
-/** Its share of active_bytes_max: what the other leaders' nodes keep open here is theirs to bound. */
-static uint64_t active_bytes_share(const struct node *node, size_t led) {
-    size_t partitions = node->groups.count > 1 ? node->groups.count - 1 : 1;
-    return node->limits.active_bytes_max / partitions * led;
-}
-
-static uint64_t roll_bytes_min(const struct node *node) {
-    uint64_t part = node->limits.active_bytes_max / ROLL_DIVISOR;
-    return part < ROLL_BYTES_MIN ? part : ROLL_BYTES_MIN;
-}
-
-static struct group *largest_open(struct node *node, uint64_t *sum, size_t *led) {
-    struct group *group, *largest = NULL;
-    size_t cursor = 0;
-    *sum = *led = 0;
-    while ((group = lf_map_next(&node->groups, &cursor))) {
-        if (!group->partition || !group_leads(group))
-            continue;
-        ++*led;
-        if (partition_structure_unapplied(group->partition) > 0)
-            continue; /* about to be sealed */
-        *sum += group->open_bytes;
-        if (segments_may_decide(node, group) && group->open_bytes >= roll_bytes_min(node) &&
-            (!largest || group->open_bytes > largest->open_bytes))
-            largest = group;
-    }
-    return largest;
-}
-
-/** The largest first: what fell silent with much in it goes before what has just begun. */
-static void relieve(struct node *node) {
-    uint64_t sum, bound = UINT64_MAX;
-    size_t led;
-    if (node->open_bytes <= node->limits.active_bytes_max)
-        return;
-    node->relieve_ms = node->now_ms + RELIEVE_MS;
-    for (struct group *largest; (largest = largest_open(node, &sum, &led)) != NULL;) {
-        uint64_t share = active_bytes_share(node, led);
-        if (bound == UINT64_MAX && sum > share)
-            bound = share / RELIEF_DENOMINATOR * RELIEF_NUMERATOR;
-        if (sum <= bound || !roll(node, largest))
-            return;
-    }
 }
 
 /* ---- log start ---- */
@@ -216,19 +163,19 @@ void segments_tick(struct node *node) {
         if (!segments_may_decide(node, groups[i]))
             continue;
         if (roll_is_due(node, groups[i]))
-            roll(node, groups[i]);
+            segments_roll(node, groups[i]);
         else if (due && !drop_expired(node, groups[i]))
             rewrites_tick(node, groups[i]);
     }
     free(groups);
-    relieve(node);
+    active_relieve(node);
 }
 
 void segments_on_applied(struct node *node, const struct group *group) {
     if (node->rolls_due || !group_leads(group) || partition_structure_unapplied(group->partition) > 0)
         return;
-    node->rolls_due = group->open_bytes >= (uint64_t)segments_settings(node, group)->segment_bytes ||
-                      (node->open_bytes > node->limits.active_bytes_max && node->now_ms >= node->relieve_ms);
+    node->rolls_due =
+        group->open_bytes >= (uint64_t)segments_settings(node, group)->segment_bytes || active_is_too_much(node);
     if (node->rolls_due)
         node_wake_by(node, node->now_ms);
 }
