@@ -102,6 +102,30 @@ static struct lf_buf *build_command(struct node *node, const Lf__ClientRequest *
     }
 }
 
+/** After a doubt the client wants to know whether this is what it asked for. */
+static void refuse_existing(struct node *node, struct session *session, const Lf__ClientRequest *request,
+                            const struct lf_error *error) {
+    const Lf__CreateTopic *create = request->create_topic;
+    const struct metadata_topic *topic = metadata_topic_by_name(node->metadata, lf_bytes_text(create->name));
+    struct topic_settings_change settings = {.values = topic_settings_default};
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    Lf__CreateTopicReply body = LF__CREATE_TOPIC_REPLY__INIT;
+    ref.id = topic->topic_id;
+    ref.name = (char *)(uintptr_t)topic->name; /* packed, never written */
+    body.topic = &ref;
+    body.same = topic->partition_count == create->partitions && topic->replicas == create->replicas &&
+                settings_take(&settings, create->settings, create->n_settings, NULL) &&
+                settings.set == topic->settings_set &&
+                memcmp(&settings.values, &topic->settings, sizeof topic->settings) == 0;
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request->request_id);
+    reply.status = LF_TOPIC_EXISTS;
+    reply.error = (char *)(uintptr_t)error->text;
+    reply.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
+    reply.create_topic = &body;
+    reply_send(node, session->id, &reply, NULL, 0);
+}
+
 void commands_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request) {
     struct group *group = node_group(node, NODE_GROUP_METADATA);
     if (!group || group->state != GROUP_RUNNING || !metadata_founded(node->metadata)) {
@@ -114,6 +138,10 @@ void commands_on_request(struct node *node, struct session *session, const Lf__C
     }
     struct lf_error error = {0};
     struct lf_buf *command = build_command(node, request, &error);
+    if (!command && error.code == LF_TOPIC_EXISTS) {
+        refuse_existing(node, session, request, &error);
+        return;
+    }
     if (!command) {
         reply_error(node, session->id, request->request_id, error.code ? error.code : LF_NO_MEMORY, "%s", error.text);
         return;

@@ -33,6 +33,7 @@ int main(int argc, char **argv) {
     subscribe.topic = argv[1];
     subscribe.start = LF_START_EARLIEST;
     subscribe.exit_at_end = true;
+    subscribe.reset_to_log_start = true; /* where retention is quicker than we are: go on, and be told */
     lf_subscription *subscription;
     enum lf_status status = lf_subscribe(client, &subscribe, &subscription, &error);
     while (status == LF_OK || status == LF_AGAIN) {
@@ -40,6 +41,9 @@ int main(int argc, char **argv) {
         status = lf_poll(subscription, 1000, &records, &error);
         for (size_t i = 0; i < records.count; i++) /* valid until the next lf_poll */
             print(&records.records[i]);
+        if (records.missed_from < records.missed_to)
+            fprintf(stderr, "%d: too late for offsets %lld to %lld\n", records.missed_partition,
+                    (long long)records.missed_from, (long long)records.missed_to - 1);
     }
     if (status != LF_END)
         fprintf(stderr, "%s\n", error.text);

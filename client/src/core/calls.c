@@ -235,6 +235,29 @@ static void resolved(struct lf_core *core, struct lf_call *call, const Lf__Clien
     core->wake = true;
 }
 
+/* The broker says whether the topic that exists is as we wanted it; one that does not say so is asked what it is like.
+ */
+static void exists(struct lf_core *core, struct lf_call *call, const Lf__ClientReply *reply) {
+    const Lf__CreateTopicReply *said =
+        reply->body_case == LF__CLIENT_REPLY__BODY_CREATE_TOPIC ? reply->create_topic : NULL;
+    if (!said || !said->topic) {
+        call->stage = LF_CALL_CHECKING;
+        lf_call_retry(core, call, LF_TOPIC_EXISTS, reply->error);
+        call->retry_at_ms = core->now_ms;
+        return;
+    }
+    if (!said->same) {
+        lf_call_finish(core, call, LF_TOPIC_EXISTS, reply->error, NULL);
+        return;
+    }
+    Lf__CreateTopicReply body = LF__CREATE_TOPIC_REPLY__INIT;
+    body.topic = said->topic;
+    Lf__ClientReply made = LF__CLIENT_REPLY__INIT;
+    made.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
+    made.create_topic = &body;
+    finish_with(core, call, &made);
+}
+
 static void answered(struct lf_core *core, struct lf_call *call, struct lf_broker *broker, Lf__ClientReply **reply) {
     if (call->stage == LF_CALL_RESOLVING) {
         resolved(core, call, *reply);
@@ -290,9 +313,7 @@ static void refused(struct lf_core *core, struct lf_call *call, struct lf_broker
         call->stage = LF_CALL_ASKING;
         lf_call_retry(core, call, LF_NOT_READY, reply->error);
     } else if (call->call.type == LF_CALL_TOPIC_CREATE && status == LF_TOPIC_EXISTS && call->maybe) {
-        call->stage = LF_CALL_CHECKING;
-        lf_call_retry(core, call, status, reply->error);
-        call->retry_at_ms = core->now_ms;
+        exists(core, call, reply);
     } else if (call->maybe && ((call->call.type == LF_CALL_TOPIC_DELETE && gone) ||
                                (call->call.type == LF_CALL_NODE_REMOVE && status == LF_NOT_FOUND))) {
         lf_call_finish(core, call, LF_OK, NULL, NULL); /* it was done by the attempt without an answer */

@@ -103,6 +103,34 @@ static void an_existing_topic_is_an_error_unless_we_may_have_made_it(void **stat
     assert_int_equal(fake->answer_status, LF_TOPIC_EXISTS);
 }
 
+static void answer_exists(struct fake *fake, struct fake_request *request, bool same) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    topic.name = request->message->create_topic->name;
+    topic.id = 8;
+    Lf__CreateTopicReply body = LF__CREATE_TOPIC_REPLY__INIT;
+    body.topic = &topic;
+    body.same = same;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.status = LF_TOPIC_EXISTS;
+    reply.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
+    reply.create_topic = &body;
+    fake_answer_reply(fake, request, &reply);
+}
+
+static void a_create_repeated_after_a_doubt_is_told_whether_it_is_what_we_wanted(void **state) {
+    struct fake *fake = *state;
+    fake_call(fake, LF_CALL_TOPIC_CREATE, "m", 3, 2); /* no doubt: it is another's, however alike */
+    answer_exists(fake, fake_wait(fake, 0, CREATE, 0), true);
+    assert_int_equal(fake->answer_status, LF_TOPIC_EXISTS);
+    for (int same = 0; same < 2; same++) {
+        fake_call(fake, LF_CALL_TOPIC_CREATE, "m", 3, 2);
+        fake_answer(fake, fake_wait(fake, 0, CREATE, 0), LF_TIMED_OUT);
+        answer_exists(fake, fake_wait(fake, 0, CREATE, 0), same);
+        assert_int_equal(fake->answer_status, same ? LF_OK : LF_TOPIC_EXISTS);
+    }
+    assert_int_equal(fake->answer->create_topic->topic->id, 8);
+}
+
 static void a_delete_repeated_after_a_doubt_may_find_nothing(void **state) {
     struct fake *fake = *state;
     fake_call(fake, LF_CALL_TOPIC_DELETE, "t", 0, 0);
@@ -483,6 +511,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FACT(a_topic_is_created_at_the_controller),
         FACT(an_existing_topic_is_an_error_unless_we_may_have_made_it),
+        FACT(a_create_repeated_after_a_doubt_is_told_whether_it_is_what_we_wanted),
         FACT(a_delete_repeated_after_a_doubt_may_find_nothing),
         FACT(only_the_topic_that_had_the_name_is_deleted_however_late_a_repetition_comes),
         FACT(a_topic_recreated_by_others_before_our_delete_stays_and_is_told),

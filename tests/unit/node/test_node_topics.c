@@ -87,6 +87,39 @@ static void settings_altered_are_seen_at_once_on_every_node(void **state) {
     assert_string_equal(setting(world, 1, "t", "retention.bytes")->value, "-1");
 }
 
+static const Lf__ClientReply *create(struct world *world, uint32_t partitions, const char *value) {
+    Lf__TopicSetting set = LF__TOPIC_SETTING__INIT, *pointer = &set;
+    Lf__CreateTopic body = LF__CREATE_TOPIC__INIT;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    set.name = (char *)(uintptr_t) "retention.ms";
+    set.value = (char *)(uintptr_t)value;
+    body.name = (char *)(uintptr_t) "t";
+    body.partitions = partitions;
+    body.replicas = 3;
+    body.n_settings = value != NULL;
+    body.settings = &pointer;
+    request.body_case = LF__CLIENT_REQUEST__BODY_CREATE_TOPIC;
+    request.create_topic = &body;
+    const struct world_reply *reply = world_command(world, &request, 3000);
+    assert_non_null(reply);
+    return reply->reply;
+}
+
+static void a_topic_that_exists_is_compared_with_what_was_asked_for(void **state) {
+    struct world *world = *state;
+    const Lf__ClientReply *reply = create(world, 1, "1h");
+    assert_status((enum lf_status)reply->status, LF_OK);
+    uint64_t id = reply->create_topic->topic->id;
+    reply = create(world, 1, "60 min");
+    assert_status((enum lf_status)reply->status, LF_TOPIC_EXISTS);
+    assert_int_equal(reply->create_topic->topic->id, id);
+    assert_true(reply->create_topic->same);
+    assert_false(create(world, 1, "2h")->create_topic->same);
+    assert_false(create(world, 1, NULL)->create_topic->same);
+    assert_false(create(world, 2, "1h")->create_topic->same);
+    assert_false(create(world, 1, "never")->create_topic->same);
+}
+
 static void settings_survive_a_power_cut_of_all_nodes(void **state) {
     struct world *world = *state;
     world_topic(world, "t", 1, 3);
@@ -159,6 +192,7 @@ int main(void) {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         FACT(settings_altered_are_seen_at_once_on_every_node),
+        FACT(a_topic_that_exists_is_compared_with_what_was_asked_for),
         FACT(settings_survive_a_power_cut_of_all_nodes),
         FACT(what_is_wrong_with_a_setting_is_said_and_nothing_changes),
         FACT(a_topic_is_altered_by_its_id_only_while_it_lives),
