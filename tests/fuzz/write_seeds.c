@@ -184,6 +184,14 @@ static void setting_requests(Lf__TopicRef *topic) {
     Lf__DescribeSettings describe = LF__DESCRIBE_SETTINGS__INIT;
     describe.topic = topic;
     Lf__Goodbye goodbye = LF__GOODBYE__INIT;
+    Lf__TrimPartition trim = LF__TRIM_PARTITION__INIT;
+    trim.topic = topic;
+    trim.before_offset = 1;
+    Lf__ListSegments segments = LF__LIST_SEGMENTS__INIT;
+    segments.topic = topic;
+    segments.any_replica = true;
+    REQUEST_SEED("trim", trim_partition, TRIM_PARTITION, &trim);
+    REQUEST_SEED("segments", list_segments, LIST_SEGMENTS, &segments);
     REQUEST_SEED("create-set", create_topic, CREATE_TOPIC, &create);
     REQUEST_SEED("alter", alter_topic, ALTER_TOPIC, &alter);
     REQUEST_SEED("describe-settings", describe_settings, DESCRIBE_SETTINGS, &describe);
