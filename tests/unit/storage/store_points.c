@@ -42,19 +42,28 @@ struct points {
     uint32_t stride, seed;
     char *base;
     char filled[96], root[64], store[96], state[64];
-    uint32_t visited, failed_in_words, aborted;
+    uint32_t visited, failed_in_words, aborted, refused;
 };
 
-static struct crash_store open_store(const char *directory, const char *when) {
-    struct crash_store store = {.wait = rocks_backend.wait};
+static enum lf_status try_open(const char *directory, struct crash_store *store, struct lf_error *error) {
     struct rocks_store_options options = {.directory = directory, .create = true};
-    struct lf_error error = {0};
-    enum lf_status status = rocks_store_open(&options, &contract_identity, &store.store, &error);
-    if (status == LF_OK)
-        return store;
-    printf("store_points: FAILED: %s: %s does not open: %s (%s)\n", when, directory, error.text,
+    *store = (struct crash_store){.wait = rocks_backend.wait};
+    return rocks_store_open(&options, &contract_identity, &store->store, error);
+}
+
+static void say_refused(const char *directory, const char *when, enum lf_status status, const struct lf_error *error) {
+    printf("store_points: FAILED: %s: %s does not open: %s (%s)\n", when, directory, error->text,
            lf_status_name(status));
     exit(1);
+}
+
+static struct crash_store open_store(const char *directory, const char *when) {
+    struct crash_store store;
+    struct lf_error error = {0};
+    enum lf_status status = try_open(directory, &store, &error);
+    if (status != LF_OK)
+        say_refused(directory, when, status, &error);
+    return store;
 }
 
 /* ---- the child ---- */
@@ -139,8 +148,16 @@ static int run_child(const struct points *points, const char *rule, uint32_t *do
     return how;
 }
 
-static void check(const struct points *points, const char *rule, uint32_t done) {
-    struct crash_store store = open_store(points->store, rule);
+static void check(struct points *points, const char *rule, enum fate fate, uint32_t done) {
+    struct crash_store store;
+    struct lf_error error = {0};
+    enum lf_status status = try_open(points->store, &store, &error);
+    if (status == LF_DAMAGED && fate >= FAIL) {
+        points->refused++;
+        return;
+    }
+    if (status != LF_OK)
+        say_refused(points->store, rule, status, &error);
     struct crash_step steps[CRASH_STEPS_MAX];
     uint32_t digest = crash_digest(&store, CRASH_GROUP), found = done;
     while (found <= points->step_count && points->states[found] != digest)
@@ -170,8 +187,6 @@ static bool visit(struct points *points, size_t call, uint32_t n, enum fate fate
     char rule[64];
     uint32_t done;
     snprintf(rule, sizeof rule, "%s:%u:%s", calls[call], n, fates[fate]);
-    if (getenv("POINTS_WORDS"))
-        printf("%s %s fate %d\n", points->operation->name, rule, fate);
     fresh_store(points);
     int how = run_child(points, rule, &done);
     if (how == 0 && fate <= POWER)
@@ -184,7 +199,7 @@ static bool visit(struct points *points, size_t call, uint32_t n, enum fate fate
     }
     if (fate == POWER)
         shim_cut(points->state, points->seed + n, NULL, 0);
-    check(points, rule, done);
+    check(points, rule, fate, done);
     points->visited++;
     points->aborted += aborted;
     points->failed_in_words += WIFEXITED(how);
@@ -204,7 +219,8 @@ static void visit_operation(struct points *points) {
                 visit(points, call, n, (enum fate)fate);
         }
     }
-    printf("%-13s %u crash points\n", points->operation->name, points->visited);
+    printf("%-13s %u crash points, %u stores refused in words\n", points->operation->name, points->visited,
+           points->refused);
 }
 
 static bool is_named(int count, char **names, const char *name) {
@@ -244,7 +260,7 @@ int main(int count, char **arguments) {
         if (!is_named(count - at, arguments + at, crash_operations[i].name))
             continue;
         points.operation = &crash_operations[i];
-        points.visited = points.aborted = points.failed_in_words = 0;
+        points.visited = points.aborted = points.failed_in_words = points.refused = 0;
         visit_operation(&points);
         sum += points.visited;
         aborted += points.aborted;
