@@ -221,6 +221,10 @@ static void visit_operation(struct points *points) {
     }
     printf("%-13s %u crash points, %u stores refused in words\n", points->operation->name, points->visited,
            points->refused);
+    if (points->visited > 0)
+        return;
+    printf("store_points: FAILED: %s: nothing was visited: is the shim there?\n", points->operation->name);
+    exit(1);
 }
 
 static bool is_named(int count, char **names, const char *name) {
