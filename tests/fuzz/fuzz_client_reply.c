@@ -48,6 +48,13 @@ static void on_send(struct said *said, const struct lf_core_effect *effect) {
     lf__client_request__free_unpacked(request, NULL);
 }
 
+static void on_missed(struct said *said, const struct lf_core_effect *effect) {
+    lf_check(!said->over);
+    lf_check(effect->missed_from < effect->missed_to);
+    lf_check(said->expected < 0 || effect->missed_from >= said->expected); /* above: compaction took some */
+    said->expected = effect->missed_to;
+}
+
 static void on_batch(struct said *said, const struct lf_core_effect *effect) {
     struct lf_batch_header header;
     lf_check(lf_batch_header_decode(lf_bytes(effect->batch->data + effect->batch_offset, effect->batch_size),
@@ -92,6 +99,8 @@ static void feed(struct said *said, struct lf_core_event *event) {
             said->outcomes++;
         else if (effect->type == LF_CORE_BATCH)
             on_batch(said, effect);
+        else if (effect->type == LF_CORE_MISSED)
+            on_missed(said, effect);
         else if (effect->type == LF_CORE_SUBSCRIPTION_ENDED)
             said->over = true;
         else if (effect->type == LF_CORE_ANSWER)
@@ -226,9 +235,26 @@ static void step_multipart(struct said *said, struct fuzz_input *input, bool rep
     multipart(said, connection, frames, count);
 }
 
+/* Some calls first ask which topic has the name: the answer, so that the input is about what follows. */
+static void resolve(struct said *said) {
+    Lf__TopicRef ref = LF__TOPIC_REF__INIT;
+    ref.name = (char *)(uintptr_t) "t";
+    ref.id = 5;
+    Lf__DescribeSettingsReply body = LF__DESCRIBE_SETTINGS_REPLY__INIT;
+    body.topic = &ref;
+    Lf__ClientReply message = LF__CLIENT_REPLY__INIT;
+    message.request_id = newest(said, LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS);
+    message.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS;
+    message.describe_settings = &body;
+    if (message.request_id)
+        reply(said, said->connections[0], &message);
+}
+
+#define CALLS 16
 static void call(struct said *said, unsigned which) {
     static const uint64_t nodes[] = {3, 2};
-    const struct lf_core_call calls[] = {
+    static const struct lf_setting settings[] = {{"retention.ms", "1h"}, {"segment.ms", NULL}};
+    const struct lf_core_call calls[CALLS] = {
         {.type = LF_CALL_TOPIC_DESCRIBE, .topic = "t"},
         {.type = LF_CALL_NODE_ADD, .node = 4, .host = "h", .client_port = 1, .peer_port = 2},
         {.type = LF_CALL_NODE_REMOVE, .node = 3},
@@ -237,11 +263,26 @@ static void call(struct said *said, unsigned which) {
         {.type = LF_CALL_LEADER_TRANSFER, .topic = "t"},
         {.type = LF_CALL_CLUSTER_CHECK, .node = 2, .without_node = 1},
         {.type = LF_CALL_CLUSTER_STATUS},
+        {.type = LF_CALL_TOPIC_ALTER, .topic = "t", .settings = settings, .setting_count = 2},
+        {.type = LF_CALL_TOPIC_SETTINGS},
+        {.type = LF_CALL_PARTITION_TRIM, .topic = "t", .offset = 7},
+        {.type = LF_CALL_PARTITION_OFFSET_AT, .topic = "t", .timestamp_ms = 7},
+        {.type = LF_CALL_PARTITION_SEGMENTS, .topic = "t"},
+        {.type = LF_CALL_PARTITION_SEGMENTS, .topic = "t", .node = 2, .from_index = 9},
+        {.type = LF_CALL_TOPIC_CREATE,
+         .topic = "t",
+         .partitions = 1,
+         .replicas = 2,
+         .settings = settings,
+         .setting_count = 1},
+        {.type = LF_CALL_TOPIC_DELETE, .topic = "t"},
     };
     struct lf_core_event event = {.type = LF_CORE_CALL};
     event.call = calls[which];
     event.call.id = ++said->calls;
     feed(said, &event);
+    if (event.call.topic && event.call.type != LF_CALL_TOPIC_SETTINGS)
+        resolve(said);
 }
 
 static void step(struct said *said, struct fuzz_input *input) {
@@ -271,8 +312,8 @@ static void step(struct said *said, struct fuzz_input *input) {
         feed(said, &event);
         return;
     case 6:
-        if ((what >> 3) & 7) {
-            call(said, (what >> 3) & 7);
+        if ((what >> 3) % CALLS) {
+            call(said, (what >> 3) % CALLS);
             return;
         }
         event.type = LF_CORE_FLUSH;

@@ -289,6 +289,53 @@ static void cluster_changes(void) {
     write_reply("transfer_leader", 5, &reply);
 }
 
+static void topic_answers(void) {
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    topic.name = (char *)(uintptr_t) "t";
+    topic.id = 5;
+    Lf__AlterTopicReply altered = LF__ALTER_TOPIC_REPLY__INIT;
+    reply.body_case = LF__CLIENT_REPLY__BODY_ALTER_TOPIC;
+    reply.alter_topic = &altered;
+    write_reply("alter_topic", 8, &reply);
+    Lf__SettingDescription setting = LF__SETTING_DESCRIPTION__INIT, *settings = &setting;
+    setting.name = (char *)(uintptr_t) "retention.ms";
+    setting.value = (char *)(uintptr_t) "-1";
+    Lf__DescribeSettingsReply described = LF__DESCRIBE_SETTINGS_REPLY__INIT;
+    described.n_settings = 1;
+    described.settings = &settings;
+    reply.body_case = LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS;
+    reply.describe_settings = &described;
+    write_reply("describe_settings", 9, &reply);
+    Lf__TrimPartitionReply trimmed = LF__TRIM_PARTITION_REPLY__INIT;
+    trimmed.log_start_offset = 7;
+    reply.body_case = LF__CLIENT_REPLY__BODY_TRIM_PARTITION;
+    reply.trim_partition = &trimmed;
+    write_reply("trim_partition", 10, &reply);
+    Lf__SegmentDescription segment = LF__SEGMENT_DESCRIPTION__INIT, *segments = &segment;
+    segment.last_index = segment.bytes = 9;
+    Lf__ListSegmentsReply listed = LF__LIST_SEGMENTS_REPLY__INIT;
+    listed.n_segments = 1;
+    listed.segments = &segments;
+    listed.next_index = 10;
+    reply.body_case = LF__CLIENT_REPLY__BODY_LIST_SEGMENTS;
+    reply.list_segments = &listed;
+    write_reply("list_segments", 12, &reply);
+    Lf__CreateTopicReply existing = LF__CREATE_TOPIC_REPLY__INIT;
+    existing.topic = &topic;
+    existing.same = true;
+    reply.status = LF_TOPIC_EXISTS;
+    reply.body_case = LF__CLIENT_REPLY__BODY_CREATE_TOPIC;
+    reply.create_topic = &existing;
+    write_reply("create_exists", 14, &reply);
+    Lf__SubscribeReply late = LF__SUBSCRIBE_REPLY__INIT;
+    late.log_start_offset = 7;
+    reply.status = LF_OFFSET_BELOW_START;
+    reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+    reply.subscribe = &late;
+    write_reply("below_start", 0, &reply);
+}
+
 static void cluster_views(void) {
     Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
     uint64_t about = 2;
@@ -612,6 +659,7 @@ int main(int argc, char **argv) {
     clients();
     cluster_changes();
     cluster_views();
+    topic_answers();
     peers();
     greetings();
     group_zero();
