@@ -67,8 +67,8 @@ static bool note_table(struct manifest_scan *scan, uint64_t number, uint64_t byt
         scan->verdict = MANIFEST_NO_MEMORY;
         return false;
     }
-    scan->tables[scan->table_count] =
-        (struct manifest_table){.number = number, .bytes = bytes, .order = scan->table_count, .deleted = deleted};
+    scan->tables[scan->table_count] = (struct manifest_table){
+        .number = number, .bytes = bytes, .order = scan->table_count, .offset = scan->edit_offset, .deleted = deleted};
     scan->table_count++;
     return true;
 }
@@ -225,6 +225,7 @@ struct manifest_scan manifest_scan(struct lf_bytes bytes) {
     struct wal_record record;
     enum wal_next next;
     while ((next = wal_log_next(&log, &record)) == WAL_NEXT_RECORD) {
+        scan.edit_offset = record.offset;
         if (!take_edit(&scan, record.payload)) {
             scan.verdict = scan.verdict == MANIFEST_NO_MEMORY ? MANIFEST_NO_MEMORY : MANIFEST_UNKNOWN;
             scan.bad_offset = record.offset;

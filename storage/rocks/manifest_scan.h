@@ -22,6 +22,7 @@ struct manifest_table {
     uint64_t number;
     uint64_t bytes;
     uint64_t order; /**< of the edit's field that said so; the last one counts */
+    size_t offset;  /**< of that edit */
     bool deleted;
 };
 
@@ -36,6 +37,7 @@ struct manifest_scan {
     uint64_t log_keep_min;         /**< RocksDB's own word on the oldest log to keep; 0 when it gave none */
     struct manifest_table *tables; /**< that belong to the store after the last whole edit, by number; owned */
     size_t table_count, table_capacity;
+    size_t edit_offset; /* of the edit that is taken */
 };
 
 /** The caller frees what it owns with manifest_scan_deinit. */

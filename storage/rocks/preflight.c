@@ -40,6 +40,21 @@ static void name_manifest(struct run *run, uint64_t number) {
     snprintf(run->manifest_name, sizeof run->manifest_name, "MANIFEST-%06" PRIu64, number);
 }
 
+/* Files are ordered by kind, then number; there may be very many tables. */
+static const struct store_file *find_table(const struct run *run, uint64_t number) {
+    size_t low = 0, high = run->files.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct store_file *file = &run->files.items[middle];
+        if (file->kind < STORE_FILE_TABLE || (file->kind == STORE_FILE_TABLE && file->number < number))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    const struct store_file *file = low < run->files.count ? &run->files.items[low] : NULL;
+    return file && file->kind == STORE_FILE_TABLE && file->number == number ? file : NULL;
+}
+
 static enum lf_status read_current(struct run *run) {
     struct preflight_bytes text;
     enum lf_status status = preflight_file_read(run->directory, "CURRENT", &text, run->error);
@@ -69,21 +84,6 @@ static enum lf_status judge_manifest(struct run *run) {
     default:
         return damaged(run, run->manifest_name, scan->bad_offset, "an edit of an unknown form");
     }
-}
-
-/* Files are ordered by kind, then number; there may be very many tables. */
-static const struct store_file *find_table(const struct run *run, uint64_t number) {
-    size_t low = 0, high = run->files.count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        const struct store_file *file = &run->files.items[middle];
-        if (file->kind < STORE_FILE_TABLE || (file->kind == STORE_FILE_TABLE && file->number < number))
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const struct store_file *file = low < run->files.count ? &run->files.items[low] : NULL;
-    return file && file->kind == STORE_FILE_TABLE && file->number == number ? file : NULL;
 }
 
 /* A torn edit that is cut was never relied on: the tables named before it are still there. */
@@ -123,6 +123,34 @@ static enum lf_status read_witness_manifest(struct run *run, struct preflight_by
     return status;
 }
 
+/* Where a table that is named is not there, above what the witness saw of this MANIFEST: RocksDB removes a table again
+ * when the sync of the edit that names it failed. SIZE_MAX: nowhere. */
+static size_t find_undone_edit(const struct run *run) {
+    size_t lowest = SIZE_MAX;
+    for (size_t i = 0; i < run->manifest.table_count; i++) {
+        const struct manifest_table *table = &run->manifest.tables[i];
+        if (table->offset < lowest && !find_table(run, table->number))
+            lowest = table->offset;
+    }
+    bool known = run->witness.presence == WITNESS_READ && run->witness.witness.manifest_number == run->manifest_number;
+    return known && lowest >= run->witness.witness.manifest_bytes ? lowest : SIZE_MAX;
+}
+
+/* Such an edit, and what follows it, is as good as torn: all that is needed without it has to be there. */
+static void scan_manifest(struct run *run, struct lf_bytes bytes) {
+    run->manifest = manifest_scan(bytes);
+    bool readable = run->manifest.verdict == MANIFEST_WHOLE || run->manifest.verdict == MANIFEST_TORN;
+    size_t undone = readable ? find_undone_edit(run) : SIZE_MAX;
+    if (undone == SIZE_MAX)
+        return;
+    manifest_scan_deinit(&run->manifest);
+    run->manifest = manifest_scan(lf_bytes(bytes.data, undone));
+    if (run->manifest.verdict != MANIFEST_WHOLE)
+        return;
+    run->manifest.verdict = MANIFEST_TORN;
+    run->manifest.bad_offset = undone;
+}
+
 static enum lf_status read_manifest(struct run *run) {
     struct preflight_bytes bytes;
     enum lf_status status = read_current(run);
@@ -133,7 +161,7 @@ static enum lf_status read_manifest(struct run *run) {
         status = read_witness_manifest(run, &bytes);
     if (status != LF_OK)
         return status;
-    run->manifest = manifest_scan(lf_bytes(bytes.data, bytes.size));
+    scan_manifest(run, lf_bytes(bytes.data, bytes.size));
     preflight_bytes_free(&bytes);
     return LF_OK;
 }

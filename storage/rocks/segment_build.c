@@ -7,8 +7,9 @@
 
 #include <inttypes.h>
 
-/* A builder that got nothing while so many rounds of all builders went by gives way to another group. */
-#define BUILDER_STALE_ROUNDS 4u
+/* A builder that got nothing while so many rounds of all builders went by gives way to another group. What it wrote was
+ * written in vain, so it has to be a group that has fallen silent, not one of many busy ones. */
+#define BUILDER_STALE_ROUNDS 64u
 
 /* ---- reading `active` ---- */
 
