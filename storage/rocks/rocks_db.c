@@ -4,20 +4,27 @@
 
 #define FAMILIES 3
 
-static enum lf_status open_families(struct rocks_db *db, const char *directory, struct lf_error *error) {
+enum how { OPEN, OPEN_LENIENTLY, LOOK_LENIENTLY };
+
+static enum lf_status open_families(struct rocks_db *db, const char *directory, enum how how, struct lf_error *error) {
     const char *names[FAMILIES] = {"default", "active", "segments"};
     const rocksdb_options_t *options[FAMILIES] = {db->meta_options, db->active_options, db->segment_options};
     rocksdb_column_family_handle_t *handles[FAMILIES] = {0};
     char *failure = NULL;
-    db->db = rocksdb_open_column_families(db->meta_options, directory, FAMILIES, names, options, handles, &failure);
+    rocksdb_options_set_paranoid_checks(db->meta_options, how == OPEN);
+    if (how == LOOK_LENIENTLY)
+        db->db = rocksdb_open_for_read_only_column_families(db->meta_options, directory, FAMILIES, names, options,
+                                                            handles, 0, &failure);
+    else
+        db->db = rocksdb_open_column_families(db->meta_options, directory, FAMILIES, names, options, handles, &failure);
     db->meta = handles[0];
     db->active = handles[1];
     db->segments = handles[2];
     return rocks_error(&failure, error, "open RocksDB");
 }
 
-enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
-                             struct lf_error *error) {
+static enum lf_status open_how(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
+                               enum how how, struct lf_error *error) {
     *db = (struct rocks_db){.cache = rocks_options_cache(), .limiter = rocks_options_limiter()};
     db->write_synced = rocksdb_writeoptions_create();
     db->write_unsynced = rocksdb_writeoptions_create();
@@ -27,10 +34,20 @@ enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_optio
     db->segment_options = rocks_options_segments(db->cache, error);
     enum lf_status status = LF_INTERNAL;
     if (db->meta_options && db->active_options && db->segment_options)
-        status = open_families(db, options->directory, error);
+        status = open_families(db, options->directory, how, error);
     if (status != LF_OK)
         rocks_db_close(db);
     return status;
+}
+
+enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
+                             struct lf_error *error) {
+    return open_how(db, options, node_id, OPEN, error);
+}
+
+enum lf_status rocks_db_open_leniently(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
+                                       bool read_only, struct lf_error *error) {
+    return open_how(db, options, node_id, read_only ? LOOK_LENIENTLY : OPEN_LENIENTLY, error);
 }
 
 void rocks_db_close(struct rocks_db *db) {

@@ -31,6 +31,10 @@ uint32_t rocks_memtable_bytes(uint32_t configured, uint64_t node_id);
 /** Opens, creating when options->create; preflight has been done. On failure nothing is left open. */
 enum lf_status rocks_db_open(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
                              struct lf_error *error);
+/** The same, but a table that cannot be opened is not looked at; only to take such a one out (rocks_salvage.h).
+ * read_only: nothing is written. */
+enum lf_status rocks_db_open_leniently(struct rocks_db *db, const struct rocks_store_options *options, uint64_t node_id,
+                                       bool read_only, struct lf_error *error);
 void rocks_db_close(struct rocks_db *db);
 
 /** A value copied out. found = false leaves value untouched. */

@@ -3,6 +3,7 @@
 #include "preflight.h"
 #include "rocks_damaged.h"
 #include "rocks_error.h"
+#include "rocks_salvage.h"
 #include "rocks_store_inside.h"
 #include "segment_clean.h"
 #include "store_directory.h"
@@ -163,11 +164,20 @@ static enum lf_status prepare_directory(struct rocks_store *rocks, const struct 
     return status;
 }
 
+static enum lf_status open_database(struct rocks_store *rocks, const struct rocks_store_options *options,
+                                    uint64_t node_id, struct lf_error *error) {
+    struct lf_error detail = {0};
+    enum lf_status status = rocks_db_open(&rocks->db, options, node_id, error);
+    if (status != LF_DAMAGED || rocks_salvage(options, node_id, &detail) != LF_OK)
+        return status;
+    return rocks_db_open(&rocks->db, options, node_id, error);
+}
+
 static enum lf_status open_steps(struct rocks_store *rocks, const struct rocks_store_options *options,
                                  const struct log_store_identity *identity, struct lf_error *error) {
     enum lf_status status = prepare_directory(rocks, options, error);
     if (status == LF_OK)
-        status = rocks_db_open(&rocks->db, options, identity->node_id, error);
+        status = open_database(rocks, options, identity->node_id, error);
     if (status == LF_OK)
         status = load_groups(rocks, error);
     if (status == LF_OK)

@@ -19,7 +19,7 @@ struct rocks_store_options {
     uint32_t stage_bytes_max;      /**< [16 MiB] of segments that come from elsewhere, handed over and not staged yet */
     uint32_t compaction_memory_bytes; /**< [64 MiB] of the map of keys of a rewrite (log_rewrite.h) */
     uint32_t compaction_bytes_per_s;  /**< [128 MiB] that rewrites read at most */
-    uint32_t scrub_bytes_per_s;       /**< at which all that is stored is read again and again, to find damage; 0: not */
+    uint32_t scrub_bytes_per_s; /**< at which all that is stored is read again and again, to find damage; 0: not */
 };
 
 /** Opens or creates. `identity`: node_id must match; cluster_id must match when both are not zero; store_uuid is made

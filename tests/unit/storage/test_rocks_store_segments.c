@@ -197,6 +197,8 @@ static void damaged_segment(struct contract *contract, off_t from_end) {
 
 static void a_damaged_block_is_the_damage_of_its_segment(void **state) { damaged_segment(*state, 50000); }
 
+static void a_store_opens_though_the_end_of_a_segment_is_damaged(void **state) { damaged_segment(*state, 16); }
+
 int main(void) {
 #define SEGMENTS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -207,6 +209,7 @@ int main(void) {
         SEGMENTS_TEST(dropping_frees_files_and_writes_no_others_anew),
         SEGMENTS_TEST(a_destroyed_group_takes_its_segments_along),
         SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
+        SEGMENTS_TEST(a_store_opens_though_the_end_of_a_segment_is_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
