@@ -1,5 +1,5 @@
 /** RocksDB's options: every one that is not its default, and why. Those without a C setter go through a string.
- *  Measurements: docs/decisions/0002-active-family-compaction.md. */
+ *  Measurements: docs/decisions/0002-active-family-compaction.md, 0010-segments-as-table-files.md. */
 #include "rocks_options.h"
 #include "log_rewrite.h"
 #include "rocks_db.h"
@@ -102,7 +102,8 @@ static void set_table(rocksdb_options_t *options, rocksdb_cache_t *cache) {
     rocksdb_block_based_options_destroy(table);
 }
 
-/* Entries never change, so merging runs of the log serves reads only: none below RUNS_MAX runs, then few, wide merges
+/* What is sealed is deleted here soon after, so late merges find little left to write, and serve reads and space only:
+ * none below RUNS_MAX runs, then few, wide merges
  * of runs of similar size. */
 static void set_active_compaction(rocksdb_options_t *options) {
     rocksdb_universal_compaction_options_t *universal = rocksdb_universal_compaction_options_create();
