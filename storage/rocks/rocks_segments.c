@@ -150,27 +150,27 @@ static enum lf_status hand_out_seals(struct rocks_segments *segments) {
     return LF_OK;
 }
 
-static bool is_durable(const struct rocks_doomed *doomed, uint64_t synced_sequence) {
-    return doomed->sequence != 0 && doomed->sequence <= synced_sequence;
+static bool is_durable(const struct rocks_doomed *doomed, uint64_t witnessed_sequence) {
+    return doomed->sequence != 0 && doomed->sequence <= witnessed_sequence;
 }
 
-static bool any_durable(const struct rocks_segments *segments, uint64_t synced_sequence) {
+static bool any_durable(const struct rocks_segments *segments, uint64_t witnessed_sequence) {
     for (size_t i = 0; i < segments->doomed_count; i++)
-        if (is_durable(&segments->doomed[i], synced_sequence))
+        if (is_durable(&segments->doomed[i], witnessed_sequence))
             return true;
     return false;
 }
 
-static enum lf_status hand_out_deletes(struct rocks_segments *segments, uint64_t synced_sequence) {
+static enum lf_status hand_out_deletes(struct rocks_segments *segments, uint64_t witnessed_sequence) {
     size_t kept = 0;
-    if (segments->deleting > 0 || !any_durable(segments, synced_sequence))
+    if (segments->deleting > 0 || !any_durable(segments, witnessed_sequence))
         return LF_OK;
     struct segment_job *job = segment_job_new(SEGMENT_JOB_DELETE, 0);
     if (!job)
         return LF_NO_MEMORY;
     for (size_t i = 0; i < segments->doomed_count; i++) {
         const struct rocks_doomed *doomed = &segments->doomed[i];
-        bool taken = is_durable(doomed, synced_sequence) &&
+        bool taken = is_durable(doomed, witnessed_sequence) &&
                      segment_job_add_made(job, &doomed->held.segment, doomed->held.id) == LF_OK;
         if (!taken)
             segments->doomed[kept++] = *doomed;
@@ -181,13 +181,13 @@ static enum lf_status hand_out_deletes(struct rocks_segments *segments, uint64_t
     return LF_OK;
 }
 
-enum lf_status rocks_segments_step(struct rocks_segments *segments, uint64_t synced_sequence, uint64_t now_us,
+enum lf_status rocks_segments_step(struct rocks_segments *segments, uint64_t witnessed_sequence, uint64_t now_us,
                                    struct lf_error *error) {
     enum lf_status status = LF_OK;
     if (now_us >= segments->retry_us)
         status = hand_out_seals(segments);
     if (status == LF_OK)
-        status = hand_out_deletes(segments, synced_sequence);
+        status = hand_out_deletes(segments, witnessed_sequence);
     count(segments);
     return status == LF_OK ? status : lf_error_set(error, status, "no memory for segments");
 }

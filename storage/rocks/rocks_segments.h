@@ -19,7 +19,7 @@ struct rocks_unsealed {
     uint64_t first_index;
 };
 
-/** A table without a row. Deleted only once the write that took the row away is durable. */
+/** A table without a row. Deleted only once the witness covers the write that took the row away. */
 struct rocks_doomed {
     struct log_held held;
     uint64_t sequence; /**< of that write; 0: it is being written */
@@ -64,8 +64,9 @@ void rocks_segments_written(struct rocks_segments *segments, uint64_t last_seque
 /** After it, for each write in it: lets the thread write on at the group's open segment, when there is enough. */
 void rocks_segments_stream(struct rocks_segments *segments, const struct log_store_write *write);
 
-/** Hands out what can be done now: all up to synced_sequence is durable. LF_NO_MEMORY. */
-enum lf_status rocks_segments_step(struct rocks_segments *segments, uint64_t synced_sequence, uint64_t now_us,
+/** Hands out what can be done now: all up to witnessed_sequence is durable, and start-up demands it back. A table that
+ *  is deleted is in no row of any state that a start may end up with. LF_NO_MEMORY. */
+enum lf_status rocks_segments_step(struct rocks_segments *segments, uint64_t witnessed_sequence, uint64_t now_us,
                                    struct lf_error *error);
 /** In how many ms a step should be taken though nothing happens; -1: never. */
 int rocks_segments_timeout_ms(const struct rocks_segments *segments, uint64_t now_us);

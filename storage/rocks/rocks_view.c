@@ -157,6 +157,17 @@ static uint64_t index_at(const rocksdb_iterator_t *iterator) {
     return rocks_key_parse_entry(lf_bytes(key, size), &space, &index) ? index : 0;
 }
 
+/* A segment that lacks entries by right may lack them at the end; but not all that its descriptor counts. */
+static enum lf_status check_table(const struct rocks_view *view, const struct log_held *held, struct lf_error *error) {
+    struct rocks_key first = rocks_key_entry(held->id, 0);
+    rocksdb_iter_seek(view->table, (const char *)first.bytes, first.size);
+    if (held->segment.entry_count == 0 || index_at(view->table) != 0)
+        return LF_OK;
+    return lf_error_set(error, LF_DAMAGED,
+                        "group %" PRIu64 ": the table of the segment %" PRIu64 "-%" PRIu64 " is missing", view->group,
+                        held->segment.first_index, held->segment.last_index);
+}
+
 /* Mostly the next one is asked for, so a step is tried before a seek. A table that the disk cannot read is as damaged
  * as one that has other bytes. */
 enum lf_status rocks_view_next(void *context, const struct log_held *held, uint64_t index, uint64_t *found,
@@ -178,6 +189,8 @@ enum lf_status rocks_view_next(void *context, const struct log_held *held, uint6
     char *failure = NULL;
     rocksdb_iter_get_error(entries, &failure);
     enum lf_status status = rocks_error(&failure, error, in_table ? "read a segment" : "read entries");
+    if (in_table && status == LF_OK)
+        return check_table(view, held, error);
     return in_table && status == LF_IO ? LF_DAMAGED : status;
 }
 

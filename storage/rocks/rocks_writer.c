@@ -76,6 +76,8 @@ static enum lf_status tell_witness(struct rocks_writer *writer, bool synced, str
         witness_keeper_wrote(&writer->witness, before, writer->last_sequence, synced, rocks_clock_us(), &said, error);
     if (status == LF_OK && (synced || said))
         writer->synced_sequence = writer->last_sequence;
+    if (status == LF_OK && said)
+        writer->witnessed_sequence = writer->last_sequence;
     return status;
 }
 
@@ -89,7 +91,7 @@ static void be_idle(struct rocks_writer *writer) {
     if (rocks_ring_wait(writer->ring, timeout_ms) || !behind)
         return;
     if (witness_keeper_say(&writer->witness, rocks_clock_us(), &error) == LF_OK)
-        writer->synced_sequence = writer->last_sequence;
+        writer->synced_sequence = writer->witnessed_sequence = writer->last_sequence;
     else
         writer->final = error;
 }
@@ -111,7 +113,7 @@ static void step_segments(struct rocks_writer *writer) {
     struct lf_error error = {0};
     if (writer->final.code != LF_OK)
         return;
-    if (rocks_segments_step(&writer->segments, writer->synced_sequence, rocks_clock_us(), &error) != LF_OK)
+    if (rocks_segments_step(&writer->segments, writer->witnessed_sequence, rocks_clock_us(), &error) != LF_OK)
         writer->final = error;
 }
 
@@ -316,7 +318,7 @@ enum lf_status rocks_writer_start(struct rocks_writer *writer, size_t writes_max
     if (!writer->ring)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for the writer's ring");
     writer->last_sequence = rocksdb_get_latest_sequence_number(writer->db->db);
-    writer->synced_sequence = writer->last_sequence;
+    writer->synced_sequence = writer->witnessed_sequence = writer->last_sequence;
     int failed = rocks_thread_start(&writer->thread, writer_main, writer);
     if (failed)
         return lf_error_set(error, LF_IO, "start the writer thread: %s", strerror(failed));

@@ -29,6 +29,7 @@ struct rocks_writer {
     atomic_bool pinned; /**< identity.cluster_id was set by a write; read by the loop after that */
     uint32_t commit_bytes_max;
     uint64_t last_sequence, synced_sequence;
+    uint64_t witnessed_sequence;        /**< start-up demands all up to here back */
     uint64_t writes_taken, writes_done; /**< since it was started */
     struct witness_keeper witness;      /**< opened by who opens the store */
     struct lf_error final;              /**< S6 */

@@ -35,7 +35,7 @@
 enum state { STATE_CLOSED, STATE_IDLE, STATE_LOADED, STATES };
 enum kind { KIND_WAL, KIND_MANIFEST, KIND_CURRENT, KIND_WITNESS, KINDS };
 enum way { WAY_FLIP, WAY_TRUNCATE, WAY_ZERO, WAY_REMOVE, WAYS };
-enum outcome { OUTCOME_OPENED, OUTCOME_LESS, OUTCOME_REFUSED, OUTCOMES };
+enum outcome { OUTCOME_OPENED, OUTCOME_LESS, OUTCOME_REFUSED, OUTCOME_SEGMENT, OUTCOMES };
 
 static const char *const state_names[] = {"closed", "idle", "loaded"};
 static const char *const kind_names[] = {"log", "MANIFEST", "CURRENT", "WITNESS"};
@@ -56,7 +56,7 @@ struct damage_run {
 };
 
 struct report {
-    bool opened, refused, failed;
+    bool opened, refused, segment, failed;
     uint64_t step;
     int status;
     char words[600];
@@ -105,6 +105,8 @@ static struct report check(const char *directory, uint64_t seed) {
             report.step = step;
         } else if (sscanf(line, "R %d %599[^\n]", &report.status, report.words) == 2) {
             report.refused = true;
+        } else if (sscanf(line, "S %599[^\n]", report.words) == 1) {
+            report.segment = true;
         } else if (sscanf(line, "F %599[^\n]", report.words) == 1) {
             report.failed = true;
         }
@@ -312,6 +314,10 @@ static void judge(struct damage_run *run, enum state state, enum kind kind, enum
         if (report.status != LF_DAMAGED || !strstr(report.words, name))
             give_up(run, directory, words);
         expect_unchanged(run, directory, before);
+    } else if (report.segment) { /* what named its table was above the witness and is lost: it says so */
+        outcome = OUTCOME_SEGMENT;
+        if (kind != KIND_MANIFEST)
+            give_up(run, directory, report.words);
     } else if (report.step < base->acknowledged) {
         outcome = OUTCOME_LESS;
         snprintf(words, sizeof words, "SILENT: opened with step %llu of %llu, %llu had to be there",
@@ -350,9 +356,11 @@ static void print_counts(const struct damage_run *run, unsigned rounds) {
                (unsigned long long)base->acknowledged, (unsigned long long)base->proven,
                (unsigned long long)base->witnessed);
         for (int kind = 0; kind < KINDS; kind++)
-            printf("    %-8s opened with all %3u, without an unproven end %3u, refused and named %3u, silent 0\n",
+            printf("    %-8s opened with all %3u, without an unproven end %3u, a segment says it is damaged %3u, "
+                   "refused and named %3u, silent 0\n",
                    kind_names[kind], run->outcomes[state][kind][OUTCOME_OPENED],
-                   run->outcomes[state][kind][OUTCOME_LESS], run->outcomes[state][kind][OUTCOME_REFUSED]);
+                   run->outcomes[state][kind][OUTCOME_LESS], run->outcomes[state][kind][OUTCOME_SEGMENT],
+                   run->outcomes[state][kind][OUTCOME_REFUSED]);
     }
 }
 
