@@ -12,6 +12,7 @@ typedef unsigned long long ull;
 #define SIDE_CHANGE_PERMILLE 250
 #define RETENTION_CHANGE_PERMILLE 150
 #define TRIM_PERMILLE 50
+#define COMPACTION_CHANGE_PERMILLE 150
 
 struct sim_actor *sim_admin(struct sim_world *world) {
     return &world->actors[world->actor_count - 1];
@@ -101,6 +102,25 @@ static void change_retention(struct sim_actor *actor) {
     alter(actor, topic, settings, sizeof settings / sizeof *settings);
 }
 
+/** Some topic is compacted from now on, with or without a delay. */
+static void change_compaction(struct sim_actor *actor) {
+    struct sim_world *world = actor->world;
+    struct sim_topic *topic = world->topics[sim_between(world, 0, 1)];
+    if (topic->state != SIM_TOPIC_LIVE)
+        return;
+    world->faults_met |= 1u << SIM_FAULT_compaction;
+    char lag[24], retention[24];
+    struct lf_setting settings[] = {{"cleanup.policy", topic->retains ? "compact,delete" : "compact"},
+                                    {"min.compaction.lag.ms", lag},
+                                    {"delete.retention.ms", retention},
+                                    {"segment.ms", "1s"},
+                                    {"segment.bytes", "64KiB"}};
+    snprintf(lag, sizeof lag, "%llu", (ull)(sim_chance(world, 500) ? 0 : sim_between(world, 1, 3000)));
+    snprintf(retention, sizeof retention, "%llu", (ull)(sim_chance(world, 500) ? 0 : sim_between(world, 1, 3000)));
+    topic->compacts = true;
+    alter(actor, topic, settings, sizeof settings / sizeof *settings);
+}
+
 static void make_main_topics(struct sim_actor *actor) {
     struct sim_world *world = actor->world;
     uint32_t nodes = world->options.nodes;
@@ -150,6 +170,8 @@ void sim_admin_work(struct sim_actor *actor) {
         change_retention(actor);
     if (world->retains && world->topics[0]->state == SIM_TOPIC_LIVE && sim_chance(world, TRIM_PERMILLE))
         trim(actor);
+    if (world->compacts && world->topics[0]->state == SIM_TOPIC_LIVE && sim_chance(world, COMPACTION_CHANGE_PERMILLE))
+        change_compaction(actor);
     struct sim_topic *topic = world->topics[sim_between(world, 0, 1)];
     if (topic->state == SIM_TOPIC_LIVE)
         call(actor, LF_CALL_PARTITION_END, topic, (uint32_t)sim_between(world, 0, topic->partition_count - 1));

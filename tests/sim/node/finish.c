@@ -171,6 +171,7 @@ static bool look(struct sim_world *world, char *why) {
 void sim_recovery_check(struct sim_world *world) {
     char why[WHY_BYTES] = "nothing was looked at";
     if (look(world, why)) {
+        sim_read_back_check_keys(world);
         sim_ledger_verify(world);
         world->phase = SIM_OVER;
         return;

@@ -9,8 +9,6 @@
 
 typedef unsigned long long ull;
 
-#define KEYS 23 /* two digits at most */
-
 struct sim_topic *sim_topic_add(struct sim_world *world, const char *name, uint32_t partitions, uint32_t replicas,
                                 bool main) {
     struct sim_topic *topic = sim_alloc(1, sizeof *topic);
@@ -58,7 +56,7 @@ size_t sim_record_value(const struct sim_record *record, uint8_t bytes[SIM_VALUE
 }
 
 size_t sim_record_key(const struct sim_record *record, char key[16]) {
-    uint64_t number = record->id * 7919 % KEYS;
+    uint64_t number = record->id * 7919 % SIM_KEYS;
     memcpy(key, "key-", 4);
     size_t size = 4;
     if (number >= 10)
@@ -66,6 +64,40 @@ size_t sim_record_key(const struct sim_record *record, char key[16]) {
     key[size++] = (char)('0' + number % 10);
     key[size] = '\0';
     return size;
+}
+
+int sim_record_key_number(const struct sim_record *record) {
+    return record->keyed ? (int)(record->id * 7919 % SIM_KEYS) : -1;
+}
+
+uint64_t sim_record_id(const struct lf_record *read) {
+    struct lf_bytes id = read->value;
+    if (!id.data && read->header_count == 1)
+        id = read->headers[0].value;
+    return id.size >= 8 ? lf_get_le64(id.data) : 0;
+}
+
+void sim_ledger_keys(const struct sim_world *world, const struct sim_topic *topic, uint32_t partition,
+                     struct sim_key keys[SIM_KEYS]) {
+    const struct sim_partition *log = &topic->partitions[partition];
+    for (int i = 0; i < SIM_KEYS; i++)
+        keys[i] = (struct sim_key){.seen = -1, .acked = -1};
+    for (size_t offset = 0; offset < log->count; offset++) {
+        const struct sim_record *record = log->ids[offset] != 0 ? world->records[log->ids[offset] - 1] : NULL;
+        if (record && record->keyed) {
+            keys[sim_record_key_number(record)].seen = (int64_t)offset;
+            keys[sim_record_key_number(record)].seen_tombstone = record->tombstone;
+        }
+    }
+    for (size_t i = 0; i < world->record_count; i++) {
+        const struct sim_record *record = world->records[i];
+        struct sim_key *key = &keys[record->keyed ? sim_record_key_number(record) : 0];
+        if (!record->keyed || record->topic != topic)
+            continue;
+        if (record->outcome == SIM_ACKED && record->partition == (int32_t)partition && record->offset > key->acked)
+            key->acked = record->offset;
+        key->unknown_tombstone |= record->tombstone && (record->outcome == SIM_UNKNOWN || record->offset < 0);
+    }
 }
 
 /* ---- outcomes ---------------------------------------------------------------------------------------------------- */
@@ -151,14 +183,14 @@ static void check_bytes(const struct sim_record *record, const struct lf_record 
     size_t size = sim_record_value(record, bytes);
     char key[16];
     struct lf_bytes wanted_key = record->keyed ? lf_bytes(key, sim_record_key(record, key)) : lf_bytes(NULL, 0);
-    if (!lf_bytes_equal(read->value, lf_bytes(bytes, size)) || !lf_bytes_equal(read->key, wanted_key) ||
-        (read->key.data == NULL) != !record->keyed)
+    bool same_value = record->tombstone ? read->value.data == NULL : lf_bytes_equal(read->value, lf_bytes(bytes, size));
+    if (!same_value || !lf_bytes_equal(read->key, wanted_key) || (read->key.data == NULL) != !record->keyed)
         sim_fail(record->world, "%s reads record %llu with other bytes than were published", reader, (ull)record->id);
 }
 
 struct sim_record *sim_ledger_read(struct sim_world *world, struct sim_topic *topic, int32_t partition,
                                    const struct lf_record *read, const char *reader) {
-    uint64_t id = read->value.size >= 8 ? lf_get_le64(read->value.data) : 0;
+    uint64_t id = sim_record_id(read);
     if (id == 0 || id > world->record_count)
         sim_fail(world, "%s reads at %s-%d offset %lld what nobody published", reader, topic->name, partition,
                  (long long)read->offset);

@@ -8,6 +8,7 @@
 
 #define SIM_PARTITIONS_MAX 6
 #define SIM_VALUE_BYTES_MAX 65536
+#define SIM_KEYS 23 /* two digits at most */
 
 /** What is in one partition, as readers saw it, and what publishers were promised. */
 struct sim_partition {
@@ -26,7 +27,8 @@ struct sim_topic {
     uint32_t partition_count, replicas;
     bool main; /**< lives for ever */
     bool delete_asked;
-    bool retains;     /**< it was asked, once, to keep less than all */
+    bool retains;  /**< it was asked, once, to keep less than all */
+    bool compacts; /**< ... of each key the last record */
     enum sim_topic_state state;
     struct sim_partition partitions[SIM_PARTITIONS_MAX];
 };
@@ -41,6 +43,7 @@ struct sim_record {
     struct sim_topic *topic;
     int32_t asked_partition; /**< -1: the client chooses */
     bool keyed;
+    bool tombstone; /**< its value is null; a header says which record it is */
     uint32_t value_bytes;
     enum sim_outcome outcome;
     enum lf_status status;
@@ -61,6 +64,19 @@ struct sim_record *sim_record_new(struct sim_world *world, uint32_t publisher, u
 /** Its bytes, made from its id. Returns how many. */
 size_t sim_record_value(const struct sim_record *record, uint8_t bytes[SIM_VALUE_BYTES_MAX]);
 size_t sim_record_key(const struct sim_record *record, char key[16]);
+/** Which of SIM_KEYS; -1: none. */
+int sim_record_key_number(const struct sim_record *record);
+/** The last of a key in a partition, as far as readers and publishers know; -1: none. */
+struct sim_key {
+    int64_t seen;           /**< by a reader */
+    int64_t acked;          /**< offset that its publisher was told */
+    bool seen_tombstone;    /**< what was seen last is one */
+    bool unknown_tombstone; /**< one whose outcome is not known: it may have come last, and be gone */
+};
+void sim_ledger_keys(const struct sim_world *world, const struct sim_topic *topic, uint32_t partition,
+                     struct sim_key keys[SIM_KEYS]);
+/** That of a record as it was read; 0: it says none. */
+uint64_t sim_record_id(const struct lf_record *read);
 /** The client told what became of it (lf_delivery_callback; context is the record). */
 void sim_record_outcome(const struct lf_delivery *delivery);
 /** Never heard of again: its client is no more. */

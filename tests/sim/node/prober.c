@@ -22,8 +22,9 @@ struct partition_read {
     struct sim_topic *topic;
     uint32_t partition;
     uint64_t group;
-    int64_t next, end; /**< end -1: not known yet */
-    bool begun;        /**< the first record has come */
+    int64_t next, end;         /**< end -1: not known yet */
+    int64_t last_of[SIM_KEYS]; /**< the last offset at which a key was read; -1: none */
+    bool begun;                /**< the first record has come */
 };
 #define SUBSCRIBE_REQUESTS 1000u
 #define END_REQUESTS 2000u
@@ -187,15 +188,32 @@ static void read_batch(struct sim_prober *prober, struct partition_read *read, c
         if (!read->begun && record.offset < read->next)
             continue; /* the log start stands inside the first batch */
         read->begun = true;
-        if (record.offset != read->next)
+        if (read->topic->compacts ? record.offset < read->next : record.offset != read->next)
             sim_fail(world, "%s gets %s-%u offset %lld, expected %lld", name, read->topic->name, read->partition,
                      (long long)record.offset, (long long)read->next);
-        sim_ledger_read(world, read->topic, (int32_t)read->partition, &record, name);
-        read->next++;
+        const struct sim_record *known = sim_ledger_read(world, read->topic, (int32_t)read->partition, &record, name);
+        if (known->keyed)
+            read->last_of[sim_record_key_number(known)] = record.offset;
+        read->next = record.offset + 1;
         world->totals.records_read_back++;
     }
+    const struct lf_batch_header *header = lf_batch_reader_header(reader);
+    if (read->topic->compacts && header->base_offset + header->last_offset_delta + 1 > read->next)
+        read->next = header->base_offset + header->last_offset_delta + 1; /* its last ones were superseded */
     lf_batch_reader_destroy(&reader);
     world->read_back_at = world->now;
+}
+
+/** What the broker says is gone before the batch with this number. */
+static void pass_over(struct sim_prober *prober, struct partition_read *read, const Lf__Deliver *deliver,
+                      size_t number) {
+    if (deliver->n_gone_below == 0)
+        return;
+    if (!read->topic->compacts || deliver->n_gone_below != (size_t)deliver->batch_count + 1)
+        sim_fail(prober->host->world, "node %u says that %s-%u lacks what is before %lld", prober->host->id,
+                 read->topic->name, read->partition, (long long)deliver->gone_below[number]);
+    if (deliver->gone_below[number] > read->next)
+        read->next = deliver->gone_below[number];
 }
 
 static void ping(struct sim_prober *prober) {
@@ -220,6 +238,8 @@ static void begins_at(struct sim_prober *prober, struct partition_read *read, co
                  prober->host->id, read->topic->name, read->partition, (long long)said->start_offset, (long long)known);
     read->next = said->start_offset;
     read->begun = false;
+    for (int i = 0; i < SIM_KEYS; i++)
+        read->last_of[i] = -1;
 }
 
 static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply, const struct node_frame *frames,
@@ -229,8 +249,11 @@ static void on_read_back(struct sim_prober *prober, const Lf__ClientReply *reply
         uint64_t place = reply->deliver->subscription - 1;
         if (place >= prober->read_count || reply->deliver->batch_count != count - 1)
             sim_fail(world, "node %u delivers for a subscription nobody made", prober->host->id);
-        for (size_t i = 1; i < count; i++)
+        for (size_t i = 1; i < count; i++) {
+            pass_over(prober, &prober->reads[place], reply->deliver, i - 1);
             read_batch(prober, &prober->reads[place], &frames[i]);
+        }
+        pass_over(prober, &prober->reads[place], reply->deliver, count - 1);
         ping(prober);
     } else if (reply->status == LF_OK && reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIBE) {
         begins_at(prober, &prober->reads[reply->request_id - SUBSCRIBE_REQUESTS], reply->subscribe);
@@ -269,6 +292,34 @@ bool sim_read_back_done(const struct sim_world *world) {
                 return false;
     }
     return true;
+}
+
+/** The last record of a key, unless that was a tombstone; never one before it. */
+static void check_key(const struct sim_prober *prober, const struct partition_read *read, int number,
+                      const struct sim_key *key) {
+    struct sim_world *world = prober->host->world;
+    int64_t last = key->seen > key->acked ? key->seen : key->acked, got = read->last_of[number];
+    bool may_be_gone = last < read->topic->partitions[read->partition].log_start || key->seen < last ||
+                       key->seen_tombstone || key->unknown_tombstone;
+    world->totals.keys_checked += got >= 0 && got == last;
+    if (got != last && !(got == -1 && may_be_gone))
+        sim_fail(world, "node %u gives for key %d in %s-%u last offset %lld; the last one is %lld", prober->host->id,
+                 number, read->topic->name, read->partition, (long long)got, (long long)last);
+}
+
+void sim_read_back_check_keys(struct sim_world *world) {
+    for (size_t i = 0; i < world->prober_count; i++) {
+        const struct sim_prober *prober = world->probers[i];
+        for (size_t k = 0; prober->read_back && !prober->host->given_up && k < prober->read_count; k++) {
+            const struct partition_read *read = &prober->reads[k];
+            struct sim_key keys[SIM_KEYS];
+            if (!read->topic->compacts || lost(world, read->topic, read->group))
+                continue;
+            sim_ledger_keys(world, read->topic, read->partition, keys);
+            for (int key = 0; key < SIM_KEYS; key++)
+                check_key(prober, read, key, &keys[key]);
+        }
+    }
 }
 
 void sim_read_back_explain(const struct sim_world *world, char *text, size_t size) {

@@ -12,6 +12,9 @@ void sim_probe(struct sim_world *world);
 /** Reads everything that the node holds; sim_read_back_done says when all are through. */
 void sim_read_back_start(struct sim_host *host);
 bool sim_read_back_done(const struct sim_world *world);
+/** Of topics that are compacted: each replica gave the last record of each key that anybody read or was told of, unless
+ * that was a tombstone, and never an earlier one. */
+void sim_read_back_check_keys(struct sim_world *world);
 /** What is not finished yet, in words. */
 void sim_read_back_explain(const struct sim_world *world, char *text, size_t size);
 

@@ -57,8 +57,8 @@ uint32_t sim_profile_seconds(enum sim_profile profile) {
 static void draw_rate(struct sim_world *world) {
     struct sim_weather *weather = &world->weather;
     const uint32_t other_groups = 1u << SIM_FAULT_damage | 1u << SIM_FAULT_transfer | 1u << SIM_FAULT_move |
-                                  1u << SIM_FAULT_join | 1u << SIM_FAULT_wipe |
-                                  1u << SIM_FAULT_retention; /* three nodes, eight groups */
+                                  1u << SIM_FAULT_join | 1u << SIM_FAULT_wipe | 1u << SIM_FAULT_retention |
+                                  1u << SIM_FAULT_compaction; /* three nodes, eight groups */
     world->faults_on = ((1u << SIM_FAULT_KINDS) - 1) & ~other_groups & ~world->options.without;
     weather->publish_gap_ms = RATE_PUBLISH_GAP_MS;
     weather->value_bytes_max = 2000;
@@ -165,7 +165,8 @@ uint64_t sim_profile_seed(const struct sim_options *options) {
 
 static void draw_points(struct sim_world *world) {
     struct sim_weather *weather = &world->weather;
-    world->faults_on = (1u << SIM_FAULT_retention | 1u << SIM_FAULT_transfer) & ~world->options.without;
+    world->faults_on =
+        (1u << SIM_FAULT_retention | 1u << SIM_FAULT_compaction | 1u << SIM_FAULT_transfer) & ~world->options.without;
     weather->publish_gap_ms = 25;
     weather->large_permille = 100;
     weather->value_bytes_max = 2000;

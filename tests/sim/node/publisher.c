@@ -6,6 +6,7 @@
 #define BURST_MAX 30
 #define SIDE_PERMILLE 100
 #define TRIES 4
+#define TOMBSTONE_PERMILLE 200
 
 struct sim_record *sim_publish(struct sim_actor *actor, struct sim_topic *topic, int32_t partition) {
     struct sim_world *world = actor->world;
@@ -16,14 +17,23 @@ struct sim_record *sim_publish(struct sim_actor *actor, struct sim_topic *topic,
     const struct sim_weather *weather = &world->weather;
     bool large = sim_chance(world, weather->large_permille);
     record->value_bytes = (uint32_t)sim_between(world, 8, large ? weather->value_bytes_max : 200);
+    record->tombstone = world->compacts && record->keyed && sim_chance(world, TOMBSTONE_PERMILLE);
+    world->totals.tombstones += record->tombstone;
     uint8_t value[SIM_VALUE_BYTES_MAX];
     char key[16];
+    struct lf_header header = {.key = "record", .value = value, .value_size = 8};
     struct lf_message message = {.topic = topic->name,
                                  .partition = partition,
                                  .value = value,
                                  .value_size = sim_record_value(record, value),
                                  .key = record->keyed ? key : NULL,
                                  .key_size = record->keyed ? sim_record_key(record, key) : 0};
+    if (record->tombstone) {
+        message.value = NULL;
+        message.value_size = 0;
+        message.headers = &header;
+        message.header_count = 1;
+    }
     struct lf_core_event event = {.type = LF_CORE_PUBLISH,
                                   .publish = {.message = &message, .callback = sim_record_outcome, .context = record}};
     enum lf_status status = sim_actor_step(actor, &event);

@@ -89,6 +89,9 @@
     X(topics_created, "topics created", 1)                                                                             \
     X(settings_changed, "changes of what a topic keeps", 0)                                                            \
     X(trims, "partitions trimmed", 0)                                                                                  \
+    X(tombstones, "tombstones published", 0)                                                                           \
+    X(superseded, "acknowledged records superseded and gone", 0)                                                       \
+    X(keys_checked, "last records of keys found where they should be", 0)                                              \
     X(topics_deleted, "topics deleted", 1)                                                                             \
     X(publishes, "records published", 1)                                                                               \
     X(acked, "acknowledged", 1)                                                                                        \
@@ -164,6 +167,7 @@
     X(move, "partitions moved", 0, 3)                                                                                  \
     X(join, "nodes added and removed", 0, 3)                                                                           \
     X(retention, "topics with retention", 0, 1)                                                                        \
+    X(compaction, "topics compacted by key", 0, 1)                                                                     \
     X(wipe, "wiped disks", 0, 3)                                                                                       \
     X(link_break, "broken client connections", 10, 1)                                                                  \
     X(link_stall, "stalled client links", 8, 1)                                                                        \
@@ -282,6 +286,7 @@ struct sim_world {
     uint64_t led_at;       /**< after the faults: when all groups had their leaders */
     struct sim_weather weather;
     bool retains;         /**< topics do not keep everything */
+    bool compacts;        /**< topics are compacted by key */
     uint64_t fingerprint; /**< of all events so far */
     struct sim_trace *trace;
 

@@ -52,6 +52,7 @@ static void draw_disks(struct sim_world *world) {
     disk->write_delay_ms_max = (uint32_t)sim_between(world, 0, sim_fault_on(world, SIM_FAULT_disk_slow) ? 20 : 3);
     disk->write_delay_ms_min = disk->write_delay_ms_max > 4 ? 1 : 0;
     disk->read_delay_ms_max = (uint32_t)sim_between(world, 0, 5);
+    disk->rewrite_delay_ms_max = 40 * disk->read_delay_ms_max;
     disk->stall_per_million = permille(world, SIM_FAULT_disk_stall, 2000);
     disk->stall_ms = (uint32_t)sim_between(world, 100, STALL_MS);
 }
