@@ -4,9 +4,13 @@ static uint64_t later(uint64_t time_ms, uint64_t by_ms) {
     return time_ms > UINT64_MAX - by_ms ? UINT64_MAX : time_ms + by_ms;
 }
 
-/** We were away, not the others: what counts their silence starts that much later. */
+/** We were away, not the others: what counts their silence starts that much later, but no later than now: it may have
+ *  been set when we were back. */
 static void forgive_absence(struct raft *raft, uint64_t absent_ms) {
+    uint64_t deadline_max = raft->now_ms + raft->limits.election_timeout_ms_max;
     raft->election_deadline_ms = later(raft->election_deadline_ms, absent_ms);
+    if (raft->election_deadline_ms > deadline_max)
+        raft->election_deadline_ms = deadline_max;
     uint64_t *heard[RAFT_MEMBERS_MAX + 1];
     uint32_t count = 0;
     heard[count++] = &raft->leader_heard_ms;

@@ -428,6 +428,17 @@ static void own_absence_is_not_the_others_silence(void **state) {
     core_stop(&core);
 }
 
+/* A core that is made, or hears of its leader, between waking up and the tick that tells of the absence. */
+static void an_absence_that_is_over_does_not_put_off_elections(void **state) {
+    (void)state;
+    struct core core;
+    core_start(&core, 1, 3, 0, 0, NULL, NULL);
+    core_step(&core, &(struct raft_event){.type = RAFT_EVENT_TICK, .tick = {.absent_ms = 5000}});
+    core_tick(&core, 301);
+    assert_int_equal(raft_role(core.raft), RAFT_PRE_CANDIDATE);
+    core_stop(&core);
+}
+
 static void h5_a_vote_not_granted_does_not_reset_the_timer(void **state) {
     (void)state;
     struct core core;
@@ -606,6 +617,7 @@ int main(void) {
         cmocka_unit_test(leader_stickiness_ignores_a_higher_term_unless_the_leader_asked_for_it),
         cmocka_unit_test(check_quorum_ends_a_leadership_nobody_answers),
         cmocka_unit_test(own_absence_is_not_the_others_silence),
+        cmocka_unit_test(an_absence_that_is_over_does_not_put_off_elections),
         cmocka_unit_test(h5_a_vote_not_granted_does_not_reset_the_timer),
         cmocka_unit_test(h5_a_pre_vote_request_is_no_sign_of_a_leader),
         cmocka_unit_test(h5_a_candidate_with_a_slow_disk_does_not_raise_its_term_again),
