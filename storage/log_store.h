@@ -299,6 +299,7 @@ struct log_store_ops {
     enum lf_status (*load)(struct log_store *store, uint64_t group, uint64_t request);
     enum lf_status (*stage)(struct log_store *store, const struct log_store_stage *stage);
     enum lf_status (*rewrite)(struct log_store *store, const struct log_store_rewrite *rewrite);
+    void (*tidy)(struct log_store *store); /**< NULL: nothing to do */
     struct log_store_completion *(*poll)(struct log_store *store);
     int (*fd)(const struct log_store *store);
     void (*stats)(const struct log_store *store, struct log_store_stats *out);
@@ -337,6 +338,11 @@ static inline enum lf_status log_store_stage(struct log_store *store, const stru
  * destroyed). LF_FULL: rewrites_max wait. */
 static inline enum lf_status log_store_rewrite(struct log_store *store, const struct log_store_rewrite *rewrite) {
     return store->ops->rewrite(store, rewrite);
+}
+/** Room is short: what is held only for speed is given back, in the background, as far as it can be. */
+static inline void log_store_tidy(struct log_store *store) {
+    if (store->ops->tidy)
+        store->ops->tidy(store);
 }
 /** Returns (caller destroys) the next completion, or NULL. */
 static inline struct log_store_completion *log_store_poll(struct log_store *store) { return store->ops->poll(store); }

@@ -21,6 +21,8 @@
 #define LOOP_CATCH_UP_MS_MAX 50
 /** Longest sleep, in ms: bounds how much of an absence goes unnoticed. */
 #define LOOP_SLEEP_MS_MAX 25
+/** While a disk is nearly full the store is asked this often to give back what it holds only for speed, in ms. */
+#define LOOP_TIDY_MS 5000
 /** While sessions have no room, what waits for them is looked at this often, in ms. */
 #define LOOP_WATCH_MS 2
 

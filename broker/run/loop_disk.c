@@ -16,6 +16,13 @@ void loop_spoil(struct loop *loop, const char *why) {
     loop->queue.held = true;
 }
 
+static void tidy(struct loop *loop, const struct node_space *space) {
+    if (space->room_bytes >= space->soft_bytes || loop->queue.held || loop->now_ms < loop->tidy_ms)
+        return;
+    loop->tidy_ms = loop->now_ms + LOOP_TIDY_MS;
+    log_store_tidy(loop->options.store);
+}
+
 void loop_look_at_disk(struct loop *loop) {
     struct disk_guard *disk = loop->options.disk;
     struct log_store_stats stats;
@@ -30,4 +37,5 @@ void loop_look_at_disk(struct loop *loop) {
     } else if (disk->orders.hold != loop->queue.held) {
         hold_writes(loop, disk->orders.hold);
     }
+    tidy(loop, &event.space);
 }

@@ -24,6 +24,7 @@ struct loop {
     struct node_watch *watches; /**< one per session at most */
     size_t watch_count, watch_capacity;
     unsigned stop_signals;
+    uint64_t tidy_ms; /**< when the store may be asked again to give room back */
     bool spoiled; /**< the store met a full disk: it is read, but takes no writes any more */
     bool stopping;
     bool stopped;

@@ -172,11 +172,18 @@ static enum lf_status rocks_rewrite(struct log_store *store, const struct log_st
     return LF_OK;
 }
 
+static void rocks_tidy(struct log_store *store) {
+    struct segment_job *job = segment_job_new(SEGMENT_JOB_TIDY, 0);
+    if (job)
+        segment_thread_push(&of(store)->writer.segments.thread, &job);
+}
+
 const struct log_store_ops rocks_store_ops = {.submit = rocks_submit,
                                               .read = rocks_store_read,
                                               .load = rocks_store_load,
                                               .stage = rocks_stage,
                                               .rewrite = rocks_rewrite,
+                                              .tidy = rocks_tidy,
                                               .poll = rocks_poll,
                                               .fd = rocks_fd,
                                               .stats = rocks_stats,

@@ -14,6 +14,7 @@ enum segment_job_kind {
     SEGMENT_JOB_DELETE, /**< from the writer: the segments `made` are in no row any more: free their files */
     SEGMENT_JOB_STAGE,  /**< from the loop: a piece of a segment that comes from elsewhere */
     SEGMENT_JOB_REWRITE, /**< from the loop: make the segments `made` of the segments `old` */
+    SEGMENT_JOB_TIDY,    /**< from the loop: merge `active`. No answer; may be left out */
 };
 
 struct segment_job {

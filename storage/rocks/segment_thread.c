@@ -25,8 +25,22 @@ static void delete_all(struct segment_thread *thread, struct segment_job *job) {
         job->status = segment_delete(thread->db, job->made[i].id, &job->error);
 }
 
+static bool has_no_answer(const struct segment_job *job) {
+    return job->kind == SEGMENT_JOB_STREAM || job->kind == SEGMENT_JOB_FORGET || job->kind == SEGMENT_JOB_TIDY;
+}
+
+/* Nearly all that is in `active` is sealed and deleted by ranges; merged it is gone. Where there is no room for it the
+ * tables stay as they are. */
+static void tidy(struct segment_thread *thread) {
+    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+    rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
+    rocksdb_compact_range_cf_opt(thread->db->db, thread->db->active, options, NULL, 0, NULL, 0);
+    rocksdb_compactoptions_destroy(options);
+    atomic_store(&thread->tidies, false);
+}
+
 static void carry_out(struct segment_thread *thread, struct segment_job *job) {
-    bool hint = job->kind == SEGMENT_JOB_STREAM || job->kind == SEGMENT_JOB_FORGET;
+    bool hint = has_no_answer(job);
     switch (job->kind) {
     case SEGMENT_JOB_STREAM:
         segment_stream(thread, job);
@@ -42,6 +56,9 @@ static void carry_out(struct segment_thread *thread, struct segment_job *job) {
         break;
     case SEGMENT_JOB_STAGE:
         segment_stage(thread, job);
+        break;
+    case SEGMENT_JOB_TIDY:
+        tidy(thread);
         break;
     case SEGMENT_JOB_REWRITE:
         segment_rewrite_add(&thread->rewrites, job);
@@ -128,9 +145,15 @@ void segment_thread_deinit(struct segment_thread *thread) {
 void segment_thread_push(struct segment_thread *thread, struct segment_job **where) {
     struct segment_job *job = *where;
     *where = NULL;
-    bool hint = job->kind == SEGMENT_JOB_STREAM || job->kind == SEGMENT_JOB_FORGET;
+    if (job->kind == SEGMENT_JOB_TIDY && atomic_exchange(&thread->tidies, true)) {
+        segment_job_destroy(&job);
+        return;
+    }
+    bool hint = has_no_answer(job);
     if (hint && atomic_fetch_add_explicit(&thread->hints, 1, memory_order_relaxed) >= SEGMENT_HINTS_MAX) {
         atomic_fetch_sub_explicit(&thread->hints, 1, memory_order_relaxed);
+        if (job->kind == SEGMENT_JOB_TIDY)
+            atomic_store(&thread->tidies, false);
         segment_job_destroy(&job);
         return;
     }

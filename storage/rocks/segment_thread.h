@@ -50,7 +50,8 @@ struct segment_thread {
     uint32_t builders_max;
     size_t compaction_memory_bytes;
     uint64_t compaction_bytes_per_s;
-    atomic_uint hints; /**< streams and forgets in the ring */
+    atomic_uint hints;  /**< jobs without an answer in the ring */
+    atomic_bool tidies; /**< one to tidy is among them, or under way */
     atomic_uint builders_open;
     atomic_bool stopping;
     /* of the thread: */
@@ -71,7 +72,7 @@ void segment_thread_stop(struct segment_thread *thread);
 /** Once the writer has stopped. */
 void segment_thread_deinit(struct segment_thread *thread);
 
-/** Hands a job over (taken, NULL afterwards). Streams and forgets are destroyed when too many wait. */
+/** Hands a job over (taken, NULL afterwards). Those without an answer are destroyed when too many wait. */
 void segment_thread_push(struct segment_thread *thread, struct segment_job **job);
 
 /* Answers travel in the ring of writes, told apart by the lowest bit of the address. */

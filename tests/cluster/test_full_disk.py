@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 
-from harness import BIN, Cluster, Failure, wait_until
+from harness import BIN, Cluster, Failure, read_acks, wait_until
 from workload import Publisher, run
 
 SIZE_MB = 192
@@ -163,6 +163,37 @@ def by_its_own_log(count):
         publisher.check()
 
 
+def shorter_retention_makes_room(count):
+    """The way out of a full disk that needs no bigger one: it is taken, and works, while publishes are refused."""
+    with SmallDisks(count) as cluster:
+        cluster.start()
+        cluster.cli("topic", "create", "t", "--partitions", "1", "--replicas", str(count), "--config",
+                    "segment.bytes=1MiB", check=True)
+        cluster.leader("t")
+        publisher = Publisher(cluster, "t", 30000, 100000, size=20, padding=6000)
+        wait_until("publishes to be refused", lambda: any(refused(n) for n in cluster.nodes), 60)
+        quiet_for(publisher, 1)
+        free = [int(free_mb(n)) for n in cluster.nodes]
+        since, before = time.monotonic(), publisher.acked()
+        cluster.cli("topic", "alter", "t", "retention.bytes=4MiB", check=True)
+        expect_resumed("%d node(s), retention shortened at %s MB free" % (count, free), publisher, since, before)
+        publisher.finish()
+        alive_since(cluster.nodes)
+        acks = read_acks(publisher.acks_path)
+        wrong = [a for a in acks if a[3] != "ok"]
+        if len(acks) != 30000 or wrong:
+            raise Failure("%d outcomes, not ok: %r" % (len(acks), wrong[:3]))
+        print("all %d acknowledged, %d MB in all" % (len(acks), len(acks) * 6000 >> 20), flush=True)
+
+
+def one_node_makes_room_by_shorter_retention():
+    shorter_retention_makes_room(1)
+
+
+def three_nodes_make_room_by_shorter_retention():
+    shorter_retention_makes_room(3)
+
+
 def by_a_foreign_file(count, full, seconds=4):
     """`full` of `count` nodes; of one, the one that leads."""
     with SmallDisks(count) as cluster:
@@ -290,6 +321,7 @@ def a_node_alone_filled_by_someone_else():
 
 TESTS = (one_node_filled_by_its_own_log, a_node_alone_filled_by_someone_else, one_of_three_filled_by_someone_else,
          all_three_filled_by_someone_else, three_nodes_filled_by_their_own_log, one_store_meets_a_full_disk, a_broker_started_on_a_full_disk_waits_for_room,
+         one_node_makes_room_by_shorter_retention, three_nodes_make_room_by_shorter_retention,
          one_store_of_three_meets_a_full_disk)
 
 

@@ -120,6 +120,34 @@ static void dropping_frees_files_and_writes_no_others_anew(void **state) {
     assert_int_equal(stats_of(contract).segment_tables, 6);
 }
 
+static uint64_t store_bytes(const struct contract *contract) {
+    char path[512];
+    uint64_t bytes = 0;
+    DIR *directory = opendir(directory_of(contract));
+    for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
+        struct stat about;
+        snprintf(path, sizeof path, "%s/%s", directory_of(contract), entry->d_name);
+        bytes += strstr(entry->d_name, ".sst") && stat(path, &about) == 0 ? (uint64_t)about.st_size : 0;
+    }
+    closedir(directory);
+    return bytes;
+}
+
+/** Several memtables of sealed and dropped entries lie in `active` until so many runs are there that they are merged.
+ */
+static void tidying_gives_back_what_dropped_entries_hold(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 6, 300, 32768);
+    segments_drop(contract, 1, 1 + 5 * 300);
+    rocks_backend_settle(contract->store);
+    assert_true(store_bytes(contract) > 15 * 1024 * 1024); /* one segment of 10 MB is left */
+    log_store_tidy(contract->store);
+    for (int i = 0; i < 2000 && store_bytes(contract) > 12 * 1024 * 1024; i++)
+        poll(NULL, 0, 10);
+    assert_true(store_bytes(contract) <= 12 * 1024 * 1024);
+    segments_expect(contract, 1, 1 + 5 * 300, 300, 32768);
+}
+
 static void a_destroyed_group_takes_its_segments_along(void **state) {
     struct contract *contract = *state;
     segments_make(contract, 1, 3, 100, 1000);
@@ -207,6 +235,7 @@ int main(void) {
         SEGMENTS_TEST(a_seal_that_was_not_carried_out_is_after_a_restart),
         SEGMENTS_TEST(files_that_were_being_made_are_removed),
         SEGMENTS_TEST(dropping_frees_files_and_writes_no_others_anew),
+        SEGMENTS_TEST(tidying_gives_back_what_dropped_entries_hold),
         SEGMENTS_TEST(a_destroyed_group_takes_its_segments_along),
         SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
         SEGMENTS_TEST(a_store_opens_though_the_end_of_a_segment_is_damaged),
