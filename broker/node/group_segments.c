@@ -93,8 +93,8 @@ static void tell_core(struct node *node, struct group *group) {
 void group_segments_applied(struct node *node, struct group *group) {
     struct log_store_write *write = group->applied_write;
     group_segments_count(node, group);
-    if (write && (write->drop_before != 0 || write->seal_count > 0)) {
-        write->sync = true; /* what goes with it is not to come back */
+    if (write && write->drop_before != 0) { /* a seal rides along with the next append */
+        write->sync = true;                 /* what goes is not to come back */
         group_flush_applied(node, group);
         group->segments_changed = true;
         node_wake_by(node, node->now_ms);
