@@ -60,9 +60,12 @@ bool report_forms_form(struct report_forms *forms, const struct peer_envelope *e
         Lf__PeerReport *wire = forms->pointers[i] = &forms->reports[i];
         lf__peer_report__init(wire);
         wire->group = report->group;
-        if (report->destroyed) {
+        if (report->kind == PEER_REPORT_DESTROYED) {
             wire->body_case = LF__PEER_REPORT__BODY_DESTROYED_REPLICA;
             wire->destroyed_replica = report->value;
+        } else if (report->kind == PEER_REPORT_LOG_START) {
+            wire->body_case = LF__PEER_REPORT__BODY_LOG_START;
+            wire->log_start = report->value;
         } else {
             wire->body_case = LF__PEER_REPORT__BODY_REACHED_EPOCH;
             wire->reached_epoch = report->value;
@@ -137,17 +140,31 @@ enum lf_status peer_greeting_take(const Lf__PeerGreeting *wire, struct peer_enve
     return LF_OK;
 }
 
+/** False: a kind that a newer version knows. */
+static bool take_report(const Lf__PeerReport *wire, struct peer_report *report) {
+    switch (wire->body_case) {
+    case LF__PEER_REPORT__BODY_REACHED_EPOCH:
+        *report = (struct peer_report){wire->group, PEER_REPORT_REACHED, wire->reached_epoch};
+        return true;
+    case LF__PEER_REPORT__BODY_DESTROYED_REPLICA:
+        *report = (struct peer_report){wire->group, PEER_REPORT_DESTROYED, wire->destroyed_replica};
+        return true;
+    case LF__PEER_REPORT__BODY_LOG_START:
+        *report = (struct peer_report){wire->group, PEER_REPORT_LOG_START, wire->log_start};
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum lf_status peer_reports_take(const Lf__PeerEnvelope *wire, struct peer_envelope *envelope, struct lf_error *error) {
     if (wire->n_reports > PEER_REPORTS_MAX)
         return lf_error_set(error, LF_TOO_LARGE, "peer message: %zu reports", wire->n_reports);
     for (size_t i = 0; i < wire->n_reports; i++) {
         const Lf__PeerReport *from = wire->reports[i];
-        if (from->body_case == LF__PEER_REPORT__BODY__NOT_SET)
+        struct peer_report report;
+        if (!take_report(from, &report))
             continue;
-        bool destroyed = from->body_case == LF__PEER_REPORT__BODY_DESTROYED_REPLICA;
-        struct peer_report report = {.group = from->group,
-                                     .destroyed = destroyed,
-                                     .value = destroyed ? from->destroyed_replica : from->reached_epoch};
         if (peer_envelope_add_report(envelope, &report) != LF_OK)
             return lf_error_set(error, LF_NO_MEMORY, "peer message: no memory for a report");
     }

@@ -70,7 +70,8 @@ static void report_destroyed(struct node *node, const struct metadata_partition 
         if (!former->retired || former->replica.node_id != node->id ||
             may_be_held(node, partition->group, former->replica.replica_id))
             continue;
-        struct peer_report report = {.group = partition->group, .destroyed = true, .value = former->replica.replica_id};
+        struct peer_report report = {
+            .group = partition->group, .kind = PEER_REPORT_DESTROYED, .value = former->replica.replica_id};
         reports_send(node, &report);
         return; /* one at a time: if we are the controller the list may be another one now */
     }

@@ -112,6 +112,32 @@ void group_segments_tick(struct node *node, struct group *group) {
     go_on(node, group);
 }
 
+void group_segments_on_log_start(struct node *node, uint64_t id, uint64_t offset) {
+    struct group *group = node_group(node, id);
+    if (!group || !group->partition || group->state != GROUP_RUNNING || node->space_level != NODE_SPACE_HARD ||
+        group->rewrite_request != 0 || offset > INT64_MAX)
+        return;
+    struct log_store_write *write = next_write(node, group);
+    enum lf_status status = partition_drop_ahead(group->partition, (int64_t)offset, write);
+    if (status == LF_AGAIN) {
+        log_store_write_destroy(&write);
+        return;
+    }
+    if (status != LF_OK) {
+        log_store_write_destroy(&write);
+        struct lf_error error;
+        lf_error_set(&error, status, "no memory to drop segments");
+        group_stop(node, group, &error);
+        return;
+    }
+    node_add_write(node, write);
+    node_tracef(node, "group=%llu drops what is below offset %llu, as it hears, ahead of the entry",
+                (unsigned long long)id, (unsigned long long)offset);
+    group->segments_changed = true;
+    node_wake_by(node, node->now_ms);
+    subscriptions_pump_group(node, group);
+}
+
 /** 2. */
 static enum lf_status take_rewrite(struct node *node, struct group *group,
                                    const struct log_store_completion *completion, struct lf_error *error) {

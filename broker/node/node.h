@@ -40,9 +40,8 @@ struct node_limits {
     uint32_t records_per_batch_max;         /**< [100000] */
     uint64_t uncommitted_bytes_max;         /**< [256 MiB] over all groups of the node */
     uint64_t tail_cache_bytes_max; /**< [128 MiB] over all groups; newest entries kept for sending and reading */
-    uint64_t
-        active_bytes_max; /**< [8 MiB] of what is not sealed, over all partitions: leaders make segments smaller */
-    uint32_t reads_max;   /**< [512] store reads under way */
+    uint64_t active_bytes_max; /**< [8 MiB] of what is not sealed, over all partitions: leaders make segments smaller */
+    uint32_t reads_max;        /**< [512] store reads under way */
     uint32_t delivery_bytes_max;          /**< [512 KiB] batches in one delivery message */
     uint64_t session_unsent_bytes_max;    /**< [16 MiB] sent to a session and not taken; less while others fill ... */
     uint64_t unsent_bytes_max;            /**< [256 MiB] ... what all sessions have of it together */

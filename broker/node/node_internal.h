@@ -402,6 +402,8 @@ void group_segments_count(struct node *node, struct group *group); /**< what is 
 void group_segments_forget(struct node *node, struct group *group);
 void group_segments_applied(struct node *node, struct group *group); /**< entries were */
 void group_segments_tick(struct node *node, struct group *group);
+/** Another node says where this group's log starts, committed: makes room if there is none. */
+void group_segments_on_log_start(struct node *node, uint64_t id, uint64_t offset);
 void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion);
 
 /* retention.c, rewrites.c: what a leader decides about segments */

@@ -59,10 +59,14 @@ struct peer_greeting {
     struct peer_member members[PEER_MEMBERS_MAX];
 };
 
-/** To the leader of group 0. */
+enum peer_report_kind {
+    PEER_REPORT_REACHED,   /**< to the leader of group 0: the epoch the group has reached */
+    PEER_REPORT_DESTROYED, /**< to the same: a retired replica that is gone */
+    PEER_REPORT_LOG_START, /**< to a node without room: the group's log start, committed */
+};
 struct peer_report {
     uint64_t group;
-    bool destroyed; /**< `value` is a retired replica that is gone; else the epoch the group has reached */
+    enum peer_report_kind kind;
     uint64_t value;
 };
 

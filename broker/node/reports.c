@@ -6,10 +6,14 @@
 #include <stdlib.h>
 
 static void on_report(struct node *node, uint64_t from_node, const struct peer_report *report) {
+    if (report->kind == PEER_REPORT_LOG_START) {
+        group_segments_on_log_start(node, report->group, report->value);
+        return;
+    }
     const struct metadata_partition *partition = metadata_partition_by_group(node->metadata, report->group);
     if (!cluster_leads(node) || !partition || metadata_topic_by_id(node->metadata, partition->topic_id)->deleted)
         return;
-    if (report->destroyed) {
+    if (report->kind == PEER_REPORT_DESTROYED) {
         if (metadata_is_retired(partition, report->value) &&
             metadata_node_of_replica(partition, report->value) == from_node)
             cluster_propose(node, metadata_command_forget(report->group, report->value));

@@ -145,6 +145,19 @@ enum lf_status segments_trim(struct node *node, struct group *group, int64_t off
     return LF_OK;
 }
 
+/** A member without room takes no batches, so it never comes to the entry that moves the log start: it is told. */
+static void tell_full_members(struct node *node, const struct group *group) {
+    struct raft_peer_view peers[RAFT_MEMBERS_MAX];
+    int64_t start = partition_log_start_offset(group->partition);
+    size_t count = start > 0 ? raft_peers(group->raft, peers, RAFT_MEMBERS_MAX) : 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t to = group_member_node(node, group, peers[i].replica);
+        struct peer_report report = {.group = group->id, .kind = PEER_REPORT_LOG_START, .value = (uint64_t)start};
+        if (space_of(node, to) == NODE_SPACE_HARD)
+            peers_send_report(node, to, &report);
+    }
+}
+
 /* ---- the beat ---- */
 
 void segments_tick(struct node *node) {
@@ -160,6 +173,8 @@ void segments_tick(struct node *node) {
     while ((group = lf_map_next(&node->groups, &cursor)))
         groups[count++] = group;
     for (size_t i = 0; i < count; i++) {
+        if (due && groups[i]->partition && group_leads(groups[i]))
+            tell_full_members(node, groups[i]);
         if (!segments_may_decide(node, groups[i]))
             continue;
         if (roll_is_due(node, groups[i]))

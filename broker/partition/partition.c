@@ -148,7 +148,10 @@ uint64_t partition_applied_index(const struct partition *partition) { return par
 uint64_t partition_log_end_index(const struct partition *partition) { return partition->log_end.index; }
 int64_t partition_high_watermark(const struct partition *partition) { return partition->applied.end_offset; }
 int64_t partition_log_end_offset(const struct partition *partition) { return partition->log_end.end_offset; }
-int64_t partition_log_start_offset(const struct partition *partition) { return partition->applied.log_start_offset; }
+int64_t partition_log_start_offset(const struct partition *partition) {
+    int64_t applied = partition->applied.log_start_offset, heard = partition->segments.heard_start;
+    return heard > applied ? heard : applied;
+}
 uint64_t partition_log_time_ms(const struct partition *partition) { return partition->log_end.log_time_ms; }
 int64_t partition_max_timestamp_ms(const struct partition *partition) { return partition->max_timestamp_ms; }
 size_t partition_producer_count(const struct partition *partition) { return partition->applied.producers.count; }
@@ -285,7 +288,7 @@ void partition_check_invariants(const struct partition *partition) {
     lf_check(segments->open.end_offset == (uint64_t)partition->applied.end_offset);
     lf_check(segments->bytes == bytes);
     lf_check(partition->applied.log_start_offset <= partition->applied.end_offset);
-    lf_check(partition_segments_base_offset(segments) <= (uint64_t)partition->applied.log_start_offset);
+    lf_check(partition_segments_base_offset(segments) <= (uint64_t)partition_log_start_offset(partition));
     for (size_t i = 1; i < segments->decision_count; i++)
         lf_check(segments->decisions[i].index > segments->decisions[i - 1].index);
     lf_check(segments->decision_count <= PARTITION_DECISIONS_MAX);

@@ -112,6 +112,12 @@ enum lf_status partition_rewritten(struct partition *partition, uint64_t index, 
  * machine must be loaded again). */
 enum lf_status partition_carry_out(struct partition *partition, struct log_store_write *write);
 
+/** A replica that can take no entries since its disk is full never comes to the one that moves the log start. It may
+ * hear of a committed log start from others, and drop whole segments below it ahead of that: into a `write` of its own
+ * that comes after all that was applied. LF_OK: the log starts there now, for readers here; LF_AGAIN: nothing can go;
+ *  LF_NO_MEMORY (the machine must be loaded again). */
+enum lf_status partition_drop_ahead(struct partition *partition, int64_t offset, struct log_store_write *write);
+
 /** What is sealed, as the store has it once all writes are done; oldest first. Borrowed until the next apply. */
 const struct log_segment *partition_segments(const struct partition *partition, size_t *count);
 /** What is applied and not sealed; entry_count 0: nothing. */
@@ -138,7 +144,7 @@ uint64_t partition_applied_index(const struct partition *partition);
 uint64_t partition_log_end_index(const struct partition *partition);
 int64_t partition_high_watermark(const struct partition *partition); /**< end offset of what is applied */
 int64_t partition_log_end_offset(const struct partition *partition);
-int64_t partition_log_start_offset(const struct partition *partition);
+int64_t partition_log_start_offset(const struct partition *partition); /**< applied, or heard of and dropped by */
 uint64_t partition_log_time_ms(const struct partition *partition);     /**< at the log end */
 int64_t partition_max_timestamp_ms(const struct partition *partition); /**< running maximum, applied; -1: none */
 /** The configuration entry in force as of what is applied. False: none yet. payload borrowed until the next apply. */

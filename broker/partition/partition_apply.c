@@ -312,6 +312,23 @@ enum lf_status partition_rewritten(struct partition *partition, uint64_t index, 
     return status;
 }
 
+enum lf_status partition_drop_ahead(struct partition *partition, int64_t offset, struct log_store_write *write) {
+    struct partition_segments *segments = &partition->segments;
+    uint8_t row[8];
+    if (partition->broken || offset <= partition->applied.log_start_offset)
+        return LF_AGAIN;
+    enum lf_status status = write ? partition_reserve_head(write) : LF_OK;
+    if (status != LF_OK || !partition_segments_drop_ahead(segments, offset, write))
+        return status == LF_OK ? LF_AGAIN : status;
+    if (write) {
+        lf_put_le64(row, (uint64_t)segments->heard_start);
+        status = log_store_write_add_row(write, lf_bytes("e", 1), lf_bytes(row, sizeof row));
+        partition_write_head(partition, write);
+    }
+    partition->broken |= status != LF_OK;
+    return status;
+}
+
 enum lf_status partition_carry_out(struct partition *partition, struct log_store_write *write) {
     struct partition_segments *segments = &partition->segments;
     if (partition->broken || segments->decision_count == 0 || segments->decisions[0].type != LF_ENTRY_LOG_START)

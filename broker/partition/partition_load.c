@@ -74,6 +74,9 @@ static enum lf_status load_open(struct partition *partition, const struct log_st
     partition_segments_begin(segments, partition->applied.index, partition->applied.end_offset,
                              partition->applied.log_time_ms);
     before = segments->open;
+    for (size_t i = 0; i < row_count; i++)
+        if (key_is(&rows[i], 'e') && rows[i].value.size == 8)
+            segments->heard_start = (int64_t)lf_get_le64(rows[i].value.data);
     enum lf_status status = find_row(partition, 'o', rows, row_count, &found, error);
     if (status == LF_OK)
         status = partition_open_decode(found->value, &before, &segments->open, error);
@@ -83,9 +86,11 @@ static enum lf_status load_open(struct partition *partition, const struct log_st
         status = lf_error_set(error, LF_DAMAGED,
                               "the open segment begins with entry %" PRIu64 ", the last sealed one ends with %" PRIu64,
                               segments->open.first_index, last->last_index);
-    if (status == LF_OK && partition_segments_base_offset(segments) > (uint64_t)partition->applied.log_start_offset)
+    if (status == LF_OK && segments->heard_start < 0)
+        status = lf_error_set(error, LF_DAMAGED, "no log starts at offset %" PRId64, segments->heard_start);
+    if (status == LF_OK && partition_segments_base_offset(segments) > (uint64_t)partition_log_start_offset(partition))
         status = lf_error_set(error, LF_DAMAGED, "the log starts at offset %" PRId64 ", the first segment at %" PRIu64,
-                              partition->applied.log_start_offset, partition_segments_base_offset(segments));
+                              partition_log_start_offset(partition), partition_segments_base_offset(segments));
     return status;
 }
 
@@ -161,7 +166,7 @@ static enum lf_status load_rows(struct partition *partition, const struct log_st
         status = load_open(partition, rows, row_count, error);
     for (size_t i = 0; i < row_count && status == LF_OK; i++) {
         struct lf_bytes key = rows[i].key;
-        if (key_is(&rows[i], 'm') || key_is(&rows[i], 'o'))
+        if (key_is(&rows[i], 'm') || key_is(&rows[i], 'o') || (key_is(&rows[i], 'e') && rows[i].value.size == 8))
             continue;
         if (key_is(&rows[i], 'k'))
             status = partition_compaction_decode(rows[i].value, partition->applied.index, meta.log_time_ms,
@@ -230,6 +235,10 @@ enum lf_status partition_save(const struct partition *partition, struct log_stor
                                                                                 partition->configuration_bytes));
     if (status == LF_OK)
         status = partition_add_compaction_row(partition, write);
+    uint8_t heard[8];
+    lf_put_le64(heard, (uint64_t)partition->segments.heard_start);
+    if (status == LF_OK && partition->segments.heard_start > 0)
+        status = log_store_write_add_row(write, lf_bytes("e", 1), lf_bytes(heard, sizeof heard));
     if (status == LF_OK)
         status = save_decisions(partition, write);
     const struct producer *producer = NULL;

@@ -5,6 +5,7 @@
  *                 u32 rewrite_expected, u32 rewrite_own
  *  "o"            open segment: its descriptor (storage/log_segment.h), or 112 zeroes while nothing is in it
  *  "d" u64 index  a decision about segments that is applied and not carried out (partition_decision.h)
+ *  "e"            i64: a committed log start that was heard of ahead of its entry, and dropped by; absent: none
  *  "k"            what it remembers of compactions (partition_compaction.h)
  *  "c"            configuration: u8 version 1, u64 index, then the entry's payload
  *  "p" u64 id     producer: u8 version 1, u16 epoch, u64 accepted, u64 last_use_ms, i32 lower_epoch,

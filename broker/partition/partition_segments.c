@@ -88,10 +88,20 @@ uint32_t partition_segments_checksum(const struct log_segment *segments, size_t 
     return checksum ? checksum : 1;
 }
 
+static uint64_t first_index(const struct partition_segments *segments) {
+    return segments->count > 0 ? segments->sealed[0].first_index : segments->open.first_index;
+}
+
+/** Is nothing of its range here any more, since it was dropped ahead of the decision to drop it? */
+static bool is_gone(const struct partition_segments *segments, const struct partition_decision *decision) {
+    return segments->heard_start > 0 && decision->type == LF_ENTRY_REWRITE &&
+           decision->rewrite.last_index < first_index(segments);
+}
+
 enum lf_status partition_segments_check(const struct partition_segments *segments,
                                         const struct partition_decision *decision, struct lf_error *error) {
     size_t at;
-    if (decision->type != LF_ENTRY_REWRITE)
+    if (decision->type != LF_ENTRY_REWRITE || is_gone(segments, decision))
         return LF_OK;
     if (segments->decision_count + 1 >= PARTITION_DECISIONS_MAX)
         return lf_error_set(error, LF_FULL, "%zu decisions about segments wait to be carried out",
@@ -134,19 +144,27 @@ enum lf_status partition_segments_roll(struct partition_segments *segments, stru
     return LF_OK;
 }
 
-static void drop(struct partition_segments *segments, const struct partition_decision *decision,
+static bool drop(struct partition_segments *segments, uint64_t sealed_before, int64_t offset,
                  struct log_store_write *write) {
     size_t gone = 0;
-    while (gone < segments->count && segments->sealed[gone].last_index < decision->index &&
-           segments->sealed[gone].end_offset <= (uint64_t)decision->offset)
+    while (gone < segments->count && segments->sealed[gone].last_index < sealed_before &&
+           segments->sealed[gone].end_offset <= (uint64_t)offset)
         gone++;
     if (gone == 0)
-        return;
+        return false;
     if (write)
         write->drop_before = segments->sealed[gone - 1].last_index + 1;
     discount(segments, 0, gone);
     segments->count -= gone;
     memmove(segments->sealed, segments->sealed + gone, segments->count * sizeof *segments->sealed);
+    return true;
+}
+
+bool partition_segments_drop_ahead(struct partition_segments *segments, int64_t offset, struct log_store_write *write) {
+    if (segments->decision_count > 0 || offset <= segments->heard_start || !drop(segments, UINT64_MAX, offset, write))
+        return false;
+    segments->heard_start = offset;
+    return true;
 }
 
 /** Would nothing be left of what the waiting decisions are about? Then it does not matter what they would have made.
@@ -196,13 +214,15 @@ enum lf_status partition_segments_decide(struct partition_segments *segments, co
     if (decision->type == LF_ENTRY_REWRITE) {
         segments->expected = 0;
         segments->own = 0;
+        if (segments->decision_count == 0 && is_gone(segments, decision))
+            return LF_OK;
         return wait(segments, decision, write);
     }
     if (!makes_void(segments, decision))
         return wait(segments, decision, write);
     enum lf_status status = forget_waiting(segments, write);
     if (status == LF_OK)
-        drop(segments, decision, write);
+        drop(segments, decision->index, decision->offset, write);
     return status;
 }
 
@@ -289,7 +309,7 @@ enum lf_status partition_segments_carry_out(struct partition_segments *segments,
     lf_check(segments->decision_count > 0 && segments->decisions[0].type == LF_ENTRY_LOG_START);
     if (put_row(&segments->decisions[0], false, write) != LF_OK)
         return LF_NO_MEMORY;
-    drop(segments, &segments->decisions[0], write);
+    drop(segments, segments->decisions[0].index, segments->decisions[0].offset, write);
     pop(segments);
     return LF_OK;
 }

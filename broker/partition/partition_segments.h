@@ -23,7 +23,8 @@ struct partition_segments {
     uint32_t seals_checksum; /**< CRC-32C over the descriptors of all seals there ever were */
     uint32_t expected;       /**< what the REWRITTEN of the last REWRITE said; 0: nothing yet */
     /* Not: */
-    uint32_t own; /**< the same, as it came out here; 0: not known */
+    uint32_t own;        /**< the same, as it came out here; 0: not known */
+    int64_t heard_start; /**< a committed log start whose entry is not applied here, but dropped by; 0: none */
 };
 
 void partition_segments_deinit(struct partition_segments *segments);
@@ -53,6 +54,8 @@ enum lf_status partition_segments_expect(struct partition_segments *segments, ui
 enum lf_status partition_segments_rewritten(struct partition_segments *segments, bool is_last,
                                             const struct log_segment *made, size_t made_count,
                                             struct log_store_write *write, struct lf_error *error);
+/** Whole segments below a committed log start go ahead of the entry that says so. False: none can. */
+bool partition_segments_drop_ahead(struct partition_segments *segments, int64_t offset, struct log_store_write *write);
 /** The first of the decisions is a drop that has waited: now. LF_NO_MEMORY. */
 enum lf_status partition_segments_carry_out(struct partition_segments *segments, struct log_store_write *write);
 

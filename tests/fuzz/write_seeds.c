@@ -436,8 +436,10 @@ static void greetings(void) {
         envelope->to_node = 1;
         envelope->from_incarnation = 2;
         envelope->to_incarnation = 1;
-        struct peer_report reports[] = {{.group = 1, .value = 2}, {.group = 1, .destroyed = true, .value = 4}};
-        for (size_t i = 0; kind == 7 && i < 2; i++)
+        struct peer_report reports[] = {{.group = 1, .value = 2},
+                                        {.group = 1, .kind = PEER_REPORT_DESTROYED, .value = 4},
+                                        {.group = 2, .kind = PEER_REPORT_LOG_START, .value = 9}};
+        for (size_t i = 0; kind == 7 && i < sizeof reports / sizeof *reports; i++)
             lf_check(peer_envelope_add_report(envelope, &reports[i]) == LF_OK);
         struct peer_greeting *greeting = kind < 7 ? calloc(1, sizeof *greeting) : NULL;
         if (greeting) {

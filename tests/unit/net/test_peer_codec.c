@@ -210,7 +210,7 @@ static void reports_come_back_as_they_went_and_are_bounded(void **state) {
     (void)state;
     struct peer_envelope *envelope = make_envelope(PEER_LANE_CONTROL), *back = NULL;
     for (uint64_t i = 0; i < PEER_REPORTS_MAX; i++) {
-        struct peer_report report = {.group = i, .destroyed = i % 2, .value = 1000 + i};
+        struct peer_report report = {.group = i, .kind = (enum peer_report_kind)(i % 3), .value = 1000 + i};
         assert_int_equal(peer_envelope_add_report(envelope, &report), LF_OK);
     }
     assert_int_equal(peer_envelope_add_report(envelope, &envelope->reports[0]), LF_FULL);
@@ -219,7 +219,7 @@ static void reports_come_back_as_they_went_and_are_bounded(void **state) {
     assert_int_equal(back->report_count, PEER_REPORTS_MAX);
     for (size_t i = 0; i < back->report_count; i++) {
         assert_int_equal(back->reports[i].group, i);
-        assert_int_equal(back->reports[i].destroyed, i % 2);
+        assert_int_equal(back->reports[i].kind, i % 3);
         assert_int_equal(back->reports[i].value, 1000 + i);
     }
     peer_envelope_destroy(&back);

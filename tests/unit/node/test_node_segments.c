@@ -325,6 +325,35 @@ static void commands_do_not_pile_up(void **state) {
     assert_equal_segments(0, 2);
 }
 
+static void give(size_t node, uint64_t room_bytes) {
+    struct node_event event = {.type = NODE_EVENT_SPACE,
+                               .space = {.room_bytes = room_bytes, .soft_bytes = 2000, .hard_bytes = 1000}};
+    world_event(&world, node, &event);
+}
+
+static void replica_without_room_drops_what_the_others_drop(void **state) {
+    (void)state;
+    size_t full = (leader + 1) % 3;
+    publish(100);
+    world_run(&world, 1000);
+    assert_int_equal(partition_log_start_offset(machine(full)), 0);
+    give(full, 500);
+    world_run(&world, 500);
+    int64_t end = partition_high_watermark(machine(full));
+    assert_status(world_alter(&world, "t", "retention.bytes", "10000"), LF_OK);
+    publish(60);
+    world_run(&world, 4000);
+    int64_t start = partition_log_start_offset(machine(leader));
+    assert_in_range(start, 1, partition_high_watermark(machine(leader)));
+    assert_int_equal(partition_high_watermark(machine(full)), end); /* it took nothing */
+    assert_int_equal(partition_log_start_offset(machine(full)), start);
+    struct partition_bytes bytes = partition_bytes(machine(full));
+    assert_in_range(bytes.sealed + bytes.open, 0, 2 * ACTIVE_BYTES_MAX + 10000);
+    restart(full);
+    assert_int_equal(world.fatal[full], LF_OK);
+    assert_true(partition_log_start_offset(machine(full)) >= start);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_open_stays_below_its_bound, setup_one, teardown),
@@ -335,6 +364,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(without_the_policy_to_delete_nothing_is_dropped, setup_one, teardown),
         cmocka_unit_test_setup_teardown(idle_partitions_do_not_roll, setup_one, teardown),
         cmocka_unit_test_setup_teardown(dropped_history_stays_dropped_after_a_restart, setup_three, teardown),
+        cmocka_unit_test_setup_teardown(replica_without_room_drops_what_the_others_drop, setup_three, teardown),
         cmocka_unit_test_setup_teardown(commands_do_not_pile_up, setup_three, teardown),
         cmocka_unit_test_setup_teardown(reader_that_the_log_start_overtakes_is_told_where_to_go_on, setup_one,
                                         teardown),

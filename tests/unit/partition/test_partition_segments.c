@@ -594,6 +594,59 @@ static void bytes_are_those_of_the_segments(void **state) {
     assert_reloads(f);
 }
 
+/* ---- without room ---- */
+
+static enum lf_status drop_ahead(struct fixture *f, int64_t offset) {
+    new_write(f);
+    enum lf_status status = partition_drop_ahead(f->partition, offset, f->write);
+    if (status == LF_OK)
+        row_image_write(&f->image, f->write, f->image.applied_index);
+    return status;
+}
+
+static void log_start_that_is_heard_of_drops_ahead_of_its_entry(void **state) {
+    struct fixture *f = *state;
+    take_segments(f, 3);
+    take(f, batch(f, 10));
+    uint32_t sum = partition_applied_checksum(f->partition);
+    assert_int_equal(drop_ahead(f, 9), LF_AGAIN);
+    assert_int_equal(drop_ahead(f, 1000), LF_OK); /* beyond what is known here */
+    assert_int_equal(f->write->drop_before, 7);
+    assert_int_equal(sealed(f), 0);
+    assert_int_equal(partition_log_start_offset(f->partition), 1000);
+    assert_int_equal(partition_applied_checksum(f->partition), sum); /* no part of the common state */
+    assert_reloads(f);
+    assert_int_equal(drop_ahead(f, 1000), LF_AGAIN);
+    take(f, log_start(f, 15)); /* the entries come all the same */
+    assert_int_equal(partition_log_start_offset(f->partition), 1000);
+    take(f, roll(f));
+    assert_reloads(f);
+    assert_int_equal(drop_ahead(f, 1001), LF_OK);
+    assert_int_equal(sealed(f), 0);
+    assert_reloads(f);
+}
+
+static void rewrite_of_what_was_dropped_ahead_is_void(void **state) {
+    struct fixture *f = *state;
+    take_segments(f, 3);
+    assert_int_equal(drop_ahead(f, 20), LF_OK);
+    take(f, rewrite(f, 1, 4));
+    assert_int_equal(partition_decisions_waiting(f->partition), 0);
+    take(f, rewritten(f, 7, 77));
+    assert_reloads(f);
+    struct entry entry = rewrite(f, 3, 6); /* half of it is here */
+    assert_int_equal(append(f, &entry), LF_OK);
+    assert_int_equal(partition_apply(f->partition, entry_bytes(&entry), NULL, NULL, &f->error), LF_INTERNAL);
+}
+
+static void nothing_drops_ahead_of_a_rewrite(void **state) {
+    struct fixture *f = *state;
+    take_segments(f, 3);
+    take(f, rewrite(f, 1, 4));
+    assert_int_equal(drop_ahead(f, 20), LF_AGAIN);
+    assert_int_equal(sealed(f), 3);
+}
+
 /* ---- loading ---- */
 
 static void saved_rows_are_those_that_were_written(void **state) {
@@ -837,6 +890,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(unequal_rewrites_stop_the_group_also_when_the_store_is_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_stand_for_the_range_is_no_result, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_are_those_of_the_segments, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(log_start_that_is_heard_of_drops_ahead_of_its_entry, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rewrite_of_what_was_dropped_ahead_is_void, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_drops_ahead_of_a_rewrite, set_up, tear_down),
         cmocka_unit_test_setup_teardown(saved_rows_are_those_that_were_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(segments_that_do_not_meet_are_damage, set_up, tear_down),
         cmocka_unit_test(replicas_with_stores_of_their_own_pace_come_out_equal),
