@@ -80,13 +80,14 @@ static void go_on(struct node *node, struct group *group) {
     ask_for_rewrite(node, group);
 }
 
-/** The core hears where the log begins now; what is before it nobody can be sent any more. */
+/** The core hears where the log begins now; what is before it nobody can be sent any more, nor read from memory. */
 static void tell_core(struct node *node, struct group *group) {
     uint64_t previous = partition_previous_index(group->partition);
     if (previous <= group->compacted_index)
         return;
     group->compacted_index = previous;
     struct raft_event event = {.type = RAFT_EVENT_COMPACTED, .now_ms = node->now_ms, .compacted = {.index = previous}};
+    tail_cache_forget(node, group, previous);
     group_step(node, group, &event);
 }
 

@@ -76,6 +76,8 @@ struct group;
 /* tail_cache.c: the tails of all groups together stay within tail_cache_bytes_max */
 /** Takes the reference. Drops older entries, here and elsewhere, when the cache is full. */
 void tail_cache_push(struct node *node, struct group *group, struct lf_buf *entry);
+/** Entries up to index are not the log's any more as they were: readers get what the store has instead. */
+void tail_cache_forget(struct node *node, struct group *group, uint64_t index);
 void tail_cache_truncate(struct node *node, struct group *group, uint64_t index);
 void tail_cache_drop(struct node *node, struct group *group); /**< all of the group's, for good */
 

@@ -34,6 +34,12 @@ void tail_cache_push(struct node *node, struct group *group, struct lf_buf *entr
     }
 }
 
+void tail_cache_forget(struct node *node, struct group *group, uint64_t index) {
+    uint64_t before = group->tail.bytes, readable = group_readable(group);
+    tail_evict(&group->tail, (index < readable ? index : readable) + 1, 0);
+    count(node, &group->tail, before);
+}
+
 void tail_cache_truncate(struct node *node, struct group *group, uint64_t index) {
     uint64_t before = group->tail.bytes;
     tail_truncate(&group->tail, index);
