@@ -6,6 +6,7 @@
 #include "rocks_store.h"
 #include "scratch_directory.h"
 #include "store_directory.h"
+#include "wal_builder.h"
 #include "witness.h"
 
 #include <fcntl.h>
@@ -483,6 +484,38 @@ static void a_manifest_edit_lost_to_damage_is_not_silent(void **state) {
     assert_int_equal(try_open(fixture, false, 0), LF_DAMAGED);
 }
 
+/* Appends a whole edit that names a table of the third family; what RocksDB leaves when the edit's sync fails, since it
+ * removes the table then. Returns where the MANIFEST ends. */
+static uint64_t name_a_table_that_is_not_there(struct fixture *fixture) {
+    /* tag and family; tag and level, number 999, 1000 bytes (tags are varints: 200 takes two bytes) */
+    uint8_t edit[96] = {0xc8, 0x01, 2, 103, 6, 0xe7, 0x07, 0xe8, 0x07};
+    size_t size = 9;
+    for (int key = 0; key < 2; key++) { /* smallest and largest: 16 bytes and what RocksDB adds */
+        edit[size++] = 24;
+        size += 24;
+    }
+    size += 2; /* smallest and largest sequence: 0 */
+    edit[size++] = 1;
+    struct wal_builder builder = {0};
+    struct store_file manifest = newest(fixture, STORE_FILE_MANIFEST);
+    wal_builder_record(&builder, edit, size);
+    write_at(fixture, manifest.name, (off_t)manifest.bytes, builder.bytes, builder.size);
+    uint64_t end = manifest.bytes + builder.size;
+    wal_builder_deinit(&builder);
+    return end;
+}
+
+static void an_edit_whose_table_was_removed_again_is_cut_above_the_witness(void **state) {
+    struct fixture *fixture = *state;
+    name_a_table_that_is_not_there(fixture);
+    expect_opens_with(fixture, ENTRIES, ENTRIES);
+    log_store_close(&fixture->store);
+    struct witness witness = read_witness(fixture);
+    witness.manifest_bytes = name_a_table_that_is_not_there(fixture);
+    write_witness(fixture, &witness);
+    expect_damage_named(fixture, "000999.sst");
+}
+
 static void a_missing_manifest_or_table_is_named(void **state) {
     struct fixture *fixture = *state;
     char path[PATH_MAX], away[PATH_MAX];
@@ -742,6 +775,7 @@ int main(void) {
         TEST(the_witness_lists_the_logs_that_are_in_use),
         TEST(a_torn_end_of_the_manifest_is_cut),
         TEST(a_manifest_edit_lost_to_damage_is_not_silent),
+        TEST(an_edit_whose_table_was_removed_again_is_cut_above_the_witness),
         TEST(a_missing_manifest_or_table_is_named),
         TEST(s7_a_changed_byte_in_a_table_is_damage_and_never_wrong_bytes),
         TEST(a_log_with_an_older_one_missing_is_refused),

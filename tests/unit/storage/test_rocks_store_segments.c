@@ -161,6 +161,35 @@ static void a_destroyed_group_takes_its_segments_along(void **state) {
     assert_int_equal(stats_of(contract).segment_tables, 2);
 }
 
+/* Tables go without regard to snapshots: a read that was begun before begins anew. */
+static void reads_beside_drops_meet_no_damage(void **state) {
+    struct contract *contract = *state;
+    const uint32_t segments = 40, reads = 6;
+    segments_make(contract, 1, segments, 20, 2000);
+    rocks_backend_settle(contract->store);
+    for (uint32_t i = 1; i < segments; i++) {
+        struct log_store_write *write = contract_write(1, i);
+        write->drop_before = (uint64_t)i * 20 + 1;
+        contract_submit(contract, write);
+        for (uint32_t n = 0; n < reads; n++) {
+            struct log_store_read read = {.group = 1,
+                                          .from = LOG_STORE_READ_INDEX,
+                                          .value = 1,
+                                          .last_index = UINT64_MAX,
+                                          .bytes_max = UINT32_MAX,
+                                          .entries_max = UINT32_MAX};
+            assert_int_equal(log_store_read(contract->store, &read), LF_OK);
+        }
+    }
+    for (uint32_t i = 0; i < (segments - 1) * (reads + 1); i++) {
+        struct log_store_completion *completion = contract_wait(contract);
+        if (completion->status != LF_OK)
+            fail_msg("%s", completion->error.text);
+        log_store_completion_destroy(&completion);
+    }
+    segments_expect(contract, 1, (segments - 1) * 20 + 1, 20, 2000);
+}
+
 /* ---- damage ---- */
 
 /* Turns bytes over in the newest table file, `from_end` before its end. */
@@ -237,6 +266,7 @@ int main(void) {
         SEGMENTS_TEST(dropping_frees_files_and_writes_no_others_anew),
         SEGMENTS_TEST(tidying_gives_back_what_dropped_entries_hold),
         SEGMENTS_TEST(a_destroyed_group_takes_its_segments_along),
+        SEGMENTS_TEST(reads_beside_drops_meet_no_damage),
         SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
         SEGMENTS_TEST(a_store_opens_though_the_end_of_a_segment_is_damaged),
     };
