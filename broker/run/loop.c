@@ -146,7 +146,8 @@ enum lf_status loop_run(struct loop *loop, struct lf_error *error) {
     items[ITEM_ADMIN] = (zmq_pollitem_t){.fd = admin_fd, .events = loop->options.admin ? ZMQ_POLLIN : 0};
     pause_meter_init(&loop->pauses, clock_now_ms());
     tick(loop, 0);
-    bool more = true; /* ask the store once, so that it wakes us from then on */
+    loop_follow_disk(loop); /* the start has looked: before anybody asks for anything */
+    bool more = true;       /* ask the store once, so that it wakes us from then on */
     while (loop->failed == LF_OK && !loop->stopped && loop->stop_signals < 2) {
         uint64_t absent_ms = wait_for_work(loop, items, more);
         if (absent_ms > 0)

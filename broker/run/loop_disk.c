@@ -23,11 +23,9 @@ static void tidy(struct loop *loop, const struct node_space *space) {
     log_store_tidy(loop->options.store);
 }
 
-void loop_look_at_disk(struct loop *loop) {
+void loop_follow_disk(struct loop *loop) {
     struct disk_guard *disk = loop->options.disk;
-    struct log_store_stats stats;
-    log_store_stats(loop->options.store, &stats);
-    if (!disk_guard_look(disk, loop->now_ms, stats.bytes_written))
+    if (!disk->looked || loop->failed != LF_OK)
         return;
     struct node_event event = {.type = NODE_EVENT_SPACE, .space = disk->orders.space};
     loop_feed(loop, &event);
@@ -38,4 +36,11 @@ void loop_look_at_disk(struct loop *loop) {
         hold_writes(loop, disk->orders.hold);
     }
     tidy(loop, &event.space);
+}
+
+void loop_look_at_disk(struct loop *loop) {
+    struct log_store_stats stats;
+    log_store_stats(loop->options.store, &stats);
+    if (disk_guard_look(loop->options.disk, loop->now_ms, stats.bytes_written))
+        loop_follow_disk(loop);
 }

@@ -25,7 +25,7 @@ struct loop {
     size_t watch_count, watch_capacity;
     unsigned stop_signals;
     uint64_t tidy_ms; /**< when the store may be asked again to give room back */
-    bool spoiled; /**< the store met a full disk: it is read, but takes no writes any more */
+    bool spoiled;     /**< the store met a full disk: it is read, but takes no writes any more */
     bool stopping;
     bool stopped;
     bool store_waits;   /**< completions may be left over from the last turn */
@@ -51,7 +51,9 @@ bool loop_take_clients(struct loop *loop);
 /** Tells the node which of the sessions that it watches have room. */
 void loop_tell_room(struct loop *loop);
 
-/** Room on the disk: tells the node, holds writes back. */
+/** What was last seen of the disk: tells the node, holds writes back. */
+void loop_follow_disk(struct loop *loop);
+/** Looks when it is time, and follows. */
 void loop_look_at_disk(struct loop *loop);
 /** A write met a full disk in spite of all. To the node it is not done yet, and never will be: no vote and no
  *  acknowledgement rests on it. The store is still read. */

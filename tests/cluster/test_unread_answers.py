@@ -2,6 +2,7 @@
 others are served meanwhile."""
 import sys
 import time
+import urllib.request
 
 import zmq
 
@@ -121,6 +122,42 @@ def deliveries_pause_whatever_credit_says():
         sys.stdout.flush()
 
 
+def unsent_bytes(node):
+    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % node.admin_port, timeout=5) as page:
+        return next(int(line.split()[-1]) for line in page.read().decode().splitlines()
+                    if line.startswith('logflume_queue_bytes{queue="unsent"}'))
+
+
+def a_connection_that_takes_nothing_is_cut():
+    """Else what waits for it would wait for ever, as long as its client sends something now and then."""
+    context = zmq.Context()
+    with Cluster(1, config="client.session_timeout_ms: 2000\n") as cluster:
+        cluster.start()
+        node = cluster.node(1)
+        for i in range(50):
+            create(context, node.address, "%s-%d" % ("long" * 40, i))
+        deaf = Deaf(context, node.address)
+        for _ in range(REQUESTS):
+            request = pb.ClientRequest()
+            request.list_topics.SetInParent()
+            deaf.send(request)
+        others = Session(context, node.address)  # its pings are what makes the broker say how much waits
+
+        def waits():
+            request = pb.ClientRequest()
+            request.ping.SetInParent()
+            deaf.send(request)
+            request = pb.ClientRequest()
+            request.ping.SetInParent()
+            others.call(request)
+            return unsent_bytes(node)
+        wait_until("answers to wait", lambda: waits() > 1 << 20, 10)
+        began = time.monotonic()
+        wait_until("the connection to be cut", lambda: waits() < 1 << 16, 30)
+        print("what waited was gone after %.1f s" % (time.monotonic() - began), flush=True)
+
+
 if __name__ == "__main__":
     run(unread_lists_are_refused_and_the_session_is_closed)
     run(deliveries_pause_whatever_credit_says)
+    run(a_connection_that_takes_nothing_is_cut)
