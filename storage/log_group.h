@@ -1,7 +1,7 @@
 /** The shape of one group's log: what a write is judged by, and what a write does to it. Pure; shared by the stores.
  *
  *  Parts of one write take effect in this order: hard state, truncation, entries, applied index; seals; replacements;
- *  the drop; what is left staged. An install stands alone.
+ *  the drop; what is left staged. An install comes first, then its entries.
  *
  *  Invariants (log_group_check):
  *   1  runs are ordered by first_index and by term, both rising; runs[0] begins right after previous_index; there are

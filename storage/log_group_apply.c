@@ -32,6 +32,23 @@ static enum lf_status add_runs(struct log_group *group, const struct log_store_w
     return LF_OK;
 }
 
+/* Room for as many runs as the write's entries have at most, so that they can be added when nothing may fail. */
+static enum lf_status reserve_runs(struct log_group *group, const struct log_store_write *write) {
+    size_t runs = 0;
+    uint64_t term = 0;
+    for (uint32_t i = 0; i < write->entry_count; i++) {
+        struct lf_entry_header header;
+        struct lf_bytes payload;
+        lf_check(lf_entry_decode(lf_buf_bytes(write->entries[i]), &header, &payload) == LF_OK);
+        runs += header.term != term;
+        term = header.term;
+    }
+    while (group->run_capacity < runs)
+        if (log_array_reserve(&group->runs, &group->run_capacity, group->run_capacity, sizeof group->runs[0]) != LF_OK)
+            return LF_NO_MEMORY;
+    return LF_OK;
+}
+
 static void note_truncation(const struct log_group *group, uint64_t end, struct log_group_change *change) {
     if (end >= group->last_index)
         return;
@@ -209,6 +226,7 @@ static void drop(struct log_group *group, struct shaping *shaping, const struct 
     raise_previous(group, last.last_index, last.last_term, shaping->change);
 }
 
+/* Entries beside it come behind it. Their runs have room. */
 static void install(struct log_group *group, struct shaping *shaping, const struct log_store_write *write) {
     exchange(shaping, 0, shaping->segment_count, write->install_segments, write->install_count);
     drop_staged(shaping, 0, UINT64_MAX);
@@ -218,6 +236,12 @@ static void install(struct log_group *group, struct shaping *shaping, const stru
     group->run_count = 0;
     group->previous_index = group->last_index = group->applied_index = write->install_index;
     group->previous_term = write->install_term;
+    size_t count = 0;
+    lf_check(add_runs(group, write, &count) == LF_OK);
+    group->run_count = count;
+    group->last_index += write->entry_count;
+    if (write->applied_index != 0)
+        group->applied_index = write->applied_index;
 }
 
 /* In the order that log_group.h says. */
@@ -245,7 +269,7 @@ static enum lf_status shape_segments(struct log_group *group, const struct log_s
 enum lf_status log_group_apply(struct log_group *group, const struct log_store_write *write,
                                struct log_group_change *change) {
     *change = (struct log_group_change){0};
-    enum lf_status status = put_entries(group, write, change);
+    enum lf_status status = write->install ? reserve_runs(group, write) : put_entries(group, write, change);
     if (status != LF_OK)
         return status;
     if (write->create)

@@ -11,15 +11,17 @@ static enum lf_status refuse(const struct log_store_write *write, struct lf_erro
                         got, have);
 }
 
-/* The end of the log once the write has truncated, before its entries are put. */
+/* The end of the log once the write has truncated or installed, before its entries are put. */
 static uint64_t end_after_truncation(const struct log_group *group, const struct log_store_write *write) {
+    if (write->install)
+        return write->install_index;
     if (write->truncate_from == 0 || write->truncate_from > group->last_index)
         return group->last_index;
     return write->truncate_from - 1;
 }
 
 static uint64_t end_after(const struct log_group *group, const struct log_store_write *write) {
-    return write->install ? write->install_index : end_after_truncation(group, write) + write->entry_count;
+    return end_after_truncation(group, write) + write->entry_count;
 }
 
 static uint64_t applied_after(const struct log_group *group, const struct log_store_write *write) {
@@ -45,8 +47,8 @@ static enum lf_status judge_existence(const struct log_group *group, const struc
                 write->hint_count || write->has_cluster_id || write->install || write->unstage;
     if (write->destroy && more)
         return refuse(write, error, "a write that destroys carries more", write->entry_count, 0);
-    if (write->install && touches_log(write))
-        return refuse(write, error, "a write that installs touches the log too", write->entry_count, 0);
+    if (write->install && (write->truncate_from || write->seal_count || write->drop_before || write->replacement_count))
+        return refuse(write, error, "a write that installs touches the old log too", write->install_index, 0);
     return LF_OK;
 }
 
@@ -66,7 +68,7 @@ static enum lf_status judge_entries(const struct log_group *group, const struct 
     uint64_t end = end_after_truncation(group, write);
     if (write->entry_count > 0 && write->first_index != end + 1)
         return refuse(write, error, "entries do not follow the log's end: first", write->first_index, end);
-    uint64_t term = log_group_term_at(group, end);
+    uint64_t term = write->install ? write->install_term : log_group_term_at(group, end);
     uint64_t term_max = write->has_hard_state ? write->term : group->term;
     for (uint32_t i = 0; i < write->entry_count; i++) {
         struct lf_entry_header header;
@@ -229,23 +231,34 @@ static enum lf_status judge_drop(const struct log_group *group, const struct log
                   log_group_first_index(group));
 }
 
+/* Term of the last entry of what is installed. */
+static uint64_t installed_term(const struct log_store_write *write) {
+    struct lf_entry_header header;
+    struct lf_bytes payload;
+    if (write->entry_count == 0 ||
+        lf_entry_decode(lf_buf_bytes(write->entries[write->entry_count - 1]), &header, &payload) != LF_OK)
+        return write->install_term;
+    return header.term;
+}
+
 static enum lf_status judge_install(const struct log_group *group, const struct log_store_write *write,
                                     struct lf_error *error) {
     uint64_t index = write->install_index, term = write->install_term;
     if (!write->install)
         return LF_OK;
-    if (index <= group->applied_index)
-        return refuse(write, error, "an image of what is applied already", index, group->applied_index);
+    uint64_t end = end_after(group, write), end_term = installed_term(write);
+    if (end <= group->applied_index)
+        return refuse(write, error, "an image of what is applied already", end, group->applied_index);
     if (index == UINT64_MAX)
         return refuse(write, error, "an image at no index", index, group->last_index);
-    if (write->applied_index != 0 && write->applied_index != index)
-        return refuse(write, error, "an image at another index than is applied", index, write->applied_index);
-    if (term < log_group_term_at(group, group->applied_index) || term == 0)
-        return refuse(write, error, "the image's term is below the applied one", term, group->term);
+    if (end != index ? write->applied_index != end : write->applied_index != 0 && write->applied_index != end)
+        return refuse(write, error, "an image at another index than is applied", end, write->applied_index);
+    if (end_term < log_group_term_at(group, group->applied_index) || term == 0)
+        return refuse(write, error, "the image's term is below the applied one", end_term, group->term);
     if (term > (write->has_hard_state ? write->term : group->term))
         return refuse(write, error, "the image's term is above the durable term", term, group->term);
-    if (group->last_index > index && log_group_term_at(group, index) == term)
-        return refuse(write, error, "an image over entries that follow its last one", index, group->last_index);
+    if (group->last_index > end && log_group_term_at(group, end) == end_term)
+        return refuse(write, error, "an image over entries that follow its last one", end, group->last_index);
     const struct log_segment *last =
         write->install_count > 0 ? &write->install_segments[write->install_count - 1] : NULL;
     if (last && (last->last_index != index || last->last_term != term))

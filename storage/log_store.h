@@ -120,11 +120,11 @@ struct log_store_write {
     struct log_segment *replacements;
     uint32_t replacement_count;
     /** The whole group becomes: `install_segments` (each staged, or held, with an equal descriptor; they end at
-     *  install_index, in install_term; may be none), an empty log after install_index, which is previous_index from
-     * then on, the rows of this write and no others, applied_index = install_index. Hints of before go. Hard state as
-     * given; no entries, truncation, seals, drop or replacements beside it; `create` may be (S10). Only forward:
-     * install_index is above applied_index; and never over entries that follow an entry of install_term at
-     * install_index, since those may be acknowledged: such a log has no need of it. */
+     *  install_index, in install_term; may be none), after install_index, which is previous_index from then on, the
+     *  entries of this write, from install_index + 1 on (may be none), the rows of this write and no others, and
+     *  applied_index, which is where it ends now. Hints of before go. Hard state as given; no truncation, seals, drop or
+     *  replacements beside it; `create` may be (S10). Only forward: it ends above applied_index; and never over entries
+     *  that follow its own last one, of the same term, since those may be acknowledged: such a log has no need of it. */
     bool install;
     uint64_t install_index, install_term;
     struct log_segment *install_segments;

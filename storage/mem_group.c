@@ -109,8 +109,11 @@ struct active {
 
 static enum lf_status put_entries(struct mem_group *group, const struct log_store_write *write,
                                   const struct log_group_change *change, struct active *active) {
-    while (change->truncate_from != 0 && active->end > change->truncate_from)
+    while (active->end > active->first &&
+           (write->install || (change->truncate_from != 0 && active->end > change->truncate_from)))
         lf_buf_unref(&group->active[--active->end - active->first]);
+    if (write->install)
+        active->first = active->end = write->install_index + 1;
     while (group->active_capacity < active->end - active->first + write->entry_count) {
         enum lf_status status =
             log_array_reserve(&group->active, &group->active_capacity, group->active_capacity, sizeof(struct lf_buf *));

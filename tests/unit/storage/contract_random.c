@@ -126,6 +126,11 @@ static void add_install(struct history *history, struct log_store_write *write, 
     uint64_t index = count > 0 ? segments[count - 1].last_index : log->applied_index + dice(history, 5);
     uint64_t term = count > 0 ? segments[count - 1].last_term : log->term - dice(history, 2);
     assert_int_equal(log_store_write_set_install(write, index, term, segments, count), LF_OK);
+    uint32_t more = dice(history, 2) == 0 ? dice(history, 4) : 0;
+    if (more > 0)
+        contract_add(write, index + 1, more, log->term);
+    if (more > 0)
+        write->applied_index = index + more;
     contract_row(write, "installed", "yes");
 }
 

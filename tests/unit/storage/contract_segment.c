@@ -409,6 +409,37 @@ static void s10_an_install_makes_the_group_anew(void **state) {
     }
 }
 
+static void s10_an_install_brings_entries_that_are_in_no_segment_yet(void **state) {
+    struct contract *contract = *state;
+    fill_and_seal(contract);
+    struct log_store_write *write = image(contract);
+    contract_add(write, 51, 20, 3);
+    write->applied_index = 69;
+    assert_int_equal(contract_do(contract, write), LF_INVALID); /* the rows are of its end */
+    write = image(contract);
+    contract_add(write, 51, 20, 3);
+    write->applied_index = 70;
+    assert_int_equal(contract_do(contract, write), LF_OK);
+    THREE_TIMES(contract) {
+        expect_shape(contract, GROUP,
+                     &(struct wanted){.first_index = 21,
+                                      .previous_index = 50,
+                                      .previous_term = 2,
+                                      .last_index = 70,
+                                      .applied_index = 70,
+                                      .borders = {21, 31, 51}});
+        contract_expect_entries(contract, GROUP, 51, 20, 3);
+        assert_string_equal(contract_row_of(contract, GROUP, "a"), "new");
+    }
+    /* They are sealed like any other. */
+    write = contract_write(GROUP, 11);
+    contract_add(write, 71, 5, 3);
+    write->applied_index = 75;
+    seal(contract, write, 51, 75, 3);
+    assert_int_equal(contract_do(contract, write), LF_OK);
+    THREE_TIMES(contract) contract_expect_entries(contract, GROUP, 51, 25, 3);
+}
+
 static void s10_an_install_that_is_refused_changes_nothing(void **state) {
     struct contract *contract = *state;
     fill_and_seal(contract);
@@ -545,6 +576,7 @@ const struct CMUnitTest contract_segment_tests[] = {
     CONTRACT_TEST(small_neighbours_are_merged_and_stay_whole),
     CONTRACT_TEST(a_segment_is_written_anew_from_elsewhere),
     CONTRACT_TEST(s10_an_install_makes_the_group_anew),
+    CONTRACT_TEST(s10_an_install_brings_entries_that_are_in_no_segment_yet),
     CONTRACT_TEST(s10_an_install_that_is_refused_changes_nothing),
     CONTRACT_TEST(s10_an_install_never_takes_entries_that_follow_its_own_last_one),
     CONTRACT_TEST(an_install_may_create_the_group_without_segments),

@@ -377,7 +377,7 @@ static void an_install_may_create_the_group_and_bring_no_segments(void **state) 
     done(&shape);
 }
 
-static void an_install_goes_forward_only_and_stands_alone(void **state) {
+static void an_install_goes_forward_only_and_takes_nothing_of_the_old_log(void **state) {
     (void)state;
     struct shape shape;
     fill_and_seal(&shape);
@@ -503,7 +503,7 @@ int main(void) {
         cmocka_unit_test(seal_replacement_and_drop_follow_each_other_in_one_write),
         cmocka_unit_test(an_install_makes_the_whole_group_anew),
         cmocka_unit_test(an_install_may_create_the_group_and_bring_no_segments),
-        cmocka_unit_test(an_install_goes_forward_only_and_stands_alone),
+        cmocka_unit_test(an_install_goes_forward_only_and_takes_nothing_of_the_old_log),
         cmocka_unit_test(a_write_that_destroys_carries_no_segments),
         cmocka_unit_test(a_staged_segment_is_told_apart_by_its_whole_descriptor),
         cmocka_unit_test(contradictions_are_found),
