@@ -19,7 +19,7 @@
 #define CONFIG_CLUSTER_NAME_BYTES_MAX 64
 #define CONFIG_UNRELIABLE_BYTES_MAX 160
 /** Rows of the table; checked where the table is. */
-#define CONFIG_ROWS_MAX 64
+#define CONFIG_ROWS_MAX 96
 
 enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARN, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };

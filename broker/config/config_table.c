@@ -129,6 +129,20 @@ const struct config_row config_rows[] = {
     NUMBER("cluster.drain_moves_max", limits.drain_moves_max, 1, 10000, "", 2,
            "Partitions on the move at one time while nodes are drained: filling more at once can stall busy disks."),
 
+    /* Replicas filled by images. */
+    NUMBER("image.sources_max", limits.images_max, 1, 1000, "", 4,
+           "Partitions whose state this node keeps in memory at one time, to give it to replicas that need it."),
+    NUMBER("image.fetches_max", limits.image_fetches_max, 1, 1000, "", 2,
+           "Partitions of this node that are filled by images at one time."),
+    BYTES("image.bytes_per_s_max", limits.image_bytes_per_s_max, 1 * MIB, 64 * GIB, 128 * MIB,
+          "History that this node sends, to all replicas together: lower leaves more of disk and network to clients."),
+    BYTES("image.backlog_bytes", limits.image_backlog_bytes, 1 * MIB, 64 * GIB, 64 * MIB,
+          "A replica that lacks more than this gets whole segments instead of the log entry by entry."),
+    NUMBER("image.hold_ms_max", limits.image_hold_ms_max, 1, 86400000, "ms", 600000,
+           "Retention waits for a replica that is being filled, for so long at most ..."),
+    BYTES("image.hold_bytes_max", limits.image_hold_bytes_max, 1 * MIB, 64 * GIB, 1 * GIB,
+          "... and while no more than this is appended."),
+
     /* The store. */
     BYTES("store.memtable_bytes", store.memtable_bytes, 1 * MIB, 1 * GIB, 32 * MIB,
           "Memory for writes before they are flushed. What is sealed before that is never flushed."),

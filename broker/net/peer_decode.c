@@ -7,6 +7,7 @@
 #include "lf_entry.h"
 #include "peer_beats.h"
 #include "peer_greetings.h"
+#include "peer_images.h"
 
 #include <stdlib.h>
 
@@ -155,7 +156,7 @@ static bool is_newer(const struct raft_message *raft) {
 
 /** The next `count` frames become the message's entries. */
 static enum lf_status take_entries(struct cursor *cursor, struct peer_message *message) {
-    uint32_t count = message->raft.append_request.count;
+    uint32_t count = peer_message_entries(message);
     if (count > cursor->left)
         return refuse(cursor, "more entries named than frames sent");
     if (count == 0)
@@ -178,21 +179,23 @@ static enum lf_status decode_message(struct cursor *cursor, const Lf__PeerMessag
     message.raft.term = wire->term;
     if (!take_body(wire, &message.raft) || !BOUNDED(wire->term))
         return refuse(cursor, "a number is out of bounds");
-    if (is_newer(&message.raft))
+    enum lf_status status = peer_image_take(wire, &message.image, cursor->error);
+    if (status != LF_OK)
+        return status;
+    if (!message.image && is_newer(&message.raft))
         return LF_OK;
     if (wire->from_replica == 0 || wire->to_replica == 0)
-        return refuse(cursor, "replica id 0");
-    if (message.raft.type == RAFT_APPEND_REQUEST) {
-        enum lf_status status = take_entries(cursor, &message);
-        if (status != LF_OK)
-            return status;
+        status = refuse(cursor, "replica id 0");
+    if (status == LF_OK)
+        status = take_entries(cursor, &message);
+    if (status != LF_OK) {
+        peer_image_destroy(&message.image);
+        return status;
     }
-    enum lf_status status = peer_envelope_add(envelope, &message);
+    status = peer_envelope_add(envelope, &message);
     if (status == LF_OK)
         return LF_OK;
-    for (uint32_t i = 0; message.entries && i < message.raft.append_request.count; i++)
-        lf_buf_unref(&message.entries[i]);
-    free(message.entries);
+    peer_message_deinit(&message);
     return lf_error_set(cursor->error, status == LF_FULL ? LF_TOO_LARGE : status, "peer message: %s",
                         status == LF_FULL ? "too many messages" : "no memory");
 }

@@ -4,12 +4,14 @@
 #include "lf_check.h"
 #include "peer_beats.h"
 #include "peer_greetings.h"
+#include "peer_images.h"
 
 #include <stdlib.h>
 
 /** The wire form of one message: the bodies are where `wire` points to. */
 struct message_form {
     Lf__PeerMessage wire;
+    bool is_image;
     union {
         Lf__VoteRequest vote_request;
         Lf__VoteReply vote_reply;
@@ -18,6 +20,7 @@ struct message_form {
         Lf__TimeoutNow timeout_now;
         Lf__ReadIndex read;
         Lf__ImageOffer image_offer;
+        struct image_form image;
     };
 };
 
@@ -107,8 +110,17 @@ static const struct {
     [RAFT_IMAGE_OFFER] = {LF__PEER_MESSAGE__BODY_IMAGE_OFFER, form_image_offer},
 };
 
-static void form_message(struct message_form *form, const struct peer_message *message) {
+/** False without memory. */
+static bool form_message(struct message_form *form, const struct peer_message *message) {
     const struct raft_message *raft = &message->raft;
+    if (message->image) {
+        form->wire = (Lf__PeerMessage)LF__PEER_MESSAGE__INIT;
+        form->wire.group = message->group;
+        form->wire.from_replica = raft->from;
+        form->wire.to_replica = raft->to;
+        form->wire.term = raft->term;
+        return image_form_form(&form->image, message->image, &form->wire);
+    }
     lf_check(raft->type >= RAFT_PRE_VOTE_REQUEST);
     lf_check(raft->type <= RAFT_IMAGE_OFFER);
     lf_check(forms[raft->type].form != NULL);
@@ -119,6 +131,7 @@ static void form_message(struct message_form *form, const struct peer_message *m
     form->wire.term = raft->term;
     form->wire.body_case = forms[raft->type].body_case;
     forms[raft->type].form(form, raft);
+    return true;
 }
 
 /** What a header is made of: messages one by one, heartbeats in columns. */
@@ -146,9 +159,12 @@ static bool form_parts(struct header_parts *parts, const struct peer_envelope *e
     for (size_t i = 0; i < envelope->message_count; i++) {
         if (peer_message_is_beat(&envelope->messages[i]))
             continue;
-        form_message(&parts->forms[parts->message_count], &envelope->messages[i]);
-        parts->messages[parts->message_count] = &parts->forms[parts->message_count].wire;
+        struct message_form *form = &parts->forms[parts->message_count];
+        *form = (struct message_form){.is_image = envelope->messages[i].image != NULL};
+        parts->messages[parts->message_count] = &form->wire;
         parts->message_count++;
+        if (!form_message(form, &envelope->messages[i]))
+            return false;
     }
     return true;
 }
@@ -157,6 +173,9 @@ static void parts_deinit(struct header_parts *parts) {
     beat_columns_deinit(&parts->requests);
     beat_columns_deinit(&parts->replies);
     report_forms_deinit(&parts->reports);
+    for (size_t i = 0; i < parts->message_count; i++)
+        if (parts->forms[i].is_image)
+            image_form_deinit(&parts->forms[i].image);
     free(parts->messages);
     free(parts->forms);
 }
@@ -215,7 +234,7 @@ enum lf_status peer_codec_encode(const struct peer_envelope *envelope, struct pe
     add_frame(frames, header);
     for (size_t i = 0; i < envelope->message_count; i++) {
         const struct peer_message *message = &envelope->messages[i];
-        uint32_t entries = message->raft.type == RAFT_APPEND_REQUEST ? message->raft.append_request.count : 0;
+        uint32_t entries = peer_message_entries(message);
         lf_check(frames->count + entries <= 1 + envelope->entry_count);
         for (uint32_t j = 0; j < entries; j++)
             add_frame(frames, lf_buf_ref(message->entries[j]));

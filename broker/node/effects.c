@@ -49,6 +49,16 @@ void node_add_rewrite(struct node *node, const struct log_store_rewrite *rewrite
     effects->rewrites[effects->rewrite_count++] = *rewrite;
 }
 
+void node_add_stage(struct node *node, const struct log_store_stage *stage) {
+    struct node_effects *effects = node->effects;
+    GROW(effects->stages, effects->stage_count, effects->stage_capacity);
+    struct node_stage *added = &effects->stages[effects->stage_count++];
+    *added = (struct node_stage){.stage = *stage, .segment = *stage->segment};
+    added->entries = node_alloc(stage->entry_count + 1, sizeof(struct lf_buf *));
+    for (uint32_t i = 0; i < stage->entry_count; i++)
+        added->entries[i] = lf_buf_ref(stage->entries[i]);
+}
+
 void node_add_load(struct node *node, uint64_t group, uint64_t request) {
     struct node_effects *effects = node->effects;
     GROW(effects->loads, effects->load_count, effects->load_capacity);
@@ -132,6 +142,9 @@ void node_effects_clear(struct node_effects *effects) {
             lf_buf_unref(&effects->sends[i].frames[k].buf);
         free(effects->sends[i].frames);
     }
+    for (size_t i = 0; i < effects->stage_count; i++)
+        node_stage_deinit(&effects->stages[i]);
+    effects->stage_count = 0;
     effects->write_count = effects->read_count = effects->rewrite_count = effects->load_count = 0;
     effects->connect_count = effects->forgotten_count = 0;
     effects->envelope_count = effects->send_count = effects->closed_count = effects->watch_count = 0;
@@ -144,6 +157,7 @@ void node_effects_deinit(struct node_effects *effects) {
     node_effects_clear(effects);
     free(effects->writes);
     free(effects->reads);
+    free(effects->stages);
     free(effects->rewrites);
     free(effects->loads);
     free(effects->connects);

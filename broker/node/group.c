@@ -2,7 +2,7 @@
  *
  *  Loading: 1. the store's summary and rows; 2. the entries after the applied index, in bounded reads; 3. the state
  *  machine and the core start from them. Until then the group answers nobody. */
-#include "node_internal.h"
+#include "images.h"
 
 #include <stdlib.h>
 
@@ -314,6 +314,8 @@ void group_on_load(struct node *node, struct log_store_completion *completion) {
     if (group->id == NODE_GROUP_METADATA)
         cluster_on_metadata_loaded(node, group);
     tail_init(&group->tail, group->applied + 1);
+    for (size_t i = 0; i < group->loaded->staged_count; i++)
+        image_staged_add(node, group, &group->loaded->staged[i]);
     read_on(node, group);
 }
 
@@ -328,6 +330,9 @@ void group_free(struct node *node, struct group *group) {
     node->uncommitted_bytes -= group->uncommitted_bytes;
     log_store_write_destroy(&group->applied_write);
     log_store_loaded_destroy(&group->loaded);
+    image_source_drop(node, group);
+    image_fetch_drop(node, group);
+    image_staged_forget(group);
     raft_destroy(&group->raft);
     partition_destroy(&group->partition);
     tail_cache_drop(node, group);

@@ -1,5 +1,5 @@
 /** Applying committed entries, in order, each exactly once per start, and answering those who waited for them. */
-#include "node_internal.h"
+#include "images.h"
 
 static struct log_store_write *applied_write(struct node *node, struct group *group) {
     if (group->applied_write && group->applied_write->row_count >= NODE_APPLIED_ROWS_MAX)
@@ -46,6 +46,8 @@ static bool apply_one(struct node *node, struct group *group, uint64_t index) {
     node->metrics.entries_applied++;
     if (header.type == LF_ENTRY_CONFIGURATION)
         chores_on_configuration(node, group);
+    if (header.type == LF_ENTRY_SEGMENT_ROLL)
+        image_source_retry(node, group);
     if (!group->partition)
         cluster_on_applied(node, group, header.type, &metadata);
     parked_resolve(node, group, index, group->partition ? &partition : NULL, group->partition ? NULL : &metadata,

@@ -25,7 +25,7 @@ void group_segments_forget(struct node *node, struct group *group) {
 static void ask_for_rewrite(struct node *node, struct group *group) {
     uint64_t index;
     struct log_store_rewrite rewrite;
-    if (group->rewrite_request != 0 || group->state != GROUP_RUNNING ||
+    if (group->rewrite_request != 0 || group->state != GROUP_RUNNING || group->image_fetch ||
         !partition_rewrite_due(group->partition, &index, &rewrite))
         return;
     if (node->now_ms < group->rewrite_retry_ms) {
@@ -101,6 +101,15 @@ void group_segments_applied(struct node *node, struct group *group) {
         node_wake_by(node, node->now_ms);
     }
     go_on(node, group);
+}
+
+void group_segments_replaced(struct node *node, struct group *group, uint64_t previous_index) {
+    group_segments_count(node, group);
+    group->compacted_index = previous_index;
+    group->segments_changed = false;
+    group->rewrite_request = 0; /* the store gives up the one under way */
+    group->hold_since_ms = 0;
+    node_wake_by(node, node->now_ms);
 }
 
 void group_segments_tick(struct node *node, struct group *group) {

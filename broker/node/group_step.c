@@ -1,7 +1,7 @@
 /** Feeding a group's core and carrying out what it says, in the order that keeps the caches right:
  *  1. entries that left the log leave the caches; 2. new entries enter them; 3. the write; 4. messages; 5. leadership;
  *  6. read answers; 7. apply. */
-#include "node_internal.h"
+#include "images.h"
 
 #include <stdlib.h>
 
@@ -67,6 +67,10 @@ static struct lf_buf *make_entry(struct node *node, struct group *group, uint8_t
 }
 
 static void write_persist(struct node *node, struct group *group, const struct raft_persist *persist) {
+    if (persist->install) {
+        image_install_carry_out(node, group, persist);
+        return;
+    }
     struct log_store_write *write = group->applied_write; /* applied rows ride along */
     group->applied_write = NULL;
     if (!write)
@@ -186,11 +190,13 @@ static void carry_out(struct node *node, struct group *group, struct peer_messag
     group->uncommitted_bytes = bytes;
     if (effects->role_changed)
         on_role_change(node, group);
-    uint64_t commit = effects->commit;
+    uint64_t commit = effects->commit, offered_by = effects->offered_by, offered_index = effects->offered_index;
     for (size_t i = 0; i < effects->read_count; i++)
         lookups_on_answer(node, group, &effects->reads[i]);
     if (group->state == GROUP_RUNNING && commit > group->applied)
         group_apply(node, group, commit);
+    if (offered_by != 0)
+        image_fetch_offered(node, group, offered_by, offered_index);
 }
 
 /** The first leader of a fresh group logs the membership it was created with. */
@@ -283,6 +289,8 @@ void group_on_message(struct node *node, struct group *group, struct peer_messag
     raft_step(group->raft, &event, &node->raft_effects);
     carry_out(node, group, message);
     after_step(node, group);
+    if (raft.type == RAFT_APPEND_REPLY && !raft.append_reply.accepted)
+        image_source_look(node, group);
 }
 
 enum lf_status group_propose(struct node *node, struct group *group, uint8_t type, uint16_t flags,

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
+#include "images.h"
 #include "lf_crc32c.h"
-#include "node_internal.h"
 
 #define OR_DEFAULT(field, value) ((field) = (field) ? (field) : (value))
 
@@ -44,6 +44,12 @@ void node_limits_default(struct node_limits *limits) {
     OR_DEFAULT(limits->request_timeout_ms, 10000);
     OR_DEFAULT(limits->handover_timeout_ms, 5000);
     OR_DEFAULT(limits->drain_moves_max, 2);
+    OR_DEFAULT(limits->images_max, 4);
+    OR_DEFAULT(limits->image_fetches_max, 2);
+    OR_DEFAULT(limits->image_bytes_per_s_max, 128u * 1024 * 1024);
+    OR_DEFAULT(limits->image_backlog_bytes, 64u * 1024 * 1024);
+    OR_DEFAULT(limits->image_hold_ms_max, 600000);
+    OR_DEFAULT(limits->image_hold_bytes_max, 1024u * 1024 * 1024);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -228,6 +234,11 @@ static void on_store(struct node *node, struct log_store_completion *completion)
     if (completion->kind == LOG_STORE_DONE_DAMAGE)
         node_fail(node, LF_DAMAGED, "group %llu: %.200s (found by reading everything)",
                   (unsigned long long)completion->group, completion->error.text);
+    if (completion->kind == LOG_STORE_DONE_STAGE) {
+        if (group)
+            image_fetch_on_stage(node, group, completion);
+        return;
+    }
     if (completion->kind != LOG_STORE_DONE_READ)
         return;
     struct pending_read *pending = lf_map_remove(&node->reads, completion->id);
@@ -247,6 +258,11 @@ static void on_store(struct node *node, struct log_store_completion *completion)
     case READ_LOAD:
         if (group && group->state == GROUP_LOADING)
             group_on_load_read(node, group, completion);
+        break;
+    case READ_IMAGE:
+        node->image_tokens += IMAGE_PIECE_BYTES; /* as much as was taken for it */
+        if (group)
+            image_source_on_read(node, group, completion->id, completion);
         break;
     case READ_TIME:
         subscriptions_on_time(node, pending->parked, completion);
@@ -292,10 +308,12 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
     node->deadline_ms = node->now_ms + node->limits.session_timeout_ms / 4;
     size_t cursor = 0;
     struct group *group;
+    images_refill(node);
     while ((group = lf_map_next(&node->groups, &cursor))) {
         if (group->state == GROUP_RUNNING && (group->deadline_ms <= node->now_ms || absent_ms > 0))
             group_tick(node, group, absent_ms);
         group_segments_tick(node, group);
+        images_group_tick(node, group);
         if (group->applied_write && node->now_ms - group->applied_write_since_ms >= NODE_APPLIED_LAZY_MS)
             group_flush_applied(node, group);
         if (group->applied_write)

@@ -9,6 +9,8 @@
 #ifndef NODE_H
 #define NODE_H
 
+#include <stdlib.h>
+
 #include "log_store.h"
 #include "peer_message.h"
 #include "raft.h"
@@ -55,6 +57,12 @@ struct node_limits {
     uint32_t request_timeout_ms;    /**< [10000] parked metadata and read requests are answered by then */
     uint32_t handover_timeout_ms;   /**< [5000] at a stop: give leadership away for at most this long */
     uint32_t drain_moves_max;       /**< [2] partitions on the move at one time while nodes are drained */
+    uint32_t images_max;            /**< [4] partition images in memory, to be given out */
+    uint32_t image_fetches_max;     /**< [2] partitions filled by images here at one time */
+    uint64_t image_bytes_per_s_max; /**< [128 MiB] history sent, to all */
+    uint64_t image_backlog_bytes;   /**< [64 MiB] of sealed segments that a replica lacks: above it an image is sent */
+    uint32_t image_hold_ms_max;     /**< [600000] retention waits for an image to be pulled ... */
+    uint64_t image_hold_bytes_max;  /**< [1 GiB] ... and so many bytes may be appended meanwhile */
 };
 /** Fills zeroes in with defaults. */
 void node_limits_default(struct node_limits *limits);
@@ -151,6 +159,13 @@ struct node_effects {
     size_t write_count, write_capacity;
     struct log_store_read *reads; /**< on LF_FULL keep and retry */
     size_t read_count, read_capacity;
+    /** Hand over by log_store_stage, in order, after the writes given so far; on LF_FULL keep and retry. */
+    struct node_stage {
+        struct log_store_stage stage; /**< its segment and entries are the ones below */
+        struct log_segment segment;
+        struct lf_buf **entries; /**< owned, with stage.entry_count references */
+    } * stages;
+    size_t stage_count, stage_capacity;
     struct log_store_rewrite *rewrites; /**< after the writes given so far; on LF_FULL keep and retry */
     size_t rewrite_count, rewrite_capacity;
     struct node_load {
@@ -179,6 +194,13 @@ struct node_effects {
 /** Empties; drops what was not taken (set pointers NULL to take). */
 void node_effects_clear(struct node_effects *effects);
 void node_effects_deinit(struct node_effects *effects);
+/** Drops what it owns. */
+static inline void node_stage_deinit(struct node_stage *stage) {
+    for (uint32_t i = 0; stage->entries && i < stage->stage.entry_count; i++)
+        lf_buf_unref(&stage->entries[i]);
+    free(stage->entries);
+    stage->entries = NULL;
+}
 
 struct node;
 struct partition;

@@ -185,6 +185,20 @@ struct group {
     uint64_t rewrite_request;       /**< under way in the store; 0: none */
     uint64_t rewrite_index;         /**< of the entry that decided it */
     uint64_t rewrite_retry_ms;
+    /* images (images.h) */
+    struct image_source *image_source; /**< leader: NULL: none */
+    struct image_fetch *image_fetch;   /**< NULL: none is being pulled */
+    struct partition *image_machine;   /**< about to take the place of `partition`, for the length of a step */
+    bool image_wanted;                 /**< leader: one is to be made at the next roll */
+    struct image_wait {
+        uint64_t replica, session, at_least; /**< its pull of page 0 */
+    } image_waits[4]; /**< leader: who gets the first page when it is made; newest in place of oldest */
+    uint32_t image_wait_count;
+    uint64_t image_look_ms;                     /**< leader: when to look next for who is far behind */
+    uint64_t image_base_index, image_base_term; /**< where the history of the image installed last ended; 0: none was */
+    struct log_segment *staged;                 /**< in the store, for an image */
+    size_t staged_count, staged_capacity;
+    uint64_t staged_ms; /**< when something was last done with them */
     uint64_t led_term;
     uint64_t uncommitted_bytes; /**< its share in node->uncommitted_bytes */
     /* for figures: */
@@ -248,7 +262,7 @@ struct peer {
     struct peer_envelope *out[PEER_LANE_COUNT];                            /**< being filled in this step */
 };
 
-enum pending_read_kind { READ_SUBSCRIPTION = 1, READ_COLD, READ_LOAD, READ_TIME };
+enum pending_read_kind { READ_SUBSCRIPTION = 1, READ_COLD, READ_LOAD, READ_TIME, READ_IMAGE };
 struct pending_read {
     enum pending_read_kind kind;
     uint64_t group, subscription_key;
@@ -316,6 +330,9 @@ struct node {
     uint64_t tail_bytes;   /**< of all groups' tails */
     size_t tail_cursor;    /**< in `groups`: whose tail is looked at next when the cache is full */
     uint64_t last_index_hint;
+    uint32_t image_sources, image_fetches;
+    int64_t image_tokens; /**< bytes of history that may be read now */
+    uint64_t image_tokens_ms;
     uint64_t open_bytes; /**< applied and not sealed, over all partitions */
     uint64_t retention_due_ms, relieve_ms;
     bool rolls_due; /**< look at open segments in the next tick */
@@ -344,6 +361,8 @@ struct log_store_write *node_new_write(struct node *node, const struct group *gr
 void node_add_write(struct node *node, struct log_store_write *write);
 void node_add_read(struct node *node, const struct log_store_read *read);
 void node_add_rewrite(struct node *node, const struct log_store_rewrite *rewrite);
+/** Copies the segment, takes references of its own of the entries. */
+void node_add_stage(struct node *node, const struct log_store_stage *stage);
 void node_add_load(struct node *node, uint64_t group, uint64_t request);
 void node_add_envelope(struct node *node, struct peer_envelope *envelope);
 void node_add_connect(struct node *node, const struct node_address *address);
@@ -406,6 +425,8 @@ void group_segments_applied(struct node *node, struct group *group); /**< entrie
 void group_segments_tick(struct node *node, struct group *group);
 /** Another node says where this group's log starts, committed: makes room if there is none. */
 void group_segments_on_log_start(struct node *node, uint64_t id, uint64_t offset);
+/** An image took the place of all segments, and the core knows. */
+void group_segments_replaced(struct node *node, struct group *group, uint64_t previous_index);
 void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion);
 
 /* retention.c, rewrites.c: what a leader decides about segments */

@@ -12,12 +12,59 @@ enum peer_lane { PEER_LANE_CONTROL = 1, PEER_LANE_DATA = 2, PEER_LANE_BULK = 3 }
 #define PEER_ENVELOPE_MESSAGES_MAX 8192
 #define PEER_ENVELOPE_ENTRIES_MAX 8192
 
+enum image_kind { IMAGE_PULL = 1, IMAGE_PAGE, IMAGE_PIECE };
+/** Bounds of what an image message holds. */
+#define IMAGE_CONFIGURATION_BYTES_MAX 512
+#define IMAGE_PAGE_BYTES_MAX (256u * 1024)
+/** A row that exceeds it cannot travel. */
+#define IMAGE_ROW_BYTES_MAX (512u * 1024)
+#define IMAGE_PAGE_SEGMENTS_MAX 2048u
+#define IMAGE_PAGE_ROWS_MAX 16384u
+
+/** About an image (protocol/peer.proto has what the fields mean). */
+struct image_message {
+    enum image_kind kind;
+    uint64_t image, session;
+    union {
+        struct {
+            uint32_t page;
+            uint64_t first_index, last_index, from_index, credit_bytes;
+        } pull;
+        struct {
+            uint64_t entry_term, base_index, base_term, configuration_index;
+            uint32_t configuration_bytes, page, page_count;
+            uint8_t configuration[IMAGE_CONFIGURATION_BYTES_MAX];
+            struct log_segment *segments; /**< owned */
+            size_t segment_count;
+            struct log_store_row *rows; /**< owned; keys and values are in row_bytes */
+            size_t row_count;
+            uint8_t *row_bytes; /**< owned */
+        } page;
+        struct {
+            uint64_t sequence, first_index, last_index;
+            uint32_t count;
+            bool last, gone;
+        } piece;
+    };
+};
+/** Returns (caller destroys, or puts into a message) an empty one of that kind, or NULL. */
+struct image_message *peer_image_new(enum image_kind kind);
+void peer_image_destroy(struct image_message **image);
+/** Copies segments and rows into an empty page. LF_NO_MEMORY. */
+enum lf_status peer_image_fill_page(struct image_message *page, const struct log_segment *segments,
+                                    size_t segment_count, const struct log_store_row *rows, size_t row_count);
+
 /** One message of one group. For an append request, `entries` are its raft.append_request.count entries. */
 struct peer_message {
     uint64_t group;
-    struct raft_message raft; /**< from, to: replica ids. append_request.entries is NULL here */
-    struct lf_buf **entries;  /**< count references owned by the message */
+    struct raft_message raft;    /**< from, to: replica ids. append_request.entries is NULL here */
+    struct lf_buf **entries;     /**< count references owned by the message */
+    struct image_message *image; /**< owned; not NULL: it is about an image, of the raft message only from, to, term */
 };
+/** How many entries it names. */
+uint32_t peer_message_entries(const struct peer_message *message);
+/** Drops entries and image; the message itself stays the caller's. */
+void peer_message_deinit(struct peer_message *message);
 
 #define PEER_HOST_BYTES_MAX 256
 #define PEER_NAME_BYTES_MAX 129
@@ -98,8 +145,8 @@ struct peer_envelope *peer_envelope_new(void);
 void peer_envelope_destroy(struct peer_envelope **envelope);
 /** LF_NO_MEMORY, LF_FULL. */
 enum lf_status peer_envelope_add_report(struct peer_envelope *envelope, const struct peer_report *report);
-/** Appends one message; takes the references in message->entries and the array (malloc'd) itself. LF_NO_MEMORY (then
- *  the caller keeps them), LF_FULL. */
+/** Appends one message; takes the references in message->entries, the array (malloc'd) and the image. LF_NO_MEMORY
+ * (then the caller keeps them), LF_FULL. */
 enum lf_status peer_envelope_add(struct peer_envelope *envelope, const struct peer_message *message);
 
 #endif

@@ -5,7 +5,7 @@
  *  are such. An envelope counts only when it is from a peer of this cluster that is no stranger, from its pinned store,
  *  written by its present process to our present process. Processes learn each other's incarnation by greetings
  *  (envelopes without messages), so that nothing written before a restart is ever taken after it. */
-#include "node_internal.h"
+#include "images.h"
 
 #include <stdlib.h>
 
@@ -191,12 +191,31 @@ void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
             node->counts.peer_dropped_group++;
             continue;
         }
-        group_on_message(node, group, message);
+        if (message->image)
+            images_on_message(node, group, message);
+        else
+            group_on_message(node, group, message);
     }
+}
+
+/** Large ones travel alone. */
+static void send_image(struct node *node, struct peer *peer, struct peer_message *message) {
+    struct peer_envelope *envelope = new_envelope(node, peer, PEER_LANE_BULK);
+    lf_check(peer_envelope_add(envelope, message) == LF_OK);
+    peer->envelopes[PEER_LANE_BULK - 1]++;
+    peer->sent_ms = node->now_ms;
+    node_add_envelope(node, envelope);
 }
 
 void peers_send(struct node *node, const struct group *group, struct peer_message *message) {
     struct peer *peer = node_peer(node, group_member_node(node, group, message->raft.to));
+    if (message->image) {
+        if (peer && peer->incarnation != 0)
+            send_image(node, peer, message);
+        else
+            peer_message_deinit(message);
+        return;
+    }
     enum peer_lane lane = message->raft.type == RAFT_APPEND_REQUEST && message->raft.append_request.count > 0
                               ? PEER_LANE_DATA
                               : PEER_LANE_CONTROL;
@@ -217,9 +236,7 @@ void peers_send(struct node *node, const struct group *group, struct peer_messag
         if (peer_envelope_add(*out, message) == LF_OK)
             return;
     }
-    for (uint32_t i = 0; message->entries && i < message->raft.append_request.count; i++)
-        lf_buf_unref(&message->entries[i]);
-    free(message->entries);
+    peer_message_deinit(message);
 }
 
 void peers_send_report(struct node *node, uint64_t to_node, const struct peer_report *report) {

@@ -15,14 +15,18 @@ void store_queue_deinit(struct store_queue *queue) {
         write->next = NULL;
         log_store_write_destroy(&write);
     }
+    for (size_t i = 0; i < queue->stage_count; i++)
+        node_stage_deinit(&queue->stages[queue->stage_first + i]);
     free(queue->reads);
+    free(queue->stages);
     free(queue->rewrites);
     free(queue->loads);
     store_queue_init(queue, NULL);
 }
 
 bool store_queue_is_empty(const struct store_queue *queue) {
-    return !queue->first_write && queue->read_count == 0 && queue->rewrite_count == 0 && queue->load_count == 0;
+    return !queue->first_write && queue->read_count == 0 && queue->stage_count == 0 && queue->rewrite_count == 0 &&
+           queue->load_count == 0;
 }
 
 bool store_queue_lags(const struct store_queue *queue) {
@@ -103,6 +107,19 @@ static enum lf_status hand_over_rewrites(struct store_queue *queue) {
     return status;
 }
 
+static enum lf_status hand_over_stages(struct store_queue *queue) {
+    for (; !queue->first_write && queue->stage_count > 0; queue->stage_first++, queue->stage_count--) {
+        struct node_stage *stage = &queue->stages[queue->stage_first];
+        stage->stage.segment = &stage->segment;
+        stage->stage.entries = stage->entries;
+        enum lf_status status = log_store_stage(queue->store, &stage->stage);
+        if (status != LF_OK)
+            return status;
+        node_stage_deinit(stage);
+    }
+    return LF_OK;
+}
+
 static enum lf_status hand_over_loads(struct store_queue *queue) {
     enum lf_status status = LF_OK;
     for (; status == LF_OK && queue->load_count > 0; queue->load_first++, queue->load_count--) {
@@ -115,7 +132,7 @@ static enum lf_status hand_over_loads(struct store_queue *queue) {
 }
 
 enum lf_status store_queue_retry(struct store_queue *queue, struct lf_error *error) {
-    enum lf_status (*const kinds[])(struct store_queue * queue) = {hand_over_writes, hand_over_reads,
+    enum lf_status (*const kinds[])(struct store_queue * queue) = {hand_over_writes, hand_over_reads, hand_over_stages,
                                                                    hand_over_rewrites, hand_over_loads};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         enum lf_status status = kinds[i](queue);
@@ -132,6 +149,13 @@ enum lf_status store_queue_add(struct store_queue *queue, struct node_effects *e
                                  &queue->read_capacity, effects->read_count);
         memcpy(queue->reads + queue->read_count, effects->reads, effects->read_count * sizeof *queue->reads);
         queue->read_count += effects->read_count;
+    }
+    if (effects->stage_count > 0) {
+        queue->stages = make_room(queue->stages, sizeof *queue->stages, &queue->stage_first, queue->stage_count,
+                                  &queue->stage_capacity, effects->stage_count);
+        memcpy(queue->stages + queue->stage_count, effects->stages, effects->stage_count * sizeof *queue->stages);
+        queue->stage_count += effects->stage_count;
+        effects->stage_count = 0; /* taken */
     }
     if (effects->rewrite_count > 0) {
         queue->rewrites = make_room(queue->rewrites, sizeof *queue->rewrites, &queue->rewrite_first,

@@ -17,6 +17,8 @@ struct store_queue {
     struct log_store_write *first_write, *last_write; /**< linked by next */
     struct log_store_read *reads;
     size_t read_first, read_count, read_capacity;
+    struct node_stage *stages;
+    size_t stage_first, stage_count, stage_capacity;
     struct log_store_rewrite *rewrites;
     size_t rewrite_first, rewrite_count, rewrite_capacity;
     struct node_load *loads;
@@ -28,8 +30,8 @@ struct store_queue {
 void store_queue_init(struct store_queue *queue, struct log_store *store);
 /** Drops what waits. */
 void store_queue_deinit(struct store_queue *queue);
-/** Takes the writes, reads, rewrites and loads of effects (writes set NULL) and hands over what the store takes now.
- *  LF_OK; any other status of the store but LF_FULL, with words: it is finished. */
+/** Takes the writes, reads, pieces of segments, rewrites and loads of effects (writes set NULL) and hands over what the
+ * store takes now. LF_OK; any other status of the store but LF_FULL, with words: it is finished. */
 enum lf_status store_queue_add(struct store_queue *queue, struct node_effects *effects, struct lf_error *error);
 /** Hand over more, after completions. */
 enum lf_status store_queue_retry(struct store_queue *queue, struct lf_error *error);

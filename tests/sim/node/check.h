@@ -104,9 +104,12 @@ void sim_check_ask(struct sim_host *host, const struct log_store_read *read);
 void sim_check_read(struct sim_host *host, const struct log_store_completion *completion);
 
 /* check_segments.c */
-/** What the write does to segments, after its entries were put; number: of this write. */
-void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
-                        uint64_t number);
+/** The write installs an image: the log becomes what it stands for, before the entries of the write are put; number: of
+ *  this write. Returns up to where the log stays durable. */
+uint64_t sim_check_install(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
+                           uint64_t number);
+/** What the write does to segments, after its entries were put. */
+void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write);
 
 /** The store staged the segment. */
 void sim_check_staged(struct sim_host *host, uint64_t group, const struct log_segment *segment);

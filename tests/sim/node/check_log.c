@@ -132,7 +132,7 @@ static void begin_anew(struct sim_log *log, uint64_t replica) {
 void sim_check_write(struct sim_host *host, const struct log_store_write *write, uint64_t number) {
     struct sim_log *log = sim_log(host, write->group, true);
     if (write->destroy) {
-        sim_check_segments(host, log, write, number);
+        sim_check_segments(host, log, write);
         sim_group(host->world, write->group)->condemned |= !moved_away(host, write->group);
         log->destroying = true;
         log->running = false;
@@ -144,12 +144,14 @@ void sim_check_write(struct sim_host *host, const struct log_store_write *write,
     if (write->create && log->replica != write->replica_id)
         log->replica = write->replica_id;
     cut(host, log, write->truncate_from);
+    uint64_t durable = write->install ? sim_check_install(host, log, write, number) : log->durable;
     host->world->totals.seals += write->seal_count;
     host->world->totals.drops += write->drop_before != 0;
     host->world->totals.rewrites += write->replacement_count > 0;
     for (uint32_t i = 0; i < write->entry_count; i++)
         put(host, log, write->first_index + i, write->entries[i], number);
-    sim_check_segments(host, log, write, number);
+    log->durable = durable;
+    sim_check_segments(host, log, write);
     if (write->applied_index > log->last)
         sim_fail(host->world, "node %u group %llu writes applied state of %llu ahead of its log, %zu", host->id,
                  (ull)write->group, (ull)write->applied_index, log->last);

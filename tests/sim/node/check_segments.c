@@ -95,31 +95,27 @@ static void check_drop(struct sim_host *host, const struct sim_log *log, uint64_
 }
 
 /** D11: the image is of something committed; D6: never of something older than what was applied. */
-static void put_image(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
-                      uint64_t number) {
+uint64_t sim_check_install(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
+                           uint64_t number) {
     struct sim_world *world = host->world;
     struct sim_group *group = sim_group(world, log->group);
-    uint64_t at = write->install_index;
-    if (at > group->committed || group->indexes[at - 1].term != write->install_term)
+    uint64_t base = write->install_index, end = base + write->entry_count, same = 0;
+    if (!group->condemned && (base > group->committed || group->indexes[base - 1].term != write->install_term))
         sim_fail(world, "SG: node %u group %llu installs an image of %llu^%llu, which is not committed", host->id,
-                 (ull)log->group, (ull)at, (ull)write->install_term);
-    if (at < log->applied)
+                 (ull)log->group, (ull)base, (ull)write->install_term);
+    if (!group->condemned && (end <= log->applied || end > group->committed))
         sim_fail(world, "SG: node %u group %llu installs an image of %llu, applied %llu", host->id, (ull)log->group,
-                 (ull)at, (ull)log->applied);
-    log->entries = sim_grown(log->entries, &log->capacity, at, sizeof *log->entries);
-    for (uint64_t i = 1; i <= at; i++) {
-        struct sim_entry *entry = &log->entries[i - 1];
-        const struct sim_index *committed = &group->indexes[i - 1];
-        if (i <= log->last && entry->term == committed->term)
-            continue;
-        *entry = (struct sim_entry){committed->term, committed->sum, number};
-        if (log->durable >= i)
-            log->durable = i - 1;
+                 (ull)end, (ull)log->applied);
+    while (same < end && same < log->last && log->entries[same].term == sim_group_index(group, same + 1)->term)
+        same++;
+    uint64_t durable = log->durable < same ? log->durable : same;
+    log->entries = sim_grown(log->entries, &log->capacity, base, sizeof *log->entries);
+    for (log->last = same < base ? same : base; log->last < base; log->last++) {
+        const struct sim_index *committed = sim_group_index(group, log->last + 1);
+        log->entries[log->last] = (struct sim_entry){committed->term, committed->sum, number};
     }
-    log->last = at;
-    if (log->durable > at)
-        log->durable = at;
     world->totals.installs++;
+    return durable;
 }
 
 static void note_rewritten(struct sim_host *host, struct sim_log *log, const struct log_segment *segments,
@@ -145,13 +141,10 @@ static void forget_staged(struct sim_log *log, const struct log_store_write *wri
     log->staged_count = kept;
 }
 
-void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
-                        uint64_t number) {
+void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write) {
     forget_staged(log, write);
     if (sim_group(host->world, log->group)->condemned)
         return;
-    if (write->install)
-        put_image(host, log, write, number);
     for (uint32_t i = 0; i < write->seal_count; i++)
         check_seal(host, log, &write->seals[i]);
     note_rewritten(host, log, write->replacements, write->replacement_count);

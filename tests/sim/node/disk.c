@@ -48,6 +48,13 @@ void sim_disk_read(struct sim_host *host, const struct log_store_read *read) {
         sim_fail(host->world, "node %u: too many reads under way, with a world this small", host->id);
 }
 
+void sim_disk_stage(struct sim_host *host, struct node_stage *stage) {
+    stage->stage.segment = &stage->segment;
+    stage->stage.entries = stage->entries;
+    if (log_store_stage(host->store, &stage->stage) != LF_OK)
+        sim_fail(host->world, "node %u: too much is being staged, with a world this small", host->id);
+}
+
 void sim_disk_rewrite(struct sim_host *host, const struct log_store_rewrite *rewrite) {
     if (log_store_rewrite(host->store, rewrite) != LF_OK)
         sim_fail(host->world, "node %u: too many rewrites under way, with a world this small", host->id);

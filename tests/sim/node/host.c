@@ -224,6 +224,8 @@ static void carry_out(struct sim_host *host) {
         sim_disk_submit(host, &effects->writes[i]);
     for (size_t i = 0; i < effects->read_count; i++)
         sim_disk_read(host, &effects->reads[i]);
+    for (size_t i = 0; i < effects->stage_count; i++)
+        sim_disk_stage(host, &effects->stages[i]);
     for (size_t i = 0; i < effects->rewrite_count; i++)
         sim_disk_rewrite(host, &effects->rewrites[i]);
     for (size_t i = 0; i < effects->load_count; i++)

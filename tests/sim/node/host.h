@@ -136,6 +136,7 @@ void sim_full_check(const struct sim_host *host, const struct log_store_write *w
 /* disk.c */
 void sim_disk_submit(struct sim_host *host, struct log_store_write **write);
 void sim_disk_read(struct sim_host *host, const struct log_store_read *read);
+void sim_disk_stage(struct sim_host *host, struct node_stage *stage);
 void sim_disk_rewrite(struct sim_host *host, const struct log_store_rewrite *rewrite);
 void sim_disk_load(struct sim_host *host, uint64_t group, uint64_t request);
 /** Completions that are due become events. */

@@ -132,13 +132,13 @@
     X(wipes, "disks wiped", 3)                                                                                         \
     X(wiped_turned_away, "wiped disks under an old name turned away", 3)                                               \
     X(stores_replaced, "lost or damaged stores replaced", 3)                                                           \
-    X(installs, "images installed", 0)                                                                                 \
     X(leaders, "leaders elected", 1)                                                                                   \
     X(leader_changes, "leader changes", 1)                                                                             \
     X(seals, "segments sealed", 1)                                                                                     \
     X(drops, "drops of segments", 0)                                                                                   \
     X(readers_overtaken, "readers that the log start overtook", 0)                                                     \
     X(rewrites, "rewrites of segments", 0)                                                                             \
+    X(installs, "images installed", 3)                                                                                 \
     X(truncations, "truncations", 3)                                                                                   \
     X(entries, "entries committed", 1)                                                                                 \
     X(deep_checks, "deep checks", 1)

@@ -23,8 +23,10 @@ static void draw_limits(struct sim_world *world) {
     limits->tail_cache_bytes_max = 1024 * 1024; /* over all groups: the store is read, too */
     if (sim_chance(world, 700))                 /* else nothing is ever sealed in so short a time */
         limits->active_bytes_max = sim_between(world, 1000, 60000);
-    world->retains = sim_fault_on(world, SIM_FAULT_retention) && world->options.nodes == 1;
-    world->compacts = sim_fault_on(world, SIM_FAULT_compaction) && world->options.nodes == 1;
+    world->retains = sim_fault_on(world, SIM_FAULT_retention);
+    world->compacts = sim_fault_on(world, SIM_FAULT_compaction);
+    if (sim_chance(world, 600))
+        limits->image_backlog_bytes = sim_between(world, 500, 30000);
     if (sim_chance(world, 300))
         limits->raft.inflight_messages_max = (uint32_t)sim_between(world, 2, 5);
     if (sim_chance(world, 300))

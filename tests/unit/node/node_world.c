@@ -172,6 +172,12 @@ static void carry_out(struct world *world, size_t at) {
         lf_check(log_store_submit(world->stores[at], &effects.writes[i]) == LF_OK);
     for (size_t i = 0; i < effects.read_count; i++)
         lf_check(log_store_read(world->stores[at], &effects.reads[i]) == LF_OK);
+    for (size_t i = 0; i < effects.stage_count; i++) {
+        struct node_stage *stage = &effects.stages[i];
+        stage->stage.segment = &stage->segment;
+        stage->stage.entries = stage->entries;
+        lf_check(log_store_stage(world->stores[at], &stage->stage) == LF_OK);
+    }
     for (size_t i = 0; i < effects.rewrite_count; i++)
         lf_check(log_store_rewrite(world->stores[at], &effects.rewrites[i]) == LF_OK);
     for (size_t i = 0; i < effects.load_count; i++)
