@@ -77,6 +77,18 @@ static void write_clients(struct text *text, const struct admin_snapshot *snapsh
     }
 }
 
+static void write_images(struct text *text, const struct admin_snapshot *snapshot) {
+    const struct node_metrics *figures = &snapshot->node.metrics;
+    metrics_head(text, "images_total", "counter",
+                 "Images of partitions: made for replicas that need one; installed here.");
+    metrics_number(text, "images_total", METRICS_LABELS(METRICS_LABEL("what", "made")), figures->images_made);
+    metrics_number(text, "images_total", METRICS_LABELS(METRICS_LABEL("what", "installed")), figures->images_installed);
+    metrics_head(text, "image_bytes_total", "counter", "Entries of histories, sent and fetched, beside the rows.");
+    metrics_number(text, "image_bytes_total", METRICS_LABELS(METRICS_LABEL("what", "sent")), figures->image_bytes_sent);
+    metrics_number(text, "image_bytes_total", METRICS_LABELS(METRICS_LABEL("what", "fetched")),
+                   figures->image_bytes_fetched);
+}
+
 static void write_dropped(struct text *text, const struct admin_snapshot *snapshot) {
     const struct node_counts *counts = &snapshot->node.counts;
     const struct admin_net_figures *net = &snapshot->net;
@@ -168,6 +180,7 @@ void metrics_write(struct text *text, const struct metrics_page *page) {
     write_loop(text, &snapshot->loop);
     write_raft(text, &snapshot->node);
     write_clients(text, snapshot);
+    write_images(text, snapshot);
     write_dropped(text, snapshot);
     write_all_queues(text, snapshot);
     write_disk(text, snapshot);
