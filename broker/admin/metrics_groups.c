@@ -132,7 +132,7 @@ static uint64_t replica_inflight(const struct node_replica_view *replica) { retu
 static uint64_t replica_inflight_bytes(const struct node_replica_view *replica) { return replica->inflight_bytes; }
 static uint64_t replica_voter(const struct node_replica_view *replica) { return replica->voter; }
 static uint64_t replica_state(const struct node_replica_view *replica) {
-    return replica->damaged ? 0 : !replica->active ? 1 : replica->replicating ? 3 : 2;
+    return replica->damaged ? 0 : !replica->active ? 1 : replica->needs_image ? 4 : replica->replicating ? 3 : 2;
 }
 
 static const struct {
@@ -144,7 +144,7 @@ static const struct {
     {"replica_inflight_messages", "As leader: appends it did not answer yet.", replica_inflight},
     {"replica_inflight_bytes", "As leader: bytes of these.", replica_inflight_bytes},
     {"replica_voter", "As leader: 1 voter, 0 learner.", replica_voter},
-    {"replica_state", "As leader: 0 damaged, 1 silent, 2 probing, 3 replicating.", replica_state},
+    {"replica_state", "As leader: 0 damaged, 1 silent, 2 probing, 3 replicating, 4 filled by an image.", replica_state},
 };
 
 /** For the groups with series of their own; of the others see the sums per peer. */

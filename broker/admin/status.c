@@ -45,6 +45,7 @@ static json_t *cluster_of(const struct node_view *view) {
 static const char *replica_state(const struct node_replica_view *replica) {
     return replica->damaged       ? "damaged"
            : !replica->active     ? "silent"
+           : replica->needs_image ? "filled by an image"
            : replica->replicating ? "replicating"
                                   : "probing";
 }

@@ -38,6 +38,7 @@ static bool add_replicas(const struct node *node, struct node_view *view, const 
                                               .inflight_bytes = peers[i].inflight_bytes,
                                               .voter = peers[i].voter,
                                               .replicating = peers[i].replicating,
+                                              .needs_image = peers[i].needs_image,
                                               .active = peers[i].active,
                                               .damaged = peers[i].damaged};
         out->replica_count++;

@@ -38,7 +38,7 @@ struct node_replica_view {
     uint64_t node, replica, match, next;
     uint32_t inflight; /**< appends not answered */
     uint64_t inflight_bytes;
-    bool voter, replicating, active, damaged;
+    bool voter, replicating, needs_image, active, damaged;
 };
 
 struct node_peer_view {

@@ -91,7 +91,8 @@ static void bring_near(const struct raft *raft, struct peer_message *message) {
 /** Whether a sender within the protocol could say this to the group (see above). */
 static bool possible(const struct raft *raft, const struct peer_message *message) {
     const struct raft_message *said = &message->raft;
-    bool leads = said->type == RAFT_APPEND_REQUEST || said->type == RAFT_HEARTBEAT_REQUEST;
+    bool leads = said->type == RAFT_APPEND_REQUEST || said->type == RAFT_HEARTBEAT_REQUEST ||
+                 said->type == RAFT_IMAGE_OFFER;
     if (leads && said->term == raft_term(raft) && raft_leader(raft) != 0 && raft_leader(raft) != said->from)
         return false;
     for (uint32_t i = 0; said->type == RAFT_APPEND_REQUEST && i < said->append_request.count; i++) {
@@ -127,6 +128,7 @@ static void say(struct scene *scene, const struct peer_envelope *decoded, size_t
     if (!raft || possible(raft, message)) {
         lf_check(peer_envelope_add(envelope, message) == LF_OK);
         message->entries = NULL; /* taken */
+        message->image = NULL;
         struct node_event event = {.type = NODE_EVENT_PEER, .envelope = envelope};
         world_event(&scene->world, 0, &event);
     }

@@ -469,6 +469,67 @@ static void greetings(void) {
     write_seed("fuzz_node_peer", "greetings", &story);
 }
 
+/** A pull of a page, one of a segment, a page with a segment and a row, a piece with an entry, and one that is gone. */
+static struct image_message *image_of(int kind) {
+    struct image_message *image = peer_image_new(kind < 2 ? IMAGE_PULL : kind == 2 ? IMAGE_PAGE : IMAGE_PIECE);
+    lf_check(image != NULL);
+    image->image = kind == 0 ? 0 : 3;
+    image->session = 5;
+    if (kind == 1) {
+        image->pull.first_index = image->pull.from_index = 1;
+        image->pull.last_index = 3;
+        image->pull.credit_bytes = 1 << 20;
+    } else if (kind == 2) {
+        struct log_segment segment;
+        struct lf_buf *noop = entry(LF_ENTRY_NOOP, 1, lf_bytes(NULL, 0), 0);
+        struct log_store_row row = {lf_bytes("m", 1), lf_bytes("row", 3)};
+        log_segment_begin(&segment, 1, 0, 0);
+        log_segment_add(&segment, lf_buf_bytes(noop));
+        image->page.entry_term = image->page.base_term = image->page.page_count = 1;
+        image->page.base_index = 1;
+        lf_check(peer_image_fill_page(image, &segment, 1, &row, 1) == LF_OK);
+        lf_buf_unref(&noop);
+    } else if (kind > 2) {
+        image->piece.sequence = image->piece.first_index = 1;
+        image->piece.last_index = 3;
+        image->piece.count = kind == 3;
+        image->piece.gone = kind == 4;
+    }
+    return image;
+}
+
+static void images(void) {
+    struct seed story = {.size = 0};
+    for (int kind = 0; kind < 5; kind++) {
+        struct peer_envelope *envelope = peer_envelope_new();
+        struct peer_message message = {.group = 1, .raft = {.from = 2, .to = 1, .term = 1}, .image = image_of(kind)};
+        struct peer_frames frames = {0};
+        struct seed codec = {.size = 0};
+        char name[32];
+        envelope->protocol_version = 1;
+        envelope->lane = PEER_LANE_BULK;
+        envelope->from_node = envelope->from_incarnation = 2;
+        envelope->to_node = envelope->to_incarnation = 1;
+        if (kind == 3) {
+            message.entries = calloc(1, sizeof *message.entries);
+            message.entries[0] = entry(LF_ENTRY_NOOP, 1, lf_bytes(NULL, 0), 0);
+        }
+        lf_check(peer_envelope_add(envelope, &message) == LF_OK);
+        lf_check(peer_codec_encode(envelope, &frames) == LF_OK);
+        put_u8(&story, 0xe0);
+        put_u8(&story, (uint8_t)frames.count);
+        for (size_t i = 0; i < frames.count; i++) {
+            put_sized(&codec, lf_buf_bytes(frames.frames[i]));
+            put_sized(&story, lf_buf_bytes(frames.frames[i]));
+        }
+        snprintf(name, sizeof name, "image-%d", kind);
+        write_seed("fuzz_peer_codec", name, &codec);
+        peer_frames_deinit(&frames);
+        peer_envelope_destroy(&envelope);
+    }
+    write_seed("fuzz_node_peer", "images", &story);
+}
+
 static void peers(void) {
     struct seed story = {.size = 0};
     for (int type = 0; type <= RAFT_IMAGE_OFFER; type++) {
@@ -663,6 +724,7 @@ int main(int argc, char **argv) {
     cluster_views();
     topic_answers();
     peers();
+    images();
     greetings();
     group_zero();
     membership();

@@ -49,6 +49,56 @@ static void add(struct peer_envelope *envelope, uint64_t group, struct raft_mess
     assert_int_equal(peer_envelope_add(envelope, &message), LF_OK);
 }
 
+static void add_image(struct peer_envelope *envelope, struct image_message *image, uint32_t entries) {
+    struct peer_message message = {.group = 7, .raft = {.from = 11, .to = 12, .term = 9}, .image = image};
+    image->image = 500;
+    image->session = 77;
+    if (entries > 0)
+        message.entries = calloc(entries, sizeof(struct lf_buf *));
+    for (uint32_t i = 0; i < entries; i++)
+        message.entries[i] = make_entry(300 + i, i * 100);
+    assert_int_equal(peer_envelope_add(envelope, &message), LF_OK);
+}
+
+static void add_images(struct peer_envelope *envelope) {
+    struct image_message *pull = peer_image_new(IMAGE_PULL), *page = peer_image_new(IMAGE_PAGE),
+                         *piece = peer_image_new(IMAGE_PIECE), *gone = peer_image_new(IMAGE_PIECE);
+    pull->pull.first_index = 300;
+    pull->pull.last_index = 400;
+    pull->pull.from_index = 310;
+    pull->pull.credit_bytes = 1 << 20;
+    add_image(envelope, pull, 0);
+    struct log_segment segment = {.first_index = 300,
+                                  .last_index = 400,
+                                  .last_term = 8,
+                                  .base_offset = 10,
+                                  .end_offset = 90,
+                                  .entry_count = 101,
+                                  .bytes = 10000,
+                                  .first_log_time_ms = 5,
+                                  .last_log_time_ms = 6,
+                                  .max_timestamp_ms = -1};
+    struct log_store_row rows[] = {{lf_bytes("m", 1), lf_bytes("meta", 4)}, {lf_bytes("e", 1), lf_bytes("", 0)}};
+    page->page.entry_term = 8;
+    page->page.base_index = 400;
+    page->page.base_term = 7;
+    page->page.configuration_index = 12;
+    page->page.configuration_bytes = 3;
+    memcpy(page->page.configuration, "abc", 3);
+    page->page.page = 1;
+    page->page.page_count = 3;
+    assert_int_equal(peer_image_fill_page(page, &segment, 1, rows, 2), LF_OK);
+    add_image(envelope, page, 0);
+    gone->piece.gone = true;
+    add_image(envelope, gone, 0);
+    piece->piece.sequence = 4;
+    piece->piece.first_index = 300;
+    piece->piece.last_index = 400;
+    piece->piece.count = 3;
+    piece->piece.last = true;
+    add_image(envelope, piece, 3);
+}
+
 static void add_one_of_each(struct peer_envelope *envelope) {
     for (int pre = 0; pre < 2; pre++) {
         add(envelope, 0,
@@ -87,6 +137,7 @@ static void add_one_of_each(struct peer_envelope *envelope) {
     add(envelope, 9,
         (struct raft_message){
             .type = RAFT_APPEND_REQUEST, .from = 11, .to = 12, .term = 9, .append_request = {100, 8, 39, 18, 2, NULL}});
+    add_images(envelope);
     /* Behind the others, as they come out. */
     add(envelope, 8,
         (struct raft_message){.type = RAFT_HEARTBEAT_REQUEST, .from = 11, .to = 12, .term = 9, .heartbeat = {21, 22}});
@@ -119,10 +170,41 @@ static void assert_same_raft(const struct raft_message *a, const struct raft_mes
         SAME(read.id), SAME(read.index), SAME(read.status);
 }
 
+static void assert_same_page(const struct image_message *a, const struct image_message *b) {
+    SAME(page.entry_term), SAME(page.base_index), SAME(page.base_term), SAME(page.configuration_index), SAME(page.page);
+    SAME(page.page_count), SAME(page.configuration_bytes), SAME(page.segment_count), SAME(page.row_count);
+    assert_memory_equal(a->page.configuration, b->page.configuration, a->page.configuration_bytes);
+    for (size_t i = 0; i < a->page.segment_count; i++)
+        assert_true(log_segment_equal(&a->page.segments[i], &b->page.segments[i]));
+    for (size_t i = 0; i < a->page.row_count; i++) {
+        assert_true(lf_bytes_equal(a->page.rows[i].key, b->page.rows[i].key));
+        assert_true(lf_bytes_equal(a->page.rows[i].value, b->page.rows[i].value));
+        assert_non_null(b->page.rows[i].value.data); /* empty is not absent */
+    }
+}
+
+static void assert_same_image(const struct image_message *a, const struct image_message *b) {
+    assert_int_equal(!a, !b);
+    if (!a)
+        return;
+    SAME(kind), SAME(image), SAME(session);
+    if (a->kind == IMAGE_PULL)
+        SAME(pull.page), SAME(pull.first_index), SAME(pull.last_index), SAME(pull.from_index), SAME(pull.credit_bytes);
+    else if (a->kind == IMAGE_PAGE)
+        assert_same_page(a, b);
+    else
+        SAME(piece.sequence), SAME(piece.first_index), SAME(piece.last_index), SAME(piece.count), SAME(piece.last),
+            SAME(piece.gone);
+}
+
 static void assert_same_message(const struct peer_message *a, const struct peer_message *b) {
     SAME(group);
-    assert_same_raft(&a->raft, &b->raft);
-    uint32_t count = a->raft.type == RAFT_APPEND_REQUEST ? a->raft.append_request.count : 0;
+    assert_same_image(a->image, b->image);
+    if (a->image)
+        SAME(raft.from), SAME(raft.to), SAME(raft.term);
+    else
+        assert_same_raft(&a->raft, &b->raft);
+    uint32_t count = peer_message_entries(a);
     for (uint32_t i = 0; i < count; i++)
         assert_ptr_equal(a->entries[i], b->entries[i]);
 }
@@ -237,7 +319,7 @@ static void every_message_type_comes_back_as_it_went(void **state) {
     add_one_of_each(envelope);
     struct peer_frames frames = {0};
     assert_int_equal(peer_codec_encode(envelope, &frames), LF_OK);
-    assert_int_equal(frames.count, 1 + 3 + 2);
+    assert_int_equal(frames.count, 1 + 3 + 2 + 3);
     struct peer_envelope *back = NULL;
     struct lf_error error = {0};
     assert_int_equal(peer_codec_decode(frames.frames, frames.count, &back, &error), LF_OK);
