@@ -19,6 +19,7 @@ void sim_faults_stop(struct sim_world *world) {
         host->disk.failing = false;
         host->disk.trapped = false;
         sim_disk_speed_up(host);
+        sim_staging_speed_up(host);
         if (host->raft && host->vote_disabled)
             sim_host_end(host, host->disk.write_count);
         host->vote_disabled = false;

@@ -454,6 +454,8 @@ void sim_install(struct sim_host *host, uint64_t run);
 /** Its core was offered an image. */
 void sim_offered(struct sim_host *host, uint64_t by, uint64_t index);
 void sim_staging_restarted(struct sim_host *host);
+/** What is staged is installed soon from now on. */
+void sim_staging_speed_up(struct sim_host *host);
 
 /* checks.c */
 void sim_check_entry(struct sim_host *host, uint64_t index);

@@ -31,6 +31,11 @@ void sim_staging_restarted(struct sim_host *host) {
         host->staging = 0;
 }
 
+void sim_staging_speed_up(struct sim_host *host) {
+    if (host->staging != 0)
+        plan_install(host);
+}
+
 void sim_install(struct sim_host *host, uint64_t run) {
     struct sim_world *world = host->world;
     uint64_t number = host->staging;
