@@ -27,6 +27,10 @@ uint64_t group_readable(const struct group *group) {
     return durable < group->applied ? durable : group->applied;
 }
 
+bool group_image_is_written(const struct group *group) {
+    return !group->image_unwritten || raft_durable_index(group->raft) >= raft_previous_index(group->raft);
+}
+
 enum lf_status group_configuration_decode(struct lf_bytes payload, struct raft_configuration *configuration) {
     Lf__ConfigurationEntry *entry = lf__configuration_entry__unpack(NULL, payload.size, payload.data);
     if (!entry)

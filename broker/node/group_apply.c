@@ -56,6 +56,8 @@ static bool apply_one(struct node *node, struct group *group, uint64_t index) {
 }
 
 void group_apply(struct node *node, struct group *group, uint64_t commit) {
+    if (!group_image_is_written(group))
+        return; /* image_install_written goes on */
     while (group->applied < commit && group->state == GROUP_RUNNING && !group->apply_blocked)
         if (!apply_one(node, group, group->applied + 1))
             break;

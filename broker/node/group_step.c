@@ -195,6 +195,8 @@ static void carry_out(struct node *node, struct group *group, struct peer_messag
         lookups_on_answer(node, group, &effects->reads[i]);
     if (group->state == GROUP_RUNNING && commit > group->applied)
         group_apply(node, group, commit);
+    if (group->image_unwritten && group_image_is_written(group))
+        image_install_written(node, group, commit);
     if (offered_by != 0)
         image_fetch_offered(node, group, offered_by, offered_index);
 }

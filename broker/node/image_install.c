@@ -15,6 +15,7 @@ static void replace_state(struct node *node, struct group *group, uint64_t index
     group->partition = group->image_machine;
     group->image_machine = NULL;
     group->applied = index;
+    group->image_unwritten = true;
     group->apply_blocked = false;
     group->image_base_index = image_fetch_fetched(group)->base_index;
     group->image_base_term = image_fetch_fetched(group)->base_term;
@@ -56,6 +57,15 @@ static bool tail_is_the_open_segment(const struct partition *machine, const stru
     return log_segment_equal(&tail, open);
 }
 
+void image_install_written(struct node *node, struct group *group, uint64_t commit) {
+    group->image_unwritten = false;
+    if (group->state != GROUP_RUNNING)
+        return;
+    parked_resolve(node, group, group->applied, NULL, NULL,
+                   raft_term(group->raft)); /* reads, which wait for an index */
+    group_apply(node, group, commit);
+}
+
 enum lf_status image_install(struct node *node, struct group *group, struct lf_error *error) {
     const struct image_fetched *fetched = image_fetch_fetched(group);
     struct partition_limits limits = {.producers_max = node->limits.producers_per_partition_max,
@@ -79,11 +89,8 @@ enum lf_status image_install(struct node *node, struct group *group, struct lf_e
                                            .configuration = &fetched->configuration}};
     status = group_step(node, group, &event);
     partition_destroy(&group->image_machine); /* not taken: not needed */
-    if (status == LF_OK) {
+    if (status == LF_OK)
         chores_on_configuration(node, group);
-        parked_resolve(node, group, group->applied, NULL, NULL, raft_term(group->raft)); /* reads wait for an index */
-        subscriptions_pump_group(node, group);
-    }
     return status == LF_INVALID ? lf_error_set(error, LF_DAMAGED, "its index, terms or members contradict each other")
                                 : status;
 }

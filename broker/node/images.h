@@ -93,6 +93,8 @@ void image_staged_give_up(struct node *node, struct group *group);
 /* image_install.c */
 /** The core's write that installs: made of what was fetched; the state machine becomes the image at once. */
 void image_install_carry_out(struct node *node, struct group *group, const struct raft_persist *persist);
+/** The write is done: what waited for it goes on. */
+void image_install_written(struct node *node, struct group *group, uint64_t commit);
 /** All is staged: put it in the place of the log. LF_OK; LF_EXISTS: not needed any more; LF_DAMAGED in words. */
 enum lf_status image_install(struct node *node, struct group *group, struct lf_error *error);
 

@@ -42,7 +42,7 @@ void lookups_on_answer(struct node *node, struct group *group, const struct raft
     parked->read_done = true;
     parked_remove(&node->lookups, parked);
     parked->index = answer->index;
-    if (group->applied >= parked->index) {
+    if (group->applied >= parked->index && group_image_is_written(group)) {
         lookups_answer(node, parked);
         parked_free(node, parked);
         return;

@@ -188,6 +188,7 @@ struct group {
     /* images (images.h) */
     struct image_source *image_source; /**< leader: NULL: none */
     struct image_fetch *image_fetch;   /**< NULL: none is being pulled */
+    bool image_unwritten;              /**< installed, and its write is not done */
     struct partition *image_machine;   /**< about to take the place of `partition`, for the length of a step */
     bool image_wanted;                 /**< leader: one is to be made at the next roll */
     struct image_wait {
@@ -397,6 +398,8 @@ bool group_leads(const struct group *group);
 /** Up to here the store holds what was applied. An entry is applied once a majority holds it durably, and that may be
  *  before our own write of it is done: until then the store may show what stood there before a truncation. */
 uint64_t group_readable(const struct group *group);
+/** An image is applied, and not on the disk yet: nothing can be read, and what comes after it is not applied. */
+bool group_image_is_written(const struct group *group);
 
 /* group_step.c: feed the core, carry out what it says */
 enum lf_status group_step(struct node *node, struct group *group, const struct raft_event *event);

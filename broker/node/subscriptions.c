@@ -119,7 +119,7 @@ static void read_store(struct node *node, struct subscription *subscription, con
 /** One delivery, or the read for one. False: nothing more can be done for it now. */
 static bool pump_once(struct node *node, struct subscription *subscription, struct group *group) {
     if (subscription->reading || subscription->delivered_total >= subscription->credit_total ||
-        subscription->next_offset >= partition_high_watermark(group->partition))
+        subscription->next_offset >= partition_high_watermark(group->partition) || !group_image_is_written(group))
         return false;
     struct session *session = node_session(node, subscription->session);
     if (!room_left(node, session)) {
