@@ -8,7 +8,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FULL = [("test_kills.py", "10"), ("test_pause.py",), ("test_two_down.py",), ("test_vanishing_broker.py",),
-        ("test_handover.py",), ("test_unreliable.py",), ("test_protocol_client.py",), ("test_unread_answers.py",), ("test_full_disk.py",), ("test_retention.py",), ("test_compaction.py",),
+        ("test_handover.py",), ("test_unreliable.py",), ("test_protocol_client.py",), ("test_unread_answers.py",), ("test_full_disk.py",), ("test_retention.py",), ("test_compaction.py",), ("test_compaction_and_kills.py",),
         ("test_images.py",),
         ("test_dev_broker.py",),
         ("test_admin.py",), ("test_admin_scale.py",), ("test_power_cuts.py", "30", "7"),
