@@ -51,6 +51,9 @@ static void write_raft(struct text *text, const struct node_view *node) {
     metrics_counter(text, "elections_won_total", "Elections that made it leader.", metrics->elections_won);
     metrics_counter(text, "elections_lost_total", "Elections that ended with it following.", metrics->elections_lost);
     metrics_counter(text, "leader_losses_total", "Leaderships it lost or gave away.", node->counts.leader_losses);
+    metrics_counter(text, "segments_damaged_total", "Segments found damaged.", node->metrics.segments_damaged);
+    metrics_counter(text, "segments_repaired_total", "Of these, made anew from a leader's entries.",
+                    node->metrics.segments_repaired);
     metrics_histogram(text, "election_seconds", "From its campaign to leading or following.", &metrics->election_us);
     metrics_histogram(text, "commit_seconds",
                       "As leader: from the append of what a client waits for to its commit and apply.",

@@ -336,6 +336,7 @@ void group_free(struct node *node, struct group *group) {
     log_store_loaded_destroy(&group->loaded);
     image_source_drop(node, group);
     image_fetch_drop(node, group);
+    repairs_drop(group);
     image_staged_forget(group);
     raft_destroy(&group->raft);
     partition_destroy(&group->partition);

@@ -25,7 +25,7 @@ void group_segments_forget(struct node *node, struct group *group) {
 static void ask_for_rewrite(struct node *node, struct group *group) {
     uint64_t index;
     struct log_store_rewrite rewrite;
-    if (group->rewrite_request != 0 || group->state != GROUP_RUNNING || group->image_fetch ||
+    if (group->rewrite_request != 0 || group->state != GROUP_RUNNING || group->image_fetch || repairs_stage(group) ||
         !partition_rewrite_due(group->partition, &index, &rewrite))
         return;
     if (node->now_ms < group->rewrite_retry_ms) {

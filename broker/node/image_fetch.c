@@ -155,6 +155,7 @@ void image_fetch_offered(struct node *node, struct group *group, uint64_t by, ui
     }
     if (node->image_fetches >= node->limits.image_fetches_max || group->rewrite_request != 0)
         return; /* F1; a rewrite stages, too */
+    repairs_give_way(group);
     node->image_fetches++;
     group->image_fetch = fetch = node_alloc(1, sizeof *fetch);
     fetch->source = by;
@@ -266,7 +267,7 @@ static bool is_held(const struct group *group, const struct log_segment *segment
         else
             high = middle;
     }
-    return low < count && log_segment_equal(&segments[low], segment);
+    return low < count && log_segment_equal(&segments[low], segment) && !repairs_damaged(group, segment);
 }
 
 static void finish(struct node *node, struct group *group) {

@@ -6,7 +6,7 @@ void images_on_message(struct node *node, struct group *group, struct peer_messa
         return;
     if (message->image->kind == IMAGE_PULL)
         image_source_on_pull(node, group, message);
-    else
+    else if (!repairs_on_message(node, group, message))
         image_fetch_on_message(node, group, message);
 }
 

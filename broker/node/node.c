@@ -205,6 +205,15 @@ void node_set_trace(struct node *node, void (*trace)(void *context, const char *
 
 /* ---- the step ---- */
 
+/** A segment is repaired; anything else means that the store is lost as a whole. */
+static void on_damage(struct node *node, struct group *group, const struct log_store_completion *completion) {
+    if (!group && completion->segment.first_index != 0)
+        return; /* it is going */
+    if (!group || !repairs_found(node, group, &completion->segment, &completion->error))
+        node_fail(node, LF_DAMAGED, "group %llu: %.200s", (unsigned long long)completion->group,
+                  completion->error.text);
+}
+
 static void on_store(struct node *node, struct log_store_completion *completion) {
     struct group *group = node_group(node, completion->group);
     if (completion->kind == LOG_STORE_DONE_LOAD) {
@@ -215,7 +224,10 @@ static void on_store(struct node *node, struct log_store_completion *completion)
         if (completion->status != LF_OK)
             node_fail(node, completion->status, "a write of group %llu failed: %.180s",
                       (unsigned long long)completion->group, completion->error.text);
-        if (completion->id == NODE_DESTROY_TOKEN) {
+        if (completion->id == NODE_REPAIR_TOKEN) {
+            if (group)
+                repairs_on_wrote(node, group);
+        } else if (completion->id == NODE_DESTROY_TOKEN) {
             lf_map_remove(&node->destroying, NODE_MAP_KEY(completion->group));
             reconcile_destroyed(node, completion->group);
         } else if (group && completion->id != 0) {
@@ -227,16 +239,19 @@ static void on_store(struct node *node, struct log_store_completion *completion)
         return;
     }
     if (completion->kind == LOG_STORE_DONE_REWRITE) {
+        if (completion->status == LF_DAMAGED && completion->segment.first_index != 0)
+            on_damage(node, group, completion);
         if (group)
             group_on_rewrite(node, group, completion);
         return;
     }
-    if (completion->kind == LOG_STORE_DONE_DAMAGE)
-        node_fail(node, LF_DAMAGED, "group %llu: %.200s (found by reading everything)",
-                  (unsigned long long)completion->group, completion->error.text);
     if (completion->kind == LOG_STORE_DONE_STAGE) {
-        if (group)
+        if (group && !repairs_on_stage(node, group, completion))
             image_fetch_on_stage(node, group, completion);
+        return;
+    }
+    if (completion->kind == LOG_STORE_DONE_DAMAGE) {
+        on_damage(node, group, completion);
         return;
     }
     if (completion->kind != LOG_STORE_DONE_READ)
@@ -244,9 +259,10 @@ static void on_store(struct node *node, struct log_store_completion *completion)
     struct pending_read *pending = lf_map_remove(&node->reads, completion->id);
     if (!pending)
         return;
-    if (completion->status == LF_DAMAGED) /* whoever asked, and though it may not wait any more */
-        node_fail(node, LF_DAMAGED, "group %llu: %.200s", (unsigned long long)completion->group,
-                  completion->error.text);
+    if (completion->status == LF_DAMAGED) { /* whoever asked, and though it may not wait any more */
+        on_damage(node, group, completion);
+        completion->status = LF_NOT_LEADER; /* readers go elsewhere */
+    }
     switch (pending->kind) {
     case READ_SUBSCRIPTION:
         subscriptions_on_read(node, pending->subscription_key, completion);
@@ -314,6 +330,7 @@ static void on_tick(struct node *node, uint64_t absent_ms) {
             group_tick(node, group, absent_ms);
         group_segments_tick(node, group);
         images_group_tick(node, group);
+        repairs_tick(node, group);
         if (group->applied_write && node->now_ms - group->applied_write_since_ms >= NODE_APPLIED_LAZY_MS)
             group_flush_applied(node, group);
         if (group->applied_write)

@@ -36,6 +36,8 @@
 #define NODE_METADATA_VOTERS_MAX 5
 /** Tokens of destructions: the core's never reach it. */
 #define NODE_DESTROY_TOKEN (1ull << 63)
+/** Of the write that puts a repaired segment in its place. */
+#define NODE_REPAIR_TOKEN (NODE_DESTROY_TOKEN | 1)
 /** Removals of nodes that are not answered yet. */
 #define NODE_REMOVALS_MAX 16
 /** Requested transfers of leadership under way. */
@@ -189,6 +191,7 @@ struct group {
     struct image_source *image_source; /**< leader: NULL: none */
     struct image_fetch *image_fetch;   /**< NULL: none is being pulled */
     bool image_unwritten;              /**< installed, and its write is not done */
+    struct repair *repair;             /**< NULL: no segment is damaged */
     struct partition *image_machine;   /**< about to take the place of `partition`, for the length of a step */
     bool image_wanted;                 /**< leader: one is to be made at the next roll */
     struct image_wait {
@@ -509,6 +512,22 @@ void join_answer_refusal(struct node *node, struct peer *peer, const struct peer
 bool replacements_asked(const struct node *node, const struct peer_envelope *envelope);
 void replacements_on_greeting(struct node *node, struct peer *peer, const struct peer_envelope *envelope);
 void replacements_tick(struct node *node);
+
+/* repairs.c: damaged segments, made anew from the leader's entries */
+/** True: it will be repaired. False: it cannot be, the store is lost as a whole. */
+bool repairs_found(struct node *node, struct group *group, const struct log_segment *segment,
+                   const struct lf_error *error);
+/** True: it was for a repair. */
+bool repairs_on_message(struct node *node, struct group *group, struct peer_message *message);
+bool repairs_on_stage(struct node *node, struct group *group, const struct log_store_completion *completion);
+void repairs_on_wrote(struct node *node, struct group *group);
+void repairs_tick(struct node *node, struct group *group);
+void repairs_drop(struct group *group);
+/** Does it hand pieces to the store now? */
+bool repairs_stage(const struct group *group);
+/** Something more important stages: begins anew later. */
+void repairs_give_way(struct group *group);
+bool repairs_damaged(const struct group *group, const struct log_segment *segment);
 
 /* cluster.c: group 0 and what follows from it */
 /** Pin the cluster's id in the store. */

@@ -21,6 +21,7 @@ struct node_metrics {
     uint64_t bytes_appended; /**< of entries, headers included: as leader and as follower */
     uint64_t answers[NODE_METRICS_STATUSES];
     uint64_t image_bytes_sent, image_bytes_fetched, images_made, images_installed;
+    uint64_t segments_damaged, segments_repaired;
     uint64_t cold_refused; /**< appends from the store not sent since a bound was reached; the core asks again */
 };
 
