@@ -149,6 +149,23 @@ def settings_change_at_run_time_and_space_comes_back():
         consecutive(read(cluster, "t", "-o", "start")[1], said["log_start"], 90000)
 
 
+def a_replica_that_was_away_while_its_log_was_dropped_comes_back():
+    with Cluster(3) as cluster:
+        cluster.start()
+        create(cluster, "t", "segment.bytes=1MiB")
+        publish(cluster, "t", 0, 10000)
+        leader = cluster.leader("t")
+        away = next(node for node in cluster.nodes if node is not leader)
+        away.kill()
+        publish(cluster, "t", 10000, 20000)
+        cluster.cli("topic", "alter", "t", "retention.bytes=2MiB", check=True)
+        wait_until("what the absent one lacks to go", lambda: segments(cluster, "t")["log_start"] > 20000, 30)
+        away.start()
+        cluster.serving(away)
+        said = same_everywhere(cluster, "t")
+        consecutive(read(cluster, "t", "-o", "start")[1], said["log_start"], 30000)
+
+
 def a_trim_is_for_ever_on_all_replicas():
     with Cluster(3) as cluster:
         cluster.start()
@@ -244,5 +261,6 @@ def a_slow_reader_that_is_overtaken_is_told():
 if __name__ == "__main__":
     run(retention_keeps_what_it_says_and_no_more)
     run(settings_change_at_run_time_and_space_comes_back)
+    run(a_replica_that_was_away_while_its_log_was_dropped_comes_back)
     run(a_trim_is_for_ever_on_all_replicas)
     run(a_slow_reader_that_is_overtaken_is_told)
