@@ -51,6 +51,11 @@ void sim_disk_read(struct sim_host *host, const struct log_store_read *read) {
 void sim_disk_stage(struct sim_host *host, struct node_stage *stage) {
     stage->stage.segment = &stage->segment;
     stage->stage.entries = stage->entries;
+    host->stages = sim_grown(host->stages, &host->stage_capacity, host->stage_count + 1, sizeof *host->stages);
+    host->stages[host->stage_count++] = (struct sim_pending_stage){.group = stage->stage.group,
+                                                                   .request = stage->stage.request,
+                                                                   .last = stage->stage.last,
+                                                                   .segment = stage->segment};
     if (log_store_stage(host->store, &stage->stage) != LF_OK)
         sim_fail(host->world, "node %u: too much is being staged, with a world this small", host->id);
 }
@@ -79,6 +84,19 @@ void sim_disk_schedule(struct sim_host *host) {
     }
 }
 
+static void on_staged(struct sim_host *host, const struct log_store_completion *completion) {
+    if (host->stage_head == host->stage_count)
+        sim_fail(host->world, "node %u: a piece completed that was not handed over", host->id);
+    const struct sim_pending_stage *stage = &host->stages[host->stage_head++];
+    if (stage->group != completion->group || stage->request != completion->id)
+        sim_fail(host->world, "node %u: pieces complete out of order: group %llu request %llu", host->id,
+                 (unsigned long long)completion->group, (unsigned long long)completion->id);
+    if (completion->status == LF_OK && stage->last)
+        sim_check_staged(host, stage->group, &stage->segment);
+    if (host->stage_head == host->stage_count)
+        host->stage_head = host->stage_count = 0;
+}
+
 static void on_wrote(struct sim_host *host, const struct log_store_completion *completion) {
     if (host->pending_count == 0)
         sim_fail(host->world, "node %u: a write completed that was not handed over", host->id);
@@ -104,6 +122,8 @@ void sim_disk_on_time(struct sim_host *host, uint64_t at) {
             on_wrote(host, completion);
         else if (completion->kind == LOG_STORE_DONE_READ)
             sim_check_read(host, completion);
+        else if (completion->kind == LOG_STORE_DONE_STAGE)
+            on_staged(host, completion);
         else if (completion->kind == LOG_STORE_DONE_LOAD)
             sim_check_loaded(host, completion);
         else if (completion->kind == LOG_STORE_DONE_REWRITE && completion->status == LF_OK)
@@ -141,5 +161,6 @@ void sim_disk_end(struct sim_host *host, enum sim_end how) {
                host->id, host->pending_count, (unsigned long long)kept, (unsigned long long)lost,
                (unsigned long long)torn);
     host->pending_head = host->pending_count = 0;
+    host->stage_head = host->stage_count = 0;
     sim_full_drop(host);
 }

@@ -41,6 +41,7 @@ void sim_host_deinit(struct sim_host *host) {
     sim_check_forget(host);
     free(host->backlog);
     free(host->pending);
+    free(host->stages);
 }
 
 static void on_trace(void *context, const char *line) { sim_trace_line(context, line); }

@@ -30,6 +30,13 @@ struct sim_pending_write {
     uint64_t term, vote, drop_before;
 };
 
+/** A piece of a segment handed to the store; they complete in this order. */
+struct sim_pending_stage {
+    uint64_t group, request;
+    bool last;
+    struct log_segment segment;
+};
+
 /** How a process ends: killed, with its machine's power, by itself after a graceful stop, by itself for its disk. */
 enum sim_end { SIM_END_KILL, SIM_END_POWER, SIM_END_STOPPED, SIM_END_FATAL };
 enum sim_trap { SIM_TRAP_NONE, SIM_TRAP_KILL, SIM_TRAP_POWER };
@@ -84,6 +91,8 @@ struct sim_host {
     struct sim_pending_write *pending; /**< pending[pending_head] is the oldest */
     size_t pending_head, pending_count, pending_capacity;
     uint64_t next_write;
+    struct sim_pending_stage *stages; /**< stages[stage_head] is the oldest */
+    size_t stage_head, stage_count, stage_capacity;
 
     struct sim_log *logs; /**< check_log.c: what this replica's logs should be */
     size_t log_count, log_capacity;
