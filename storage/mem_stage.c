@@ -134,7 +134,7 @@ uint64_t mem_stages_deadline(const struct mem_stages *stages) {
 
 struct log_store_completion *mem_stages_take(struct mem_stages *stages, uint64_t now_ms) {
     struct mem_piece *piece = stages->pieces;
-    if (mem_stages_deadline(stages) > now_ms)
+    if (!piece || piece->waits || piece->due_ms > now_ms)
         return NULL;
     struct log_store_completion *completion = log_completion_new(LOG_STORE_DONE_STAGE, piece->group, piece->request);
     lf_check(completion != NULL);

@@ -265,7 +265,7 @@ static void on_store(struct node *node, struct log_store_completion *completion)
     }
     switch (pending->kind) {
     case READ_SUBSCRIPTION:
-        subscriptions_on_read(node, pending->subscription_key, completion);
+        subscriptions_on_read(node, pending->subscription_key, pending->last_index, completion);
         break;
     case READ_COLD:
         if (group)

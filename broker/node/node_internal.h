@@ -270,6 +270,7 @@ enum pending_read_kind { READ_SUBSCRIPTION = 1, READ_COLD, READ_LOAD, READ_TIME,
 struct pending_read {
     enum pending_read_kind kind;
     uint64_t group, subscription_key;
+    uint64_t last_index;   /**< READ_SUBSCRIPTION: asked up to here */
     struct parked *parked; /**< READ_TIME: owned */
 };
 
@@ -653,7 +654,9 @@ void subscriptions_on_credit(struct node *node, struct session *session, const L
 void subscriptions_answer_lookup(struct node *node, struct parked *parked);
 void subscriptions_pump_group(struct node *node, struct group *group);
 void subscriptions_pump_session(struct node *node, struct session *session);
-void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_completion *completion);
+/** What the subscription `key` asked for came; last_index: up to where it had asked. */
+void subscriptions_on_read(struct node *node, uint64_t key, uint64_t last_index,
+                           struct log_store_completion *completion);
 void subscriptions_on_time(struct node *node, struct parked *parked, struct log_store_completion *completion);
 void subscriptions_end_group(struct node *node, struct group *group, enum lf_status status, const char *text);
 void subscription_free(struct node *node, struct subscription *subscription);

@@ -101,8 +101,10 @@ static void read_store(struct node *node, struct subscription *subscription, con
     if (node->reads.count >= node->limits.reads_max)
         return; /* the next apply, credit or tick pumps again */
     struct pending_read *pending = node_alloc(1, sizeof *pending);
-    *pending =
-        (struct pending_read){.kind = READ_SUBSCRIPTION, .group = group->id, .subscription_key = subscription->key};
+    *pending = (struct pending_read){.kind = READ_SUBSCRIPTION,
+                                     .group = group->id,
+                                     .subscription_key = subscription->key,
+                                     .last_index = group_readable(group)};
     struct log_store_read read = {.group = group->id,
                                   .request = ++node->next_request,
                                   .from = LOG_STORE_READ_OFFSET,
@@ -184,7 +186,8 @@ void subscriptions_pump_group(struct node *node, struct group *group) {
     }
 }
 
-void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_completion *completion) {
+void subscriptions_on_read(struct node *node, uint64_t key, uint64_t last_index,
+                           struct log_store_completion *completion) {
     struct subscription *subscription = lf_map_get(&node->subscriptions, key);
     if (!subscription)
         return;
@@ -207,6 +210,10 @@ void subscriptions_on_read(struct node *node, uint64_t key, struct log_store_com
             continue;
         if (!delivery_add(&delivery, node->limits.delivery_bytes_max, entry))
             break;
+    }
+    if (delivery.next_offset == subscription->next_offset && last_index < raft_previous_index(group->raft)) {
+        pump(node, subscription, group); /* an image came between the question and the answer */
+        return;
     }
     if (delivery.next_offset == subscription->next_offset) {
         node_fail(node, LF_DAMAGED, "group %llu: offset %lld is committed but the store does not hold it",
@@ -384,6 +391,10 @@ void subscriptions_on_time(struct node *node, struct parked *parked, struct log_
     if (!group || completion->status != LF_OK) {
         reply_error(node, parked->session, parked->request_id, group ? completion->status : LF_TOPIC_DELETED, "%s",
                     group ? completion->error.text : lf_status_text(LF_TOPIC_DELETED));
+        return;
+    }
+    if (completion->entry_count == 0 && parked->index < raft_previous_index(group->raft)) {
+        reply_error(node, parked->session, parked->request_id, LF_NOT_READY, "an image was installed meanwhile: retry");
         return;
     }
     /* Nothing reaches that time: the end. */
