@@ -102,6 +102,38 @@ static void files_that_were_being_made_are_removed(void **state) {
     assert_int_equal(stats_of(contract).segment_tables, 1);
 }
 
+static struct log_store_write *sealing(uint64_t group, uint64_t last_index, size_t bytes) {
+    struct log_segment segment = segments_describe(group, 1, last_index, bytes);
+    struct log_store_write *write = contract_write(group, 2);
+    for (uint64_t index = 1; index <= last_index + 1; index++) /* one more is not sealed */
+        assert_int_equal(log_store_write_add_entry(write, index, contract_entry(group, index, 1, index, bytes)), LF_OK);
+    write->applied_index = last_index;
+    assert_int_equal(log_store_write_add_seal(write, &segment), LF_OK);
+    return write;
+}
+
+/* The thread is at work on a large segment of another group when it is sealed and the image comes. */
+static void an_install_keeps_a_segment_that_has_no_table_yet(void **state) {
+    struct contract *contract = *state;
+    assert_int_equal(contract_do(contract, contract_create(1, 1)), LF_OK);
+    assert_int_equal(contract_do(contract, contract_create(2, 1)), LF_OK);
+    segments_stage(contract, 1, 81, 90, 100);
+    struct log_segment segments[2] = {segments_describe(1, 1, 80, 100), segments_describe(1, 81, 90, 100)};
+    struct log_store_write *image = contract_write(1, 3);
+    assert_int_equal(log_store_write_set_install(image, 90, 1, segments, 2), LF_OK);
+    contract_submit(contract, sealing(2, 150, 100000));
+    contract_submit(contract, sealing(1, 80, 100));
+    contract_submit(contract, image);
+    for (int i = 0; i < 3; i++) {
+        struct log_store_completion *completion = contract_wait(contract);
+        assert_int_equal(completion->status, LF_OK);
+        log_store_completion_destroy(&completion);
+    }
+    segments_expect(contract, 1, 1, 90, 100);
+    assert_int_equal(stats_of(contract).segment_tables, 3);
+    segments_expect(contract, 1, 1, 90, 100);
+}
+
 /* ---- dropping ---- */
 
 static void dropping_frees_files_and_writes_no_others_anew(void **state) {
@@ -254,6 +286,41 @@ static void damaged_segment(struct contract *contract, off_t from_end) {
 
 static void a_damaged_block_is_the_damage_of_its_segment(void **state) { damaged_segment(*state, 50000); }
 
+/* The segment 1-100 as one that holds its even entries only. */
+static void thin_out(struct contract *contract, uint64_t group) {
+    struct log_segment segment;
+    struct lf_buf *entries[50];
+    log_segment_begin(&segment, 1, 0, 1);
+    for (uint32_t i = 0; i < 50; i++) {
+        entries[i] = contract_entry(group, 2 * (uint64_t)i + 2, 1, 2 * (uint64_t)i + 2, 1000);
+        log_segment_add(&segment, lf_buf_bytes(entries[i]));
+    }
+    segment.first_log_time_ms = 1;
+    segment.rewrites = 1;
+    struct log_store_stage stage = {
+        .group = group, .segment = &segment, .first = true, .last = true, .entries = entries, .entry_count = 50};
+    assert_int_equal(log_store_stage(contract->store, &stage), LF_OK);
+    struct log_store_completion *completion = contract_wait(contract);
+    assert_int_equal(completion->status, LF_OK);
+    log_store_completion_destroy(&completion);
+    for (uint32_t i = 0; i < 50; i++)
+        lf_buf_unref(&entries[i]);
+    struct log_store_write *write = contract_write(group, 7);
+    assert_int_equal(log_store_write_set_replacements(write, &segment, 1), LF_OK);
+    assert_int_equal(contract_do(contract, write), LF_OK);
+}
+
+static void a_segment_that_may_lack_entries_does_not_lack_all_without_a_word(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 1, 100, 1000);
+    thin_out(contract, 1);
+    stats_of(contract);
+    log_store_close(&contract->store);
+    damage_newest_table(contract, 16);
+    contract_open(contract);
+    expect_damaged(contract, 1, 1, 100);
+}
+
 static void a_store_opens_though_the_end_of_a_segment_is_damaged(void **state) { damaged_segment(*state, 16); }
 
 int main(void) {
@@ -262,12 +329,14 @@ int main(void) {
         SEGMENTS_TEST(a_sealed_segment_becomes_one_table),
         SEGMENTS_TEST(segments_are_written_beside_the_log),
         SEGMENTS_TEST(a_seal_that_was_not_carried_out_is_after_a_restart),
+        SEGMENTS_TEST(an_install_keeps_a_segment_that_has_no_table_yet),
         SEGMENTS_TEST(files_that_were_being_made_are_removed),
         SEGMENTS_TEST(dropping_frees_files_and_writes_no_others_anew),
         SEGMENTS_TEST(tidying_gives_back_what_dropped_entries_hold),
         SEGMENTS_TEST(a_destroyed_group_takes_its_segments_along),
         SEGMENTS_TEST(reads_beside_drops_meet_no_damage),
         SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
+        SEGMENTS_TEST(a_segment_that_may_lack_entries_does_not_lack_all_without_a_word),
         SEGMENTS_TEST(a_store_opens_though_the_end_of_a_segment_is_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -140,15 +140,37 @@ static void compare_entries(struct log_store *store, struct torture *torture, ui
     log_store_completion_destroy(&model);
 }
 
+static uint64_t count_tables(const struct log_segment *segments, size_t count) {
+    uint64_t tables = 0;
+    for (size_t i = 0; i < count; i++)
+        tables += segments[i].entry_count > 0;
+    return tables;
+}
+
+/* At rest there is a table for every segment that holds something, and none besides. */
+static void compare_tables(struct log_store *store, uint64_t wanted) {
+    struct log_store_engine_stats stats = {.segments_waiting = 1};
+    for (int i = 0; i < 10000 && stats.segments_waiting + stats.segment_drops_waiting > 0; i++) {
+        poll(NULL, 0, 1);
+        log_store_engine_stats(store, &stats);
+    }
+    if (stats.segment_tables != wanted)
+        fail("tables", 0, stats.segment_tables, wanted);
+}
+
 static void compare_all(struct log_store *store, struct torture *torture) {
+    uint64_t tables = 0;
     for (uint64_t group = 0; group < TORTURE_GROUPS; group++) {
         struct log_store_completion *real = load(store, group);
         struct log_store_completion *model = mem_image_load(&torture->model, group, 1);
         compare_state(real->loaded, model->loaded, group);
+        tables += count_tables(real->loaded->segments, real->loaded->segment_count) +
+                  count_tables(real->loaded->staged, real->loaded->staged_count);
         log_store_completion_destroy(&real);
         log_store_completion_destroy(&model);
         compare_entries(store, torture, group);
     }
+    compare_tables(store, tables);
 }
 
 /* How far the writes are. */
