@@ -25,6 +25,7 @@ struct partition_read {
     int64_t next, end;         /**< end -1: not known yet */
     int64_t last_of[SIM_KEYS]; /**< the last offset at which a key was read; -1: none */
     bool begun;                /**< the first record has come */
+    bool elsewhere;            /**< it was not read to its end here */
 };
 #define SUBSCRIBE_REQUESTS 1000u
 #define END_REQUESTS 2000u
@@ -229,7 +230,10 @@ static void ping(struct sim_prober *prober) {
 }
 
 /** While the reader was at it: others have it. */
-static void moved_away(struct partition_read *read) { read->next = read->end = 0; }
+static void moved_away(struct partition_read *read) {
+    read->next = read->end = 0;
+    read->elsewhere = true;
+}
 
 static void begins_at(struct sim_prober *prober, struct partition_read *read, const Lf__SubscribeReply *said) {
     int64_t known = read->topic->partitions[read->partition].log_start;
@@ -313,7 +317,7 @@ void sim_read_back_check_keys(struct sim_world *world) {
         for (size_t k = 0; prober->read_back && !prober->host->given_up && k < prober->read_count; k++) {
             const struct partition_read *read = &prober->reads[k];
             struct sim_key keys[SIM_KEYS];
-            if (!read->topic->compacts || lost(world, read->topic, read->group))
+            if (!read->topic->compacts || read->elsewhere || lost(world, read->topic, read->group))
                 continue;
             sim_ledger_keys(world, read->topic, read->partition, keys);
             for (int key = 0; key < SIM_KEYS; key++)
