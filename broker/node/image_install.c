@@ -25,7 +25,7 @@ static void replace_state(struct node *node, struct group *group, uint64_t index
 void image_install_carry_out(struct node *node, struct group *group, const struct raft_persist *persist) {
     struct image_fetched *fetched = image_fetch_fetched(group);
     lf_check(fetched && group->image_machine && persist->install_index == fetched->index);
-    log_store_write_destroy(&group->applied_write); /* of a state that is no more */
+    group_flush_applied(node, group); /* segments that count as held may be sealed by it only */
     struct log_store_write *write = fetched->rows;
     fetched->rows = NULL;
     write->token = persist->token;
