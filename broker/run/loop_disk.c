@@ -16,8 +16,9 @@ void loop_spoil(struct loop *loop, const char *why) {
     loop->queue.held = true;
 }
 
-static void tidy(struct loop *loop, const struct node_space *space) {
-    if (space->room_bytes >= space->soft_bytes || loop->queue.held || loop->now_ms < loop->tidy_ms)
+/* As long as the node refuses: also where a little is missing to what it takes to begin again. */
+static void tidy(struct loop *loop) {
+    if (node_space_level(loop->options.node) == NODE_SPACE_ENOUGH || loop->queue.held || loop->now_ms < loop->tidy_ms)
         return;
     loop->tidy_ms = loop->now_ms + LOOP_TIDY_MS;
     log_store_tidy(loop->options.store);
@@ -35,7 +36,7 @@ void loop_follow_disk(struct loop *loop) {
     } else if (disk->orders.hold != loop->queue.held) {
         hold_writes(loop, disk->orders.hold);
     }
-    tidy(loop, &event.space);
+    tidy(loop);
 }
 
 void loop_look_at_disk(struct loop *loop) {
