@@ -33,6 +33,7 @@ struct sim_log {
     struct sim_entry *entries;
     size_t last, capacity;
     uint64_t durable; /**< entries up to here survive anything */
+    uint64_t kept; /**< within an install: entries up to here stand on the disk, or are on their way there, already */
     uint64_t durable_term, durable_vote;
     uint64_t first_durable;     /**< what is before was dropped, for good */
     struct log_segment *staged; /**< durably, and not asked to go */

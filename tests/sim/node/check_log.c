@@ -105,7 +105,8 @@ static void put(struct sim_host *host, struct sim_log *log, uint64_t index, cons
                  (ull)index, log->last);
     log->entries = sim_grown(log->entries, &log->capacity, log->last + 1, sizeof *log->entries);
     struct sim_entry *entry = &log->entries[log->last++];
-    *entry = (struct sim_entry){header.term, lf_crc32c(0, bytes->data, bytes->size), number};
+    uint64_t since = index <= log->kept ? entry->write : number;
+    *entry = (struct sim_entry){header.term, lf_crc32c(0, bytes->data, bytes->size), since};
     note_entry(host, log, index, entry, bytes, max_timestamp(&header, payload));
 }
 
@@ -151,6 +152,7 @@ void sim_check_write(struct sim_host *host, const struct log_store_write *write,
     for (uint32_t i = 0; i < write->entry_count; i++)
         put(host, log, write->first_index + i, write->entries[i], number);
     log->durable = durable;
+    log->kept = 0;
     sim_check_segments(host, log, write);
     if (write->applied_index > log->last)
         sim_fail(host->world, "node %u group %llu writes applied state of %llu ahead of its log, %zu", host->id,

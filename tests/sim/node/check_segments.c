@@ -109,6 +109,7 @@ uint64_t sim_check_install(struct sim_host *host, struct sim_log *log, const str
     while (same < end && same < log->last && log->entries[same].term == sim_group_index(group, same + 1)->term)
         same++;
     uint64_t durable = log->durable < same ? log->durable : same;
+    log->kept = same;
     log->entries = sim_grown(log->entries, &log->capacity, base, sizeof *log->entries);
     for (log->last = same < base ? same : base; log->last < base; log->last++) {
         const struct sim_index *committed = sim_group_index(group, log->last + 1);
