@@ -5,6 +5,8 @@
 #include "net.h"
 #include "prober.h"
 
+#include "raft_configuration.h"
+
 #include <stdio.h>
 
 typedef unsigned long long ull;
@@ -30,6 +32,11 @@ static uint32_t gone_nodes(const struct sim_world *world) {
 /** Has it a part in what comes at the end? */
 static bool counts(const struct sim_host *host) { return host->part == SIM_MEMBER && !host->given_up; }
 
+/** Of a move that a newer one replaced: it stays until that one is through, which a lost node may put off for ever. */
+static bool is_left_over(const struct sim_world *world, const struct raft *leader, const struct raft *replica) {
+    return gone_nodes(world) > 0 && !raft_configuration_has(raft_configuration(leader), raft_self(replica));
+}
+
 /** One leader that can do everything, and all replicas where it is. A group that lost its majority for good is not
  * asked for. */
 static bool group_whole(struct sim_world *world, uint64_t group, char *why) {
@@ -47,7 +54,7 @@ static bool group_whole(struct sim_world *world, uint64_t group, char *why) {
     for (uint32_t i = 0; i < world->node_count; i++) {
         const struct node *node = world->hosts[i].node;
         const struct raft *replica = node && counts(&world->hosts[i]) ? node_group_raft(node, group) : NULL;
-        if (!replica)
+        if (!replica || is_left_over(world, raft, replica))
             continue;
         found++;
         if (raft_leader(replica) != raft_self(raft) || raft_last_index(replica) != commit ||
