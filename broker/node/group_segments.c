@@ -117,6 +117,7 @@ void group_segments_tick(struct node *node, struct group *group) {
         return;
     if (group->segments_changed) {
         group->segments_changed = false;
+        group->history_changes++;
         tell_core(node, group);
     }
     go_on(node, group);

@@ -35,7 +35,7 @@ struct image_source {
     struct page_range *pages;
     uint32_t page_count;
     uint64_t made_ms, pulled_ms;
-    uint64_t appended_bytes; /**< of the group when it was made */
+    uint64_t appended_bytes, history_changes; /**< of the group when it was made */
     struct stream streams[IMAGE_STREAMS_MAX];
 };
 
@@ -148,6 +148,7 @@ static void make(struct node *node, struct group *group) {
     source->leader_term = raft_term(group->raft);
     source->made_ms = source->pulled_ms = node->now_ms;
     source->appended_bytes = group->appended_bytes;
+    source->history_changes = group->history_changes;
     source->segment_count = count;
     source->segments = node_alloc(count, sizeof *segments);
     memcpy(source->segments, segments, count * sizeof *segments);
@@ -179,11 +180,12 @@ static bool is_pulled(const struct node *node, const struct image_source *source
     return false;
 }
 
-/** Would it bring `replica` to where the log, and what it was offered, begins? */
+/** Would it bring `replica` to where the log, and what it was offered, begins? Not when some of its history is gone:
+ *  whoever begins pulls from the oldest segment on. */
 static bool is_good(const struct node *node, const struct group *group, uint64_t replica, uint64_t at_least) {
     const struct image_source *source = group->image_source;
     return source && source->leader_term == raft_term(group->raft) && source->index >= at_least &&
-           source->index >= raft_previous_index(group->raft) &&
+           source->index >= raft_previous_index(group->raft) && source->history_changes == group->history_changes &&
            (node->now_ms - source->made_ms < IMAGE_FRESH_MS || is_pulled(node, source, replica));
 }
 

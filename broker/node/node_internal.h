@@ -181,6 +181,7 @@ struct group {
     uint64_t open_bytes;            /**< its share in node->open_bytes */
     uint64_t compacted_index;       /**< the core knows that the log begins after it */
     bool segments_changed;          /**< the core is to hear where the log begins now */
+    uint64_t history_changes;       /**< how often drops or rewrites took entries out of it */
     bool roll_wanted;               /**< leader: end the open segment at the next chance, whatever its size */
     uint64_t history_held_until_ms; /**< leader: no drops or rewrites until then */
     uint64_t hold_since_ms;         /**< since when replicas lack what is to go; 0: they do not */

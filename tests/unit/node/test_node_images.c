@@ -166,6 +166,46 @@ static void new_replica_of_a_long_log_gets_an_image(void **state) {
     assert_equal_replicas(leader, joined);
 }
 
+static void trim(int64_t before_offset) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    Lf__TrimPartition body = LF__TRIM_PARTITION__INIT;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    topic.name = (char *)(uintptr_t) "t";
+    body.topic = &topic;
+    body.before_offset = before_offset;
+    request.protocol_version = 1;
+    request.request_id = ++next_request;
+    request.body_case = LF__CLIENT_REQUEST__BODY_TRIM_PARTITION;
+    request.trim_partition = &body;
+    world_request(&world, leader, 10, &request, NULL);
+    const struct world_reply *reply = world_answer(&world, 10, next_request, 3000);
+    assert_non_null(reply);
+    assert_status((enum lf_status)reply->reply->status, LF_OK);
+}
+
+/** A trim waits for nobody: what an image that is still fresh is of may be dropped before the next replica asks. */
+static void image_whose_history_was_dropped_is_made_anew(void **state) {
+    (void)state;
+    size_t count, away = follower(), joined = world_join(&world);
+    assert_status(world_add(&world, joined + 1), LF_OK);
+    world_run(&world, 1500);
+    world_crash(&world, away, MEM_DISK_POWER);
+    publish_and_trim("50000", 240);
+    world_start(&world, away);
+    wait_caught_up(away);
+    assert_int_equal(node_metrics(world.nodes[leader])->images_made, 1);
+    const struct log_segment *segments = partition_segments(machine(leader), &count);
+    assert_true(count >= 3);
+    trim((int64_t)segments[count / 2].base_offset);
+    uint64_t nodes[] = {leader + 1, away + 1, joined + 1, 0};
+    assert_status(world_move(&world, "t", 0, nodes), LF_OK);
+    assert_true(world_until(&world, has_caught_up, &joined, 4000));
+    assert_int_equal(node_metrics(world.nodes[leader])->images_made, 2);
+    assert_int_equal(node_metrics(world.nodes[joined])->images_installed, 1);
+    world_run(&world, 1000);
+    assert_equal_replicas(leader, joined);
+}
+
 static void short_log_needs_no_image(void **state) {
     (void)state;
     publish(100);
@@ -250,6 +290,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(who_was_away_while_history_went_gets_an_image, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_installed_outlives_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(new_replica_of_a_long_log_gets_an_image, setup_small_backlog, teardown),
+        cmocka_unit_test_setup_teardown(image_whose_history_was_dropped_is_made_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(short_log_needs_no_image, setup, teardown),
         cmocka_unit_test_setup_teardown(d9_fetch_goes_on_after_a_restart_with_what_is_staged, setup, teardown),
         cmocka_unit_test_setup_teardown(d9_fetch_goes_on_with_another_leader, setup, teardown),
