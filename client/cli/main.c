@@ -31,7 +31,7 @@ static const char help[] =
     "      --timeout MS             how long a request may take [10000]\n"
     "\n"
     "Data goes to stdout, words to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 cannot connect,\n"
-    "4 outcome unknown or timed out, 5 not found.\n";
+    "4 outcome unknown or timed out, 5 not found; of store also 6 and 8, see `logflume store --help`.\n";
 
 void cli_common_init(struct cli_common *common) {
     *common = (struct cli_common){.brokers = getenv("LOGFLUME_BROKERS"), .timeout_ms = CLI_TIMEOUT_MS_DEFAULT};

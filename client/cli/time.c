@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,6 +15,13 @@ int64_t cli_time(const char *name, const char *text) {
     }
     if (end && (*end == '\0' || strcmp(end, "Z") == 0))
         return (int64_t)timegm(&parts) * 1000;
+    if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0') {
+        fprintf(
+            stderr,
+            "logflume: %s: \"%s\" is not a time: 2026-11-24, 2026-11-24T10:00:00 (UTC), or milliseconds since 1970\n",
+            name, text);
+        exit(CLI_USAGE);
+    }
     return cli_number(name, text, 0, INT64_MAX);
 }
 

@@ -11,9 +11,11 @@ static int find_offset(struct topic_command *command, const char *topic, int32_t
     const char *text = command->before;
     if (strcmp(text, "end") == 0) {
         status = lf_partition_end(command->client, topic, partition, offset, &error);
-    } else if (text[0] == '@' || strchr(text, '-')) {
-        int64_t ms = cli_time("--before TIME", text + (text[0] == '@'));
+    } else if (text[0] == '@' || (text[0] != '-' && strchr(text, '-'))) {
+        int64_t ms = cli_time("--before @TIME", text + (text[0] == '@'));
         status = lf_partition_offset_at(command->client, topic, partition, ms, offset, &error);
+    } else if (text[0] < '0' || text[0] > '9') {
+        return cli_usage("topic", "trim: --before \"%s\": want an offset, @TIME or end", text);
     } else {
         *offset = cli_number("--before", text, 0, INT64_MAX);
         return CLI_OK;

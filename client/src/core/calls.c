@@ -105,9 +105,12 @@ static struct lf_broker *partition_leader(struct lf_core *core, struct lf_call *
 static struct lf_broker *this_node(struct lf_core *core, struct lf_call *call, bool *over) {
     struct lf_broker *broker = lf_broker_by_node(core, call->call.node);
     if (!broker) {
+        snprintf(call->last_text, sizeof call->last_text, "no node %llu is known", (unsigned long long)call->call.node);
         lf_metadata_want(core, NULL);
         return NULL;
     }
+    if (call->last_status == LF_OK)
+        call->last_text[0] = '\0';
     bool tried = broker->opened_ms >= call->started_ms || broker->link == LF_LINK_READY;
     bool failing = tried && broker->link != LF_LINK_HELLO && lf_broker_failing(core, broker);
     if (failing || (call->maybe && call->tries > 1)) {

@@ -1,6 +1,7 @@
 /** One partition's batches: what is sent when, in which order, and who is told what became of it (C1, C3, C4). */
 #include "core_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct lf_publisher *lf_publisher_get(struct lf_core *core, struct lf_topic_state *topic, uint32_t partition) {
@@ -172,10 +173,14 @@ static void give_up_expired(struct lf_core *core, struct lf_publisher *publisher
     for (struct lf_batch *batch = publisher->first; batch && batch->deadline_ms <= core->now_ms; batch = batch->next) {
         if (batch->done)
             continue;
+        char last[LF_ERROR_TEXT_BYTES] = "";
+        if (batch->refused != LF_OK)
+            snprintf(last, sizeof last, "; last: %s", lf_status_text(batch->refused));
         bool unknown = batch->maybe || batch->request;
-        lf_batch_give_up(core, batch, unknown ? LF_UNKNOWN_OUTCOME : reason_of(core, batch),
-                         unknown ? "no answer before the delivery time-out: the outcome is unknown"
-                                 : "no broker took it before the delivery time-out");
+        char text[LF_ERROR_TEXT_BYTES];
+        snprintf(text, sizeof text, "no %s before the delivery time-out%s%.150s", unknown ? "answer" : "broker took it",
+                 unknown ? ": the outcome is unknown" : "", last);
+        lf_batch_give_up(core, batch, unknown ? LF_UNKNOWN_OUTCOME : reason_of(core, batch), text);
     }
 }
 

@@ -235,6 +235,10 @@ def a_log_is_trimmed_and_late_readers_are_told(broker):
     for words in (["trim", place], ["trim", place, "--before", "x"], ["trim", topic, "--before", "1"],
                   ["trim", place, "--before", "1", "--execute", "--dry-run"], ["list", "--execute"]):
         run("topic", *words, code=2)
+    for where in ("-1", "start"):
+        assert b"want an offset, @TIME or end" in run("topic", "trim", place, "--before", where, code=2).stderr
+    assert b"is not a time" in run("topic", "trim", place, "--before", "@yesterday", code=2).stderr
+    assert b"is not a time" in run("sub", topic, "-o", "@yesterday", code=2).stderr
     run("topic", "trim", "nosuch/0", "--before", "1", code=5)
     run("topic", "trim", topic + "/7", "--before", "1", code=5)
     listed = json.loads(run("partition", "segments", place, "--json").stdout)
@@ -242,6 +246,8 @@ def a_log_is_trimmed_and_late_readers_are_told(broker):
     assert listed["segments"][0]["checksum"] == "00abcdef"
     assert b"offsets 0 to 10\t" in run("partition", "segments", place, "--node", "1").stdout
     run("partition", "segments", topic + "/7", code=5)
+    done = run("partition", "segments", place, "--node", "9", "--timeout", "300", code=4)
+    assert b"no node 9 is known" in done.stderr, done.stderr
     run("partition", "move", place, "--node", "1", code=2)
 
 
