@@ -141,12 +141,14 @@ int store_command(int argc, char **argv) {
     while (action->name && strcmp(action->name, name) != 0)
         action++;
     if (!action->name)
-        return usage(name[0] ? "no such tool: " : "which tool?", name);
+        return usage(name[0] ? "no such tool: " : "which tool? ls, verify, dump or export", name);
     int operands = argc - optind - 1;
     if (operands < 1)
-        return usage("which directory? ", name);
+        return usage("which directory? It stands after ", name);
     if (operands - 1 < action->subjects_min || operands - 1 > action->subjects_max)
-        return usage(operands - 1 < action->subjects_min ? "which topic? " : "too many words: ", name);
+        return usage(operands - 1 < action->subjects_min ? "which topic? It stands after the directory of "
+                                                         : "too many words: ",
+                     name);
     if (wish.format && wish.json)
         return usage("-f and --json exclude each other", "");
     wish.directory = argv[optind + 1];

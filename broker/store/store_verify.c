@@ -236,6 +236,15 @@ static void verify_group(struct verify *verify, uint64_t group) {
     log_store_completion_destroy(&completion);
 }
 
+static void files_words(const struct rocks_inspect_verdict *verdict, char *line, size_t size) {
+    char torn[96] = "";
+    if (verdict->bytes_torn != 0)
+        snprintf(torn, sizeof torn, "; %" PRIu64 " bytes are torn, as by a power cut, and a start would cut them off",
+                 verdict->bytes_torn);
+    snprintf(line, size, "files: whole: %" PRIu32 " write-ahead logs with %" PRIu64 " batches%s\n",
+             verdict->report.wals, verdict->report.records, torn);
+}
+
 /** The files. True: they would let a start go on. */
 static bool verify_files(struct store_tool *tool, struct verify *verify, int *code) {
     struct rocks_inspect_verdict verdict;
@@ -256,10 +265,7 @@ static bool verify_files(struct store_tool *tool, struct verify *verify, int *co
                  ",\"torn_bytes\":%" PRIu64 "}\n",
                  verdict.report.wals, verdict.report.records, verdict.bytes_torn);
     else
-        snprintf(line, sizeof line,
-                 "files: whole: %" PRIu32 " write-ahead logs with %" PRIu64 " batches; %" PRIu64
-                 " bytes are torn, as by a power cut, and a start would cut them off\n",
-                 verdict.report.wals, verdict.report.records, verdict.bytes_torn);
+        files_words(&verdict, line, sizeof line);
     lf_output_text(&tool->output, line);
     return true;
 }
