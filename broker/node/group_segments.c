@@ -164,6 +164,13 @@ static enum lf_status take_rewrite(struct node *node, struct group *group,
     return status == LF_CANCELLED ? LF_OK : status;
 }
 
+/** A drop that was applied in the same step may have made it void, and went to the store ahead of it. */
+static bool is_due(const struct group *group) {
+    uint64_t index;
+    struct log_store_rewrite rewrite;
+    return partition_rewrite_due(group->partition, &index, &rewrite) && index == group->rewrite_index;
+}
+
 void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion) {
     if (group->state != GROUP_RUNNING || completion->id != group->rewrite_request)
         return;
@@ -172,7 +179,7 @@ void group_on_rewrite(struct node *node, struct group *group, const struct log_s
     group->rewrite_request = 0;
     node_tracef(node, "group=%llu rewrite=%llu: %s", (unsigned long long)group->id,
                 (unsigned long long)group->rewrite_index, lf_status_name(status));
-    if (status == LF_INVALID) { /* its segments are not the store's: whoever is wrong, they must not go on */
+    if (status == LF_INVALID && is_due(group)) { /* its segments are not the store's: whoever is wrong, they must not go on */
         group_stop(node, group, &error);
         return;
     }

@@ -34,10 +34,11 @@ static void find_leader(void) {
     world_hello(&world, leader, 10);
 }
 
-static int setup_three(void **state) {
-    (void)state;
-    struct node_limits limits = {
-        .active_bytes_max = ACTIVE_BYTES_MAX, .tail_cache_bytes_max = 4096, .delivery_bytes_max = 4096};
+static int set_up(uint32_t append_entries_max) {
+    struct node_limits limits = {.active_bytes_max = ACTIVE_BYTES_MAX,
+                                 .tail_cache_bytes_max = 4096,
+                                 .delivery_bytes_max = 4096,
+                                 .raft.append_entries_max = append_entries_max};
     world_init_limited(&world, 3, &limits);
     world.verbose = getenv("VERBOSE") != NULL;
     group = world_topic(&world, "t", 1, 3);
@@ -49,6 +50,16 @@ static int setup_three(void **state) {
     assert_status(world_alter(&world, "t", "cleanup.policy", "compact"), LF_OK);
     assert_status(world_alter(&world, "t", "segment.bytes", "64KiB"), LF_OK);
     return 0;
+}
+
+static int setup_three(void **state) {
+    (void)state;
+    return set_up(0);
+}
+
+static int setup_short_messages(void **state) {
+    (void)state;
+    return set_up(1);
 }
 
 static int teardown(void **state) {
@@ -325,6 +336,51 @@ static void compacted_history_is_also_dropped(void **state) {
     assert_equal_replicas();
 }
 
+static void trim(int64_t before_offset) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    Lf__TrimPartition body = LF__TRIM_PARTITION__INIT;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    topic.name = (char *)(uintptr_t) "t";
+    body.topic = &topic;
+    body.before_offset = before_offset;
+    request.protocol_version = 1;
+    request.request_id = ++next_request;
+    request.body_case = LF__CLIENT_REQUEST__BODY_TRIM_PARTITION;
+    request.trim_partition = &body;
+    world_request(&world, leader, 10, &request, NULL);
+    const struct world_reply *reply = world_answer(&world, 10, next_request, 3000);
+    assert_non_null(reply);
+    assert_status((enum lf_status)reply->reply->status, LF_OK);
+}
+
+static bool all_are_equal(struct world *all, void *context) {
+    (void)context;
+    for (size_t node = 0; node < 3; node++)
+        if (!node_group_partition(all->nodes[node], group) ||
+            node_group_applied(all->nodes[node], group) != node_group_applied(all->nodes[leader], group) ||
+            partition_decisions_waiting(machine(node)) > 0)
+            return false;
+    return true;
+}
+
+/** Of a replica that was away: it asks its store for the rewrite in the step in which the drop goes there. */
+static void a_rewrite_and_the_drop_that_makes_it_void_are_applied_in_one_step(void **state) {
+    (void)state;
+    size_t away = (leader + 1) % 3;
+    publish(40, KEYS, 0);
+    world_run(&world, 300);
+    world_crash(&world, away, MEM_DISK_KILL);
+    publish(3, KEYS, 0); /* the first message after an absence goes alone */
+    for (int i = 0; i < 100 && clean_index() == 0; i++)
+        world_run(&world, 100);
+    assert_true(clean_index() > 0);
+    find_leader();
+    trim(clean_offset(leader));
+    world_start(&world, away);
+    assert_true(world_until(&world, all_are_equal, NULL, 5000));
+    assert_equal_replicas();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_replica_keeps_the_last_record_of_each_key, setup_three, teardown),
@@ -333,6 +389,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(tombstones_stay_their_time_and_go, setup_three, teardown),
         cmocka_unit_test_setup_teardown(it_goes_on_after_restarts_and_changes_of_the_leader, setup_three, teardown),
         cmocka_unit_test_setup_teardown(compacted_history_is_also_dropped, setup_three, teardown),
+        cmocka_unit_test_setup_teardown(a_rewrite_and_the_drop_that_makes_it_void_are_applied_in_one_step,
+                                        setup_short_messages, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
