@@ -1,5 +1,5 @@
 /** Noting down what the owner has to do. */
-#include "node_internal.h"
+#include "images.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -33,6 +33,9 @@ struct log_store_write *node_new_write(struct node *node, const struct group *gr
 
 void node_add_write(struct node *node, struct log_store_write *write) {
     struct node_effects *effects = node->effects;
+    struct group *group = node_group(node, write->group);
+    if (group)
+        image_staged_written(node, group, write);
     GROW(effects->writes, effects->write_count, effects->write_capacity);
     effects->writes[effects->write_count++] = write;
 }

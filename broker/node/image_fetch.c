@@ -30,8 +30,10 @@ struct image_fetch {
     uint64_t session;  /**< node-wide numbers */
     uint64_t sequence; /**< of the last piece taken */
     uint64_t next_index;
+    uint64_t tail_term;                /**< of the tail's newest entry */
     uint64_t staged_bytes, told_bytes; /**< in this session (of the tail: received); credit said last */
     bool begun, whole;                 /**< pieces of it were handed over; all of them */
+    bool unstaged;                     /**< what was handed over is not in the store any more */
     /* Pieces handed to the store, oldest first. */
     struct {
         uint64_t request;
@@ -125,7 +127,7 @@ static void begin_anew(struct node *node, struct group *group, uint64_t after_ms
     fetch->page = 0;
     fetch->row_bytes = 0;
     fetch->at = 0;
-    fetch->begun = fetch->whole = false;
+    fetch->begun = fetch->whole = fetch->unstaged = false;
     fetch->stage_count = 0; /* completions of what was handed over find nobody */
     fetch->session = 0;
     fetch->retry_ms = node->now_ms + after_ms;
@@ -216,11 +218,10 @@ static bool take_rows(struct image_fetch *fetch, const struct image_message *pag
 /** Do the segments touch, and end where the tail begins? */
 static bool history_is_whole(const struct image_fetched *fetched) {
     for (size_t i = 1; i < fetched->segment_count; i++)
-        if (fetched->segments[i].first_index != fetched->segments[i - 1].last_index + 1 ||
-            fetched->segments[i].base_offset != fetched->segments[i - 1].end_offset)
+        if (!log_segment_follows(&fetched->segments[i], &fetched->segments[i - 1]))
             return false;
     const struct log_segment *last = fetched->segment_count > 0 ? &fetched->segments[fetched->segment_count - 1] : NULL;
-    return fetched->base_index > 0 && fetched->base_term > 0 &&
+    return fetched->base_index > 0 && fetched->base_term > 0 && fetched->base_term <= fetched->entry_term &&
            (!last || (last->last_index == fetched->base_index && last->last_term == fetched->base_term)) &&
            (fetched->base_index < fetched->index || fetched->base_term == fetched->entry_term);
 }
@@ -270,9 +271,23 @@ static bool is_held(const struct group *group, const struct log_segment *segment
     return low < count && log_segment_equal(&segments[low], segment) && !repairs_damaged(group, segment);
 }
 
+/** Decisions that were applied meanwhile may have taken away what was found here, held or staged. */
+static bool is_all_here(const struct group *group) {
+    const struct image_fetched *fetched = &group->image_fetch->fetched;
+    for (size_t i = 0; i < fetched->segment_count; i++)
+        if (!is_held(group, &fetched->segments[i]) && !image_staged_has(group, &fetched->segments[i]))
+            return false;
+    return true;
+}
+
 static void finish(struct node *node, struct group *group) {
     struct lf_error error = {0};
     uint64_t index = group->image_fetch->fetched.index;
+    group_flush_applied(node, group); /* what it drops, or gives up, is not here */
+    if (group->image_fetch->unstaged || !is_all_here(group)) {
+        failed(node, group, "a segment that was here went");
+        return;
+    }
     if (node->space_level == NODE_SPACE_HARD) {
         image_fetch_drop(node, group); /* F7 */
         return;
@@ -306,8 +321,10 @@ static void next_segment(struct node *node, struct group *group) {
         return;
     }
     uint64_t last_index;
-    if (fetch->at == fetched->segment_count)
+    if (fetch->at == fetched->segment_count) {
         fetch->phase = PHASE_TAIL;
+        fetch->tail_term = fetched->base_term;
+    }
     fetch->begun = fetch->whole = false;
     range_of(fetch, &fetch->next_index, &last_index);
     begin_session(node, group);
@@ -339,9 +356,11 @@ static bool take_tail(struct group *group, const struct peer_message *message) {
         struct lf_entry_header header;
         struct lf_bytes payload;
         if (lf_entry_check(lf_buf_bytes(message->entries[i]), group->id, &header, &payload, NULL) != LF_OK ||
-            header.index != fetch->next_index || fetch->row_bytes > IMAGE_ROWS_BYTES_MAX ||
+            header.index != fetch->next_index || header.term < fetch->tail_term ||
+            header.term > fetch->fetched.entry_term || fetch->row_bytes > IMAGE_ROWS_BYTES_MAX ||
             log_store_write_add_entry(fetch->fetched.rows, header.index, lf_buf_ref(message->entries[i])) != LF_OK)
             return false;
+        fetch->tail_term = header.term;
         fetch->next_index++;
         fetch->row_bytes += message->entries[i]->size;
     }
@@ -365,7 +384,9 @@ static void on_tail_piece(struct node *node, struct group *group, const struct p
     fetch->staged_bytes += bytes_of(message);
     fetch->asked_ms = node->now_ms;
     fetch->whole = fetch->next_index > fetch->fetched.index;
-    if (fetch->whole)
+    if (fetch->whole && fetch->tail_term != fetch->fetched.entry_term)
+        failed(node, group, "its tail does not end in the image's term");
+    else if (fetch->whole)
         finish(node, group);
     else if (message->image->piece.last)
         failed(node, group, "its tail is not whole");
@@ -458,10 +479,20 @@ void image_fetch_on_stage(struct node *node, struct group *group, const struct l
     }
 }
 
+void image_fetch_unstaged(struct node *node, struct group *group) {
+    if (!group->image_fetch)
+        return;
+    group->image_fetch->unstaged = true;
+    group->image_fetch->stage_count = 0; /* what the store did before it gave all up does not count */
+    node_wake_by(node, node->now_ms);
+}
+
 void image_fetch_tick(struct node *node, struct group *group) {
     struct image_fetch *fetch = group->image_fetch;
     if (!fetch)
         return;
+    if (fetch->unstaged)
+        failed(node, group, "what was staged was given up");
     if (node->now_ms - fetch->offered_ms >= IMAGE_OFFER_SILENCE_MS || node->space_level != NODE_SPACE_ENOUGH ||
         (fetch->fetched.index != 0 && fetch->fetched.index <= raft_commit(group->raft))) {
         node_tracef(node, "group=%llu pulls no image any more", (unsigned long long)group->id);

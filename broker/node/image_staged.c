@@ -29,6 +29,24 @@ void image_staged_forget(struct group *group) {
     group->staged_count = group->staged_capacity = 0;
 }
 
+void image_staged_written(struct node *node, struct group *group, const struct log_store_write *write) {
+    if (write->unstage)
+        image_fetch_unstaged(node, group);
+    if (write->unstage || write->install) {
+        image_staged_forget(group);
+        return;
+    }
+    if (write->replacement_count == 0)
+        return;
+    uint64_t first_index = write->replacements[0].first_index,
+             last_index = write->replacements[write->replacement_count - 1].last_index;
+    size_t kept = 0;
+    for (size_t i = 0; i < group->staged_count; i++)
+        if (group->staged[i].first_index < first_index || group->staged[i].last_index > last_index)
+            group->staged[kept++] = group->staged[i];
+    group->staged_count = kept;
+}
+
 void image_staged_give_up(struct node *node, struct group *group) {
     if (group->staged_count == 0)
         return;

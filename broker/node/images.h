@@ -78,6 +78,8 @@ void image_source_drop(struct node *node, struct group *group);
 void image_fetch_offered(struct node *node, struct group *group, uint64_t by, uint64_t index);
 void image_fetch_on_message(struct node *node, struct group *group, struct peer_message *message);
 void image_fetch_on_stage(struct node *node, struct group *group, const struct log_store_completion *completion);
+/** What is staged for the group is being given up in the store. */
+void image_fetch_unstaged(struct node *node, struct group *group);
 void image_fetch_tick(struct node *node, struct group *group);
 void image_fetch_drop(struct node *node, struct group *group);
 
@@ -87,6 +89,8 @@ bool image_staged_has(const struct group *group, const struct log_segment *segme
 /** They are gone from the store: installed, replaced or given up. */
 void image_staged_forget(struct group *group);
 /** Gives up what is staged and nobody goes on with. */
+/** A write is handed to the store: what of the staged goes with it does not count any more. */
+void image_staged_written(struct node *node, struct group *group, const struct log_store_write *write);
 void image_staged_tick(struct node *node, struct group *group);
 void image_staged_give_up(struct node *node, struct group *group);
 
