@@ -271,11 +271,21 @@ static void clear_away(struct sim_actor *actor) {
         plan->kind = SIM_PLAN_NONE;
 }
 
+/** Is it to be removed although another one, just added, was turned away since? What is moved off it would have one
+ * replica less then, and a damaged one among them is more than a group can do without. */
+static bool is_one_too_many(const struct sim_world *world, const struct sim_plan *plan) {
+    return plan->kind == SIM_PLAN_REMOVE && plan->step < SIM_STEP_REMOVE && members(world) <= world->options.nodes;
+}
+
 static void go_on(struct sim_actor *actor) {
     struct sim_world *world = actor->world;
     struct sim_plan *plan = &actor->plan;
     struct sim_topic *topic;
     uint32_t partition;
+    if (is_one_too_many(world, plan)) {
+        plan->kind = SIM_PLAN_NONE; /* it stays drained */
+        return;
+    }
     switch (plan->step) {
     case SIM_STEP_DRAIN:
         ask_node(actor, LF_CALL_NODE_DRAIN, plan->host, false);
