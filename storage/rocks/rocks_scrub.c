@@ -6,6 +6,7 @@
 #include "lf_check.h"
 #include "lf_entry.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +25,8 @@ static bool pause_for(struct rocks_scrub *scrub, int ms) {
 
 static bool pace(struct rocks_scrub *scrub, uint64_t bytes) {
     atomic_fetch_add_explicit(&scrub->bytes, bytes, memory_order_relaxed);
-    return pause_for(scrub, (int)(bytes * 1000 / scrub->bytes_per_s));
+    uint64_t pause_ms = bytes * 1000 / scrub->bytes_per_s;
+    return pause_for(scrub, pause_ms < INT_MAX ? (int)pause_ms : INT_MAX);
 }
 
 static bool known(const struct rocks_scrub *scrub, uint64_t group, uint64_t first_index) {
