@@ -177,6 +177,7 @@ static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
                                    .log = broker->log,
                                    .admin = broker->admin ? admin_link(broker->admin) : NULL,
                                    .disk = &broker->disk,
+                                   .replacing_in = broker->data.replaces ? broker->config->node_data : NULL,
                                    .signal_fd = broker->signal_fd,
                                    .queue_messages_max = broker->config->transport_queue_messages_max,
                                    .stats_interval_ms = broker->config->log_stats_interval_ms,

@@ -130,6 +130,7 @@ static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT],
         tick(loop, absent_ms);
     transport_advance(loop->options.transport, loop->now_ms);
     loop_look_at_disk(loop);
+    loop_end_replacement(loop);
     loop_log_stats(loop);
     loop->turns++;
     loop_answer_admin(loop);

@@ -33,6 +33,7 @@ struct loop_options {
     struct log *log;
     struct admin_link *admin; /**< NULL: nobody asks for figures */
     struct disk_guard *disk;
+    const char *replacing_in;    /**< node.data, while a lost store is being replaced there; else NULL */
     int signal_fd;               /**< a signalfd: the first signal stops in order, the second at once */
     uint32_t queue_messages_max; /**< of each lane of the transport; for figures */
     uint32_t stats_interval_ms;  /**< 0: no figures */

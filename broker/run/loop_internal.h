@@ -53,6 +53,8 @@ void loop_tell_room(struct loop *loop);
 
 /** What was last seen of the disk: tells the node, holds writes back. */
 void loop_follow_disk(struct loop *loop);
+/** Forgets that a lost store is replaced, once that is done. */
+void loop_end_replacement(struct loop *loop);
 /** Looks when it is time, and follows. */
 void loop_look_at_disk(struct loop *loop);
 /** A write met a full disk in spite of all. To the node it is not done yet, and never will be: no vote and no

@@ -5,7 +5,8 @@
  *   1. DATA/replacement is written
  *   2. DATA/store, if it is there, is renamed to DATA/store.replaced.N
  *   3. a new store is made, and greets the cluster as one that replaces a lost one
- *   4. once it holds its part of the metadata, the next start removes DATA/replacement */
+ *   4. once it holds its part of the metadata, DATA/replacement is removed: by the running broker, or by the next start
+ */
 #ifndef STORE_REPLACEMENT_H
 #define STORE_REPLACEMENT_H
 

@@ -63,6 +63,15 @@ def lost_store_is_replaced_only_on_request(cluster, node, load):
     ends_with(node, 2, "--replace-store")
     node.start(extra=("--replace-store",))
     whole_again(cluster)
+    marker = os.path.join(node.data, "replacement")
+    wait_until("the replacement to be over", lambda: not os.path.exists(marker), 20)
+    load.step("node %d is lost again" % node.number)
+    node.kill()
+    shutil.rmtree(os.path.join(node.data, "store"))
+    node.start()  # what was asked for once is not asked for for ever
+    ends_with(node, 2, "--replace-store")
+    node.start(extra=("--replace-store",))
+    whole_again(cluster)
 
 
 def needed_store_is_not_given_up(cluster, first, second, load):
