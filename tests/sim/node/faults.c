@@ -226,7 +226,7 @@ static void (*const happen[SIM_FAULT_KINDS])(struct sim_world *world) = {
 
 /* ---- when -------------------------------------------------------------------------------------------------------- */
 
-static bool main_topics_live(const struct sim_world *world) {
+bool sim_main_topics_live(const struct sim_world *world) {
     for (size_t i = 0; i < world->topic_count; i++)
         if (world->topics[i]->main && world->topics[i]->state != SIM_TOPIC_LIVE)
             return false;
@@ -244,7 +244,7 @@ static bool bring_about(struct sim_world *world) {
     else if (sim_fault_on(world, SIM_FAULT_partition) && totals->partitions == 0)
         cut(world, false);
     else
-        return totals->publishes < SIM_PUBLISHES_MIN || !main_topics_live(world);
+        return totals->publishes < SIM_PUBLISHES_MIN || !sim_main_topics_live(world);
     return true;
 }
 
@@ -275,9 +275,9 @@ void sim_fault(struct sim_world *world) {
         return;
     }
     if (world->now >= world->faults_until + SIM_FAULTS_EXTRA_SECONDS * SIM_SECOND) {
-        if (world->totals.publishes < SIM_PUBLISHES_MIN || !main_topics_live(world))
+        if (world->totals.publishes < SIM_PUBLISHES_MIN || !sim_main_topics_live(world))
             sim_fail(world, "only %llu records published, topics live: %d", (unsigned long long)world->totals.publishes,
-                     main_topics_live(world));
+                     sim_main_topics_live(world));
         sim_faults_stop(world);
         return;
     }

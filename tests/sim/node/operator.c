@@ -233,7 +233,7 @@ static void wipe(struct sim_actor *actor) {
     struct sim_world *world = actor->world;
     struct sim_host *host = to_be_lost(world);
     bool damaged = host->given_up;
-    if (host->part != SIM_MEMBER || !can_lose(world, host))
+    if (host->part != SIM_MEMBER || !sim_main_topics_live(world) || !can_lose(world, host))
         return;
     host->replaces = (damaged || sim_chance(world, 500)) && holds_nothing_alone(world, host);
     if (damaged && !host->replaces)

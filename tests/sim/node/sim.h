@@ -390,6 +390,8 @@ void sim_faults_start(struct sim_world *world);
 void sim_fault(struct sim_world *world);
 /** One fault of the kinds that are on. */
 void sim_fault_draw(struct sim_world *world);
+/** Are they made, all replicas placed? Until then every node is needed. */
+bool sim_main_topics_live(const struct sim_world *world);
 /** Everything works from now on; nothing new breaks. */
 void sim_faults_stop(struct sim_world *world);
 void sim_heal(struct sim_world *world, uint64_t cut);
