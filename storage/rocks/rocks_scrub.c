@@ -13,8 +13,12 @@
 /** Read at a time. */
 #define STEP_BYTES (256u * 1024)
 #define STEP_ENTRIES 1024u
-/** Between two rounds over everything, and before the first. */
+/** Before the first round over everything, and between two at least, in ms. */
 #define PASS_PAUSE_MS 1000
+/** Many small groups cost processor time, which the rate in bytes does not bound: a round is followed by a pause of so
+ * many times what it took, but no longer than PASS_PAUSE_MS_MAX. */
+#define PASS_PAUSE_TIMES 100
+#define PASS_PAUSE_MS_MAX 60000
 
 /* Sleeps. False: it is to end. */
 static bool pause_for(struct rocks_scrub *scrub, int ms) {
@@ -150,13 +154,21 @@ static bool scrub_rows(struct rocks_scrub *scrub) {
     return goes_on;
 }
 
+static int pause_after(uint64_t round_us) {
+    uint64_t pause_ms = round_us * PASS_PAUSE_TIMES / 1000;
+    return pause_ms < PASS_PAUSE_MS ? PASS_PAUSE_MS : pause_ms > PASS_PAUSE_MS_MAX ? PASS_PAUSE_MS_MAX : (int)pause_ms;
+}
+
 static void *scrub_main(void *argument) {
     struct rocks_scrub *scrub = argument;
-    while (pause_for(scrub, PASS_PAUSE_MS)) {
+    int pause_ms = PASS_PAUSE_MS;
+    while (pause_for(scrub, pause_ms)) {
         if (scrub->lost)
             continue; /* nothing of it counts any more */
+        uint64_t began_us = rocks_clock_us();
         if (!scrub_groups(scrub) || !scrub_rows(scrub))
             break;
+        pause_ms = pause_after(rocks_clock_us() - began_us);
         atomic_fetch_add_explicit(&scrub->passes, 1, memory_order_relaxed);
     }
     return NULL;
