@@ -116,11 +116,13 @@ static bool can_lose(struct sim_world *world, const struct sim_host *host) {
         if (!raft || !raft_leads_fully(raft) || raft_configuration(raft)->outgoing_count > 0)
             return false;
         const struct raft_configuration *now = raft_configuration(raft);
-        uint32_t left = 0;
+        uint32_t left = 0, voters = now->voter_count;
         for (uint32_t v = 0; v < now->voter_count; v++)
             left += sim_group_member_runs(world, group->id, now->voters[v]) &&
                     !sim_group_member_is_on(world, group->id, now->voters[v], host);
-        if ((now->voter_count >= 3 || has_to_last(world, group->id)) && left <= now->voter_count / 2)
+        for (uint32_t l = 0; l < now->learner_count; l++) /* its promotion may be on its way */
+            voters += sim_group_member_is_on(world, group->id, now->learners[l], host);
+        if ((voters >= 3 || has_to_last(world, group->id)) && left <= voters / 2)
             return false;
     }
     return true;
