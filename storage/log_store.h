@@ -122,9 +122,10 @@ struct log_store_write {
     /** The whole group becomes: `install_segments` (each staged, or held, with an equal descriptor; they end at
      *  install_index, in install_term; may be none), after install_index, which is previous_index from then on, the
      *  entries of this write, from install_index + 1 on (may be none), the rows of this write and no others, and
-     *  applied_index, which is where it ends now. Hints of before go. Hard state as given; no truncation, seals, drop or
-     *  replacements beside it; `create` may be (S10). Only forward: it ends above applied_index; and never over entries
-     *  that follow its own last one, of the same term, since those may be acknowledged: such a log has no need of it. */
+     *  applied_index, which is where it ends now. Hints of before go. Hard state as given; no truncation, seals, drop
+     * or replacements beside it; `create` may be (S10). Only forward: it ends above applied_index; and never over
+     * entries that follow its own last one, of the same term, since those may be acknowledged: such a log has no need
+     * of it. */
     bool install;
     uint64_t install_index, install_term;
     struct log_segment *install_segments;
@@ -209,8 +210,8 @@ enum log_store_done {
     LOG_STORE_DONE_LOAD,
     LOG_STORE_DONE_STAGE,
     LOG_STORE_DONE_REWRITE,
-    LOG_STORE_DONE_DAMAGE, /**< nobody asked: the store found `segment` of `group` damaged (once per segment and
-                              opening) */
+    LOG_STORE_DONE_DAMAGE, /**< nobody asked: the store found `segment` of `group` damaged (once per segment, and again
+                              when it was whole between) */
 };
 
 /** A run of consecutive entries of one term, from first_index on. */

@@ -33,26 +33,37 @@ static bool pace(struct rocks_scrub *scrub, uint64_t bytes) {
     return pause_for(scrub, pause_ms < INT_MAX ? (int)pause_ms : INT_MAX);
 }
 
-static bool known(const struct rocks_scrub *scrub, uint64_t group, uint64_t first_index) {
+static bool known(struct rocks_scrub *scrub, uint64_t group, uint64_t first_index) {
     for (uint32_t i = 0; i < scrub->found_count; i++)
         if (scrub->found[i].group == group && scrub->found[i].first_index == first_index)
-            return true;
+            return scrub->found[i].again = true;
     return false;
+}
+
+/* What this round did not meet was repaired, or is gone. */
+static void forget_repaired(struct rocks_scrub *scrub) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < scrub->found_count; i++)
+        if (scrub->found[i].again)
+            scrub->found[kept++] = (struct rocks_scrubbed){scrub->found[i].group, scrub->found[i].first_index, false};
+    scrub->found_count = kept;
 }
 
 /* Once each. segment: all zeroes when it is not in one. */
 static void report(struct rocks_scrub *scrub, uint64_t group, const struct log_segment *segment,
                    const struct lf_error *error) {
-    if (known(scrub, group, segment->first_index) || scrub->found_count == ROCKS_DAMAGES_MAX)
+    if (known(scrub, group, segment->first_index) || scrub->found_count == ROCKS_DAMAGES_MAX ||
+        atomic_load_explicit(&scrub->waiting, memory_order_acquire) == ROCKS_DAMAGES_MAX)
         return;
     struct log_store_completion *completion = calloc(1, sizeof *completion);
     if (!completion)
         return; /* the next round finds it again */
     *completion = (struct log_store_completion){
         .kind = LOG_STORE_DONE_DAMAGE, .status = LF_DAMAGED, .error = *error, .group = group, .segment = *segment};
-    scrub->found[scrub->found_count++] = (struct rocks_scrubbed){group, segment->first_index};
+    scrub->found[scrub->found_count++] = (struct rocks_scrubbed){group, segment->first_index, true};
     scrub->lost |= segment->first_index == 0;
     atomic_fetch_add_explicit(&scrub->damages, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&scrub->waiting, 1, memory_order_relaxed);
     bool pushed = lf_ring_push(scrub->completed, completion);
     lf_check(pushed); /* there is room for ROCKS_DAMAGES_MAX */
 }
@@ -168,6 +179,7 @@ static void *scrub_main(void *argument) {
         uint64_t began_us = rocks_clock_us();
         if (!scrub_groups(scrub) || !scrub_rows(scrub))
             break;
+        forget_repaired(scrub);
         pause_ms = pause_after(rocks_clock_us() - began_us);
         atomic_fetch_add_explicit(&scrub->passes, 1, memory_order_relaxed);
     }

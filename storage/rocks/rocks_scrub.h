@@ -11,7 +11,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/** Damages told of at most, per opening: each segment once; what is not in a segment ends the scrub. */
+/** Damages told of and still there, and of those that nobody polled: at most so many. Each segment once, and again when
+ * a round between found it whole; what is not in a segment ends the scrub. */
 #define ROCKS_DAMAGES_MAX 64u
 
 struct rocks_scrub {
@@ -19,9 +20,11 @@ struct rocks_scrub {
     struct lf_ring *completed; /**< borrowed; has room for ROCKS_DAMAGES_MAX */
     uint64_t bytes_per_s;      /**< 0: off */
     atomic_ullong bytes, passes, damages;
+    atomic_uint waiting; /**< told, not polled: the loop takes from it */
     /* of the thread: */
     struct rocks_scrubbed {
         uint64_t group, first_index;
+        bool again; /**< in this round, too */
     } found[ROCKS_DAMAGES_MAX];
     uint32_t found_count;
     struct lf_ring *wake; /**< itself: stop */

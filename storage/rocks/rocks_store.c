@@ -92,8 +92,10 @@ static struct log_store_completion *rocks_poll(struct log_store *store) {
         rocks->rewrite_count--;
         return completion;
     }
-    if (completion->kind == LOG_STORE_DONE_DAMAGE)
+    if (completion->kind == LOG_STORE_DONE_DAMAGE) {
+        atomic_fetch_sub_explicit(&rocks->scrub.waiting, 1, memory_order_release);
         return completion;
+    }
     if (completion->kind != LOG_STORE_DONE_WRITE) {
         rocks->read_count--;
         return completion;

@@ -27,7 +27,8 @@ static void disk_destroy(void *given) {
 static enum lf_status open_store(void *given, const struct log_store_identity *identity, struct log_store **store,
                                  struct lf_error *error) {
     const struct rocks_disk *disk = given;
-    struct rocks_store_options options = {.directory = disk->directory, .create = true};
+    struct rocks_store_options options = {
+        .directory = disk->directory, .create = true, .scrub_bytes_per_s = disk->scrub_bytes_per_s};
     return rocks_store_open(&options, identity, store, error);
 }
 

@@ -9,6 +9,7 @@ extern const struct contract_backend rocks_backend;
 /** What contract.disk points to. */
 struct rocks_disk {
     char *directory;
+    uint64_t scrub_bytes_per_s; /**< 0: none */
 };
 
 /** Waits until every sealed segment has its table and every dropped one's is gone; fails the test otherwise. */

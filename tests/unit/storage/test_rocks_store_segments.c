@@ -224,17 +224,19 @@ static void reads_beside_drops_meet_no_damage(void **state) {
 
 /* ---- damage ---- */
 
-/* Turns bytes over in the newest table file, `from_end` before its end. */
-static void damage_newest_table(struct contract *contract, off_t from_end) {
+static void newest_table(struct contract *contract, char path[512]) {
     DIR *stream = opendir(directory_of(contract));
-    char path[512];
     unsigned newest = 0, number;
     assert_non_null(stream);
     for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
         if (strstr(entry->d_name, ".sst") && sscanf(entry->d_name, "%u.sst", &number) == 1 && number > newest)
             newest = number;
     closedir(stream);
-    snprintf(path, sizeof path, "%s/%06u.sst", directory_of(contract), newest);
+    snprintf(path, 512, "%s/%06u.sst", directory_of(contract), newest);
+}
+
+/* Turns bytes over, `from_end` before the end of the file. Twice: as before. */
+static void turn_over(const char *path, off_t from_end) {
     int fd = open(path, O_RDWR);
     assert_true(fd >= 0);
     off_t at = lseek(fd, 0, SEEK_END) - from_end;
@@ -244,6 +246,12 @@ static void damage_newest_table(struct contract *contract, off_t from_end) {
         bytes[i] ^= 0xff;
     assert_int_equal(pwrite(fd, bytes, sizeof bytes, at), sizeof bytes);
     close(fd);
+}
+
+static void damage_newest_table(struct contract *contract, off_t from_end) {
+    char path[512];
+    newest_table(contract, path);
+    turn_over(path, from_end);
 }
 
 static void expect_damaged(struct contract *contract, uint64_t group, uint64_t first_index, uint64_t last_index) {
@@ -321,6 +329,43 @@ static void a_segment_that_may_lack_entries_does_not_lack_all_without_a_word(voi
     expect_damaged(contract, 1, 1, 100);
 }
 
+static void expect_scrub_finds(struct contract *contract, uint64_t group, uint64_t first_index) {
+    struct log_store_completion *completion = contract_wait(contract);
+    assert_int_equal(completion->kind, LOG_STORE_DONE_DAMAGE);
+    assert_int_equal(completion->group, group);
+    assert_int_equal(completion->segment.first_index, first_index);
+    log_store_completion_destroy(&completion);
+}
+
+/* Until a round that began from now on is over. */
+static void wait_round(struct contract *contract) {
+    uint64_t wanted = stats_of(contract).scrub_passes + 2;
+    for (int waited_ms = 0; stats_of(contract).scrub_passes < wanted; waited_ms += 10) {
+        assert_true(waited_ms < 60000);
+        usleep(10000);
+    }
+}
+
+static void a_scrub_tells_again_of_what_was_whole_between(void **state) {
+    struct contract *contract = *state;
+    char table[512];
+    segments_make(contract, 1, 2, 100, 1000);
+    stats_of(contract);
+    log_store_close(&contract->store);
+    ((struct rocks_disk *)contract->disk)->scrub_bytes_per_s = 1u << 30;
+    newest_table(contract, table);
+    turn_over(table, 50000);
+    contract_open(contract);
+    expect_scrub_finds(contract, 1, 101);
+    wait_round(contract);
+    assert_null(log_store_poll(contract->store)); /* once as long as it stays so */
+    turn_over(table, 50000);
+    wait_round(contract); /* nobody else reads: a block in the cache is not read from the file */
+    turn_over(table, 50000);
+    expect_scrub_finds(contract, 1, 101);
+    assert_int_equal(stats_of(contract).scrub_damages, 2);
+}
+
 static void a_store_opens_though_the_end_of_a_segment_is_damaged(void **state) { damaged_segment(*state, 16); }
 
 int main(void) {
@@ -338,6 +383,7 @@ int main(void) {
         SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
         SEGMENTS_TEST(a_segment_that_may_lack_entries_does_not_lack_all_without_a_word),
         SEGMENTS_TEST(a_store_opens_though_the_end_of_a_segment_is_damaged),
+        SEGMENTS_TEST(a_scrub_tells_again_of_what_was_whole_between),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
