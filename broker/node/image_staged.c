@@ -30,8 +30,10 @@ void image_staged_forget(struct group *group) {
 }
 
 void image_staged_written(struct node *node, struct group *group, const struct log_store_write *write) {
-    if (write->unstage)
+    if (write->unstage) {
         image_fetch_unstaged(node, group);
+        repairs_unstaged(node, group);
+    }
     if (write->unstage || write->install) {
         image_staged_forget(group);
         return;

@@ -525,6 +525,8 @@ bool repairs_on_stage(struct node *node, struct group *group, const struct log_s
 void repairs_on_wrote(struct node *node, struct group *group);
 void repairs_tick(struct node *node, struct group *group);
 void repairs_drop(struct group *group);
+/** The store was told to give up what is staged: what was handed to it before does not count. */
+void repairs_unstaged(struct node *node, struct group *group);
 /** Does it hand pieces to the store now? */
 bool repairs_stage(const struct group *group);
 /** Something more important stages: begins anew later. */

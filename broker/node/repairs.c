@@ -60,6 +60,14 @@ void repairs_give_way(struct group *group) {
         group->repair->pulls = false;
 }
 
+/** Else the segment, which is held though it is damaged, would be put in its own place, and count as repaired. */
+void repairs_unstaged(struct node *node, struct group *group) {
+    if (!repairs_stage(group) || group->repair->replacing)
+        return;
+    group->repair->pulls = false;
+    node_wake_by(node, node->now_ms);
+}
+
 bool repairs_damaged(const struct group *group, const struct log_segment *segment) {
     const struct repair *repair = group->repair;
     for (size_t i = 0; repair && i < repair->damaged_count; i++)
@@ -273,6 +281,8 @@ bool repairs_on_message(struct node *node, struct group *group, struct peer_mess
 static void replace(struct node *node, struct group *group) {
     struct repair *repair = group->repair;
     group_flush_applied(node, group); /* what it drops or rewrites comes first */
+    if (!repair->pulls)
+        return; /* it gave up what was staged */
     if (!is_held(group, &repair->damaged[0])) {
         image_staged_add(node, group, &repair->damaged[0]); /* nobody needs it: it is given up in time */
         next(node, group);

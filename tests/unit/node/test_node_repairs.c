@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images.h"
 #include "node_metrics.h"
 #include "node_story.h"
 #include "partition.h"
@@ -142,6 +143,23 @@ static void repair_goes_on_with_the_next_leader(void **state) {
     wait_repaired(node, 3);
 }
 
+static bool stages(struct world *of, void *context) {
+    const struct group *damaged = lf_map_get(&of->nodes[*(size_t *)context]->groups, NODE_MAP_KEY(group));
+    return damaged && repairs_stage(damaged);
+}
+
+/** The segment is held all the while: put in its own place it would count as repaired. */
+static void what_the_store_gave_up_meanwhile_is_pulled_anew(void **state) {
+    (void)state;
+    size_t node = (leader + 1) % 3;
+    damage(node, 0);
+    assert_true(world_until(&world, stages, &node, 1000));
+    struct group *damaged = lf_map_get(&world.nodes[node]->groups, NODE_MAP_KEY(group));
+    image_staged_written(world.nodes[node], damaged, &(struct log_store_write){.unstage = true});
+    assert_false(repairs_stage(damaged));
+    wait_repaired(node, 1);
+}
+
 static void segment_of_a_group_that_is_alone_is_lost_with_its_store(void **state) {
     (void)state;
     damage(0, 0);
@@ -163,6 +181,7 @@ int main(void) {
         FACT(leader_hands_over_before_it_repairs),
         FACT(repair_survives_lost_messages),
         FACT(repair_goes_on_with_the_next_leader),
+        FACT(what_the_store_gave_up_meanwhile_is_pulled_anew),
         cmocka_unit_test_setup_teardown(segment_of_a_group_that_is_alone_is_lost_with_its_store, setup_alone, teardown),
         FACT(what_is_in_no_segment_is_lost_with_its_store),
     };
