@@ -312,7 +312,6 @@ static void finish(struct node *node, struct group *group) {
 static void next_segment(struct node *node, struct group *group) {
     struct image_fetch *fetch = group->image_fetch;
     const struct image_fetched *fetched = &fetch->fetched;
-    group_flush_applied(node, group); /* seals that are not written go with an install: they are not held */
     while (fetch->at < fetched->segment_count &&
            (is_held(group, &fetched->segments[fetch->at]) || image_staged_has(group, &fetched->segments[fetch->at])))
         fetch->at++;
