@@ -294,6 +294,16 @@ static bool group_is_alone(const struct group *group) {
     return now->voter_count == 1 && now->outgoing_count == 0 && now->voters[0] == group->self;
 }
 
+/** What was applied is on the disk when the process ends in good order: the next start, and the tools for a stopped
+ * node's store, need not do without it. */
+static void flush_all(struct node *node) {
+    size_t cursor = 0;
+    struct group *group;
+    while ((group = lf_map_next(&node->groups, &cursor)))
+        if (group->state == GROUP_RUNNING)
+            group_flush_applied(node, group);
+}
+
 /** Give leadership away; stopped when nothing is led, or nobody is there to take it, or the time is over. */
 static void hand_over(struct node *node) {
     bool led = false;
@@ -313,6 +323,8 @@ static void hand_over(struct node *node) {
     if (again)
         node->handover_retry_ms = node->now_ms + NODE_HANDOVER_RETRY_MS;
     node->stopped = !led || node->now_ms >= node->stop_deadline_ms;
+    if (node->stopped)
+        flush_all(node);
     node_wake_by(node, node->handover_retry_ms);
 }
 

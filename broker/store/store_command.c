@@ -25,7 +25,7 @@ static const char help[] =
     "  -q, --quiet           no progress on stderr\n"
     "      --despite-damage  go on with what can be read although the files are damaged\n"
     "      --bytes           ls: count the bytes that are not sealed yet (reads them)\n"
-    "  -o, --from N          dump: from entry N; export: from offset N\n"
+    "  -o, --from N          dump: from entry N; export: from offset N, also below the log start (else from there)\n"
     "  -c, --count N         dump, export: at most N\n"
     "  -f, --format FORMAT   export: as of `logflume sub -f`\n"
     "      --all             export: also what is not known to be committed\n"

@@ -1,5 +1,6 @@
 /** The records of a topic, in the forms of `logflume sub`. What is not known to be committed here is left out unless it
- * is asked for: another replica may have committed something else in its place. */
+ * is asked for: another replica may have committed something else in its place. So is what is below the log start, and
+ * is there since its segment or batch holds more: it comes when an offset to begin with is named. */
 #include "store_tool.h"
 
 #include "lf_entry.h"
@@ -17,6 +18,7 @@ struct export {
     struct lf_record_format *format;
     struct lf_header_text *headers; /**< scratch */
     size_t header_capacity;
+    int64_t from; /**< the first offset */
     uint64_t left, records;
 };
 
@@ -59,7 +61,7 @@ static enum lf_status print_batch(struct export *export, struct lf_bytes batch, 
     struct lf_record record;
     enum lf_status status = lf_batch_reader_new(batch, NULL, &reader, error);
     while (status == LF_OK && export->left > 0 && (status = lf_batch_reader_next(reader, &record)) == LF_OK)
-        if (!export->tool->wish->has_from || record.offset >= export->tool->wish->from)
+        if (record.offset >= export->from)
             print_record(export, &record);
     lf_batch_reader_destroy(&reader);
     return status == LF_END ? LF_OK : status;
@@ -71,7 +73,7 @@ static void print_entry(struct export *export, const struct lf_buf *entry, struc
     struct lf_error error = {0};
     if (lf_entry_decode(lf_buf_bytes(entry), header, &payload) != LF_OK || header->type != LF_ENTRY_BATCH)
         return;
-    if (export->tool->wish->has_from && (int64_t)header->end_offset <= export->tool->wish->from)
+    if ((int64_t)header->end_offset <= export->from)
         return;
     enum lf_status status = print_batch(export, payload, &error);
     if (status != LF_OK)
@@ -97,12 +99,25 @@ static enum lf_status read_group(struct export *export, uint64_t group, uint64_t
     return status;
 }
 
+/* As far as this node had applied it; 0 where the store does not tell. */
+static int64_t log_start(const struct log_store_loaded *loaded) {
+    struct partition *partition = partition_new(NULL);
+    struct lf_error error = {0};
+    int64_t start = 0;
+    if (partition && partition_load(partition, loaded->applied_index, loaded->rows, loaded->row_count, loaded->segments,
+                                    loaded->segment_count, &error) == LF_OK)
+        start = partition_log_start_offset(partition);
+    partition_destroy(&partition);
+    return start;
+}
+
 static enum lf_status export_group(struct export *export, uint64_t group, struct lf_error *error) {
     struct store_tool *tool = export->tool;
     struct log_store_completion *completion = NULL;
     enum lf_status status = store_tool_load(tool, group, &completion, error);
     if (status == LF_OK) {
         const struct log_store_loaded *loaded = completion->loaded;
+        export->from = tool->wish->has_from ? tool->wish->from : log_start(loaded);
         uint64_t last = tool->wish->all ? loaded->last_index : loaded->applied_index;
         if (loaded->last_index > loaded->applied_index)
             store_say(tool, "%s/%" PRIu32 ": the last %" PRIu64 " entries are not known to be committed here%s",

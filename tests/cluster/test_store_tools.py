@@ -63,6 +63,10 @@ def look(cluster, node, publisher):
         online = cluster.cli("sub", "orders", "-p", "0", "-o", "start", "-e", *other, text=False).stdout
         if offline != online:
             raise Failure("export %s differs from sub: %d and %d bytes" % (arguments, len(offline), len(online)))
+    if tool("export", data, "orders/0", "-f", "%o\\n", "-q", "-c", "1").stdout != b"7\n":
+        raise Failure("export begins below the log start")
+    if tool("export", data, "orders/0", "-f", "%o\\n", "-q", "-c", "1", "-o", "0").stdout not in (b"0\n", b"7\n"):
+        raise Failure("export -o 0 does not begin with what is there")
     if tool("ls", data, binary="logflume").stdout != tool("ls", data).stdout:
         raise Failure("logflume store is something else than logflumed store")
     tool("ls", data, "nothing", code=5)
@@ -116,6 +120,8 @@ def tools_change_nothing():
         node = cluster.node(3)
         cluster.serving(node)
         wait_until("node 3 to have everything", lambda: tool_end(cluster, node) == publisher.count, 20)
+        cluster.cli("topic", "trim", "orders/0", "--before", "7", "--execute", check=True)
+        wait_until("node 3 to know the start", lambda: tool_start(cluster, node) == 7, 20)
         tool("ls", node.data, code=8)
         node.kill(signal.SIGTERM)
         look(cluster, node, publisher)
@@ -130,6 +136,11 @@ def tools_change_nothing():
         more.finish()
         node.kill()
         look_at_damaged(node)
+
+
+def tool_start(cluster, node):
+    done = cluster.cli("partition", "segments", "orders/0", "--node", str(node.number), "--json")
+    return json.loads(done.stdout)["log_start"] if done.returncode == 0 else None
 
 
 def tool_end(cluster, node):
