@@ -220,6 +220,8 @@ uint64_t node_id(const struct node *node);
 size_t node_groups(const struct node *node, uint64_t *out, size_t max);
 /** NULL when the group is not running here. Borrowed until the next step. */
 const struct raft *node_group_raft(const struct node *node, uint64_t group);
+/** Is its replica of the metadata on its disk, so that a later start goes on with it? */
+bool node_holds_metadata(const struct node *node);
 /** Last applied index of the group, 0 if not running here. */
 uint64_t node_group_applied(const struct node *node, uint64_t group);
 /** What it makes of the room on its disk. */

@@ -19,6 +19,11 @@ const struct raft *node_group_raft(const struct node *node, uint64_t id) {
     return group && group->state == GROUP_RUNNING ? group->raft : NULL;
 }
 
+bool node_holds_metadata(const struct node *node) {
+    const struct raft *raft = node_group_raft(node, NODE_GROUP_METADATA);
+    return raft && raft_durable_index(raft) > 0;
+}
+
 enum node_space_level node_space_level(const struct node *node) { return node->space_level; }
 
 uint64_t node_group_applied(const struct node *node, uint64_t id) {

@@ -2,14 +2,10 @@
  * start that finds no store must not take the old permission for a new one. */
 #include "loop_internal.h"
 
-#include "raft.h"
 #include "store_replacement.h"
 
 void loop_end_replacement(struct loop *loop) {
-    if (!loop->options.replacing_in)
-        return;
-    const struct raft *raft = node_group_raft(loop->options.node, 0);
-    if (!raft || raft_durable_index(raft) == 0)
+    if (!loop->options.replacing_in || !node_holds_metadata(loop->options.node))
         return;
     struct lf_error error = {0};
     if (store_replacement_end(loop->options.replacing_in, &error) == LF_OK)
