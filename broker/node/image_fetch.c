@@ -259,16 +259,7 @@ static void on_page(struct node *node, struct group *group, const struct peer_me
 /* ---- segments ---------------------------------------------------------------------------------------------------- */
 
 static bool is_held(const struct group *group, const struct log_segment *segment) {
-    size_t count, low = 0;
-    const struct log_segment *segments = partition_segments(group->partition, &count);
-    for (size_t high = count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        if (segments[middle].first_index < segment->first_index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && log_segment_equal(&segments[low], segment) && !repairs_damaged(group, segment);
+    return partition_holds(group->partition, segment) && !repairs_damaged(group, segment);
 }
 
 /** Decisions that were applied meanwhile may have taken away what was found here, held or staged. */

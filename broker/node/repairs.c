@@ -101,15 +101,6 @@ bool repairs_found(struct node *node, struct group *group, const struct log_segm
     return true;
 }
 
-static bool is_held(const struct group *group, const struct log_segment *segment) {
-    size_t count;
-    const struct log_segment *segments = partition_segments(group->partition, &count);
-    for (size_t i = 0; i < count; i++)
-        if (log_segment_equal(&segments[i], segment))
-            return true;
-    return false;
-}
-
 /** The first is done with; the next one is begun. */
 static void next(struct node *node, struct group *group) {
     struct repair *repair = group->repair;
@@ -283,7 +274,7 @@ static void replace(struct node *node, struct group *group) {
     group_flush_applied(node, group); /* what it drops or rewrites comes first */
     if (!repair->pulls)
         return; /* it gave up what was staged */
-    if (!is_held(group, &repair->damaged[0])) {
+    if (!partition_holds(group->partition, &repair->damaged[0])) {
         image_staged_add(node, group, &repair->damaged[0]); /* nobody needs it: it is given up in time */
         next(node, group);
         return;
@@ -348,7 +339,7 @@ void repairs_tick(struct node *node, struct group *group) {
     struct repair *repair = group->repair;
     if (!repair || group->state != GROUP_RUNNING || repair->replacing || node->fatal != LF_OK)
         return;
-    if (!is_held(group, &repair->damaged[0])) { /* D3 */
+    if (!partition_holds(group->partition, &repair->damaged[0])) { /* D3 */
         next(node, group);
         return;
     }

@@ -227,6 +227,12 @@ const struct log_segment *partition_segments(const struct partition *partition, 
     return partition->segments.sealed;
 }
 
+bool partition_holds(const struct partition *partition, const struct log_segment *segment) {
+    size_t at;
+    return partition_segments_find(&partition->segments, segment->first_index, segment->last_index, &at) == 1 &&
+           log_segment_equal(&partition->segments.sealed[at], segment);
+}
+
 const struct log_segment *partition_open_segment(const struct partition *partition) {
     return &partition->segments.open;
 }

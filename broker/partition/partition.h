@@ -120,6 +120,8 @@ enum lf_status partition_drop_ahead(struct partition *partition, int64_t offset,
 
 /** What is sealed, as the store has it once all writes are done; oldest first. Borrowed until the next apply. */
 const struct log_segment *partition_segments(const struct partition *partition, size_t *count);
+/** Is this segment one of them, in every respect? */
+bool partition_holds(const struct partition *partition, const struct log_segment *segment);
 /** What is applied and not sealed; entry_count 0: nothing. */
 const struct log_segment *partition_open_segment(const struct partition *partition);
 struct partition_bytes {

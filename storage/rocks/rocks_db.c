@@ -102,3 +102,11 @@ enum lf_status rocks_db_write(struct rocks_db *db, rocksdb_writebatch_t *batch, 
     rocksdb_write(db->db, sync ? db->write_synced : db->write_unsynced, batch, &failure);
     return rocks_error(&failure, error, "write");
 }
+
+bool rocks_table_segment(const rocksdb_livefiles_t *files, int i, uint64_t *id) {
+    size_t size = 0;
+    uint64_t index;
+    const char *key = rocksdb_livefiles_smallestkey(files, i, &size);
+    return strcmp(rocksdb_livefiles_column_family_name(files, i), "segments") == 0 &&
+           rocks_key_parse_entry(lf_bytes(key, size), id, &index);
+}

@@ -45,4 +45,7 @@ enum lf_status rocks_db_get(const struct rocks_db *db, const rocksdb_readoptions
 /** One batch; sync = fdatasync of the write-ahead log before it returns. There is no write without the log. */
 enum lf_status rocks_db_write(struct rocks_db *db, rocksdb_writebatch_t *batch, bool sync, struct lf_error *error);
 
+/** The segment whose table is file i of the list; false: it is no segment's. */
+bool rocks_table_segment(const rocksdb_livefiles_t *files, int i, uint64_t *id);
+
 #endif

@@ -55,6 +55,16 @@ void rocks_groups_remove(struct rocks_groups *groups, uint64_t id) {
     memmove(groups->items + at, groups->items + at + 1, (groups->count - at) * sizeof groups->items[0]);
 }
 
+enum lf_status rocks_groups_list(const struct rocks_groups *groups, struct log_store *store, struct lf_error *error) {
+    store->groups = calloc(groups->count + 1, sizeof store->groups[0]);
+    if (!store->groups)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory for groups");
+    for (size_t i = 0; i < groups->count; i++)
+        store->groups[i] = groups->items[i]->id;
+    store->group_count = groups->count;
+    return LF_OK;
+}
+
 void rocks_segment_row_encode(const struct log_held *held, uint8_t out[ROCKS_SEGMENT_ROW_BYTES]) {
     lf_put_le64(out, held->id);
     log_segment_encode(&held->segment, out + 8);

@@ -27,6 +27,9 @@ struct log_group *rocks_groups_find(const struct rocks_groups *groups, uint64_t 
 struct log_group *rocks_groups_add(struct rocks_groups *groups, uint64_t id);
 void rocks_groups_remove(struct rocks_groups *groups, uint64_t id);
 
+/** Their ids, for whoever opens the store. LF_NO_MEMORY. */
+enum lf_status rocks_groups_list(const struct rocks_groups *groups, struct log_store *store, struct lf_error *error);
+
 /** The value of a segment's row (rocks_keys.h). */
 void rocks_segment_row_encode(const struct log_held *held, uint8_t out[ROCKS_SEGMENT_ROW_BYTES]);
 /** The row under this first index. LF_DAMAGED in words. */

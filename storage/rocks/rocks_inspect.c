@@ -153,15 +153,7 @@ static enum lf_status load_identity(struct rocks_store *rocks, struct lf_error *
 static enum lf_status load_groups(struct rocks_store *rocks, struct lf_error *error) {
     struct rocks_groups *groups = &rocks->writer.groups;
     enum lf_status status = rocks_groups_load(groups, &rocks->db, error);
-    if (status != LF_OK)
-        return status;
-    rocks->store.groups = calloc(groups->count + 1, sizeof rocks->store.groups[0]);
-    if (!rocks->store.groups)
-        return lf_error_set(error, LF_NO_MEMORY, "no memory for groups");
-    for (size_t i = 0; i < groups->count; i++)
-        rocks->store.groups[i] = groups->items[i]->id;
-    rocks->store.group_count = groups->count;
-    return LF_OK;
+    return status == LF_OK ? rocks_groups_list(groups, &rocks->store, error) : status;
 }
 
 static enum lf_status start_reader(struct rocks_store *rocks, struct lf_error *error) {

@@ -88,15 +88,7 @@ static enum lf_status load_groups(struct rocks_store *rocks, struct lf_error *er
         status = segment_clean(groups, &rocks->db, rocks->options.directory, error);
     if (status == LF_OK)
         status = rocks_segments_load(&rocks->writer.segments);
-    if (status != LF_OK)
-        return status;
-    rocks->store.groups = calloc(groups->count + 1, sizeof rocks->store.groups[0]);
-    if (!rocks->store.groups)
-        return lf_error_set(error, LF_NO_MEMORY, "no memory for groups");
-    for (size_t i = 0; i < groups->count; i++)
-        rocks->store.groups[i] = groups->items[i]->id;
-    rocks->store.group_count = groups->count;
-    return LF_OK;
+    return status == LF_OK ? rocks_groups_list(groups, &rocks->store, error) : status;
 }
 
 /* The writer and the segment thread hand things to each other: both rings are there before either runs. */

@@ -40,11 +40,8 @@ static enum lf_status find_damaged(const struct rocks_db *db, struct salvage *sa
     enum lf_status status = LF_OK;
     const rocksdb_livefiles_t *files = rocksdb_livefiles(db->db);
     for (int i = 0; status == LF_OK && i < rocksdb_livefiles_count(files); i++) {
-        size_t size = 0;
-        uint64_t id, index;
-        const char *key = rocksdb_livefiles_smallestkey(files, i, &size);
-        if (strcmp(rocksdb_livefiles_column_family_name(files, i), "segments") != 0 ||
-            !rocks_key_parse_entry(lf_bytes(key, size), &id, &index) || is_readable(db, id))
+        uint64_t id;
+        if (!rocks_table_segment(files, i, &id) || is_readable(db, id))
             continue;
         status = log_array_reserve(&salvage->items, &salvage->capacity, salvage->count, sizeof salvage->items[0]);
         if (status != LF_OK)

@@ -54,11 +54,8 @@ static enum lf_status clean_tables(struct rocks_groups *groups, const struct roc
     enum lf_status status = LF_OK;
     const rocksdb_livefiles_t *files = rocksdb_livefiles(db->db);
     for (int i = 0; status == LF_OK && i < rocksdb_livefiles_count(files); i++) {
-        size_t size = 0;
-        uint64_t id, index;
-        const char *key = rocksdb_livefiles_smallestkey(files, i, &size);
-        if (strcmp(rocksdb_livefiles_column_family_name(files, i), "segments") != 0 ||
-            !rocks_key_parse_entry(lf_bytes(key, size), &id, &index))
+        uint64_t id;
+        if (!rocks_table_segment(files, i, &id))
             continue;
         raise_next(groups, id);
         if (named->count == 0 || !bsearch(&id, named->items, named->count, sizeof id, compare))
