@@ -301,6 +301,8 @@ struct log_store_ops {
     enum lf_status (*stage)(struct log_store *store, const struct log_store_stage *stage);
     enum lf_status (*rewrite)(struct log_store *store, const struct log_store_rewrite *rewrite);
     void (*tidy)(struct log_store *store); /**< NULL: nothing to do */
+    /** NULL: it cannot. */
+    enum lf_status (*checkpoint)(struct log_store *store, const char *directory, struct lf_error *error);
     struct log_store_completion *(*poll)(struct log_store *store);
     int (*fd)(const struct log_store *store);
     void (*stats)(const struct log_store *store, struct log_store_stats *out);
@@ -344,6 +346,17 @@ static inline enum lf_status log_store_rewrite(struct log_store *store, const st
 static inline void log_store_tidy(struct log_store *store) {
     if (store->ops->tidy)
         store->ops->tidy(store);
+}
+/** Makes `directory` (it is not there; its parent is, on the store's filesystem) a whole store: this one as it is at
+ * some moment after the call, with every write that was completed before it, durably. Nothing of it changes later:
+ * tables are shared by hard links, which keep the room of what the store drops. Waits; not the loop's thread, until the
+ * store is closed. Writes and reads go on. LF_UNSUPPORTED; LF_FULL: one is being made; LF_NO_SPACE, LF_IO, in words;
+ * what was begun of the directory is then left for the caller to remove. */
+static inline enum lf_status log_store_checkpoint(struct log_store *store, const char *directory,
+                                                  struct lf_error *error) {
+    if (!store->ops->checkpoint)
+        return lf_error_set(error, LF_UNSUPPORTED, "this store cannot be copied");
+    return store->ops->checkpoint(store, directory, error);
 }
 /** Returns (caller destroys) the next completion, or NULL. */
 static inline struct log_store_completion *log_store_poll(struct log_store *store) { return store->ops->poll(store); }

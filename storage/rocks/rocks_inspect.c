@@ -226,6 +226,7 @@ enum lf_status rocks_inspect_open(const struct rocks_inspect_options *options, s
     inspect->ops.submit = no_submit;
     inspect->ops.stage = no_stage;
     inspect->ops.rewrite = no_rewrite;
+    inspect->ops.checkpoint = NULL;
     inspect->ops.close = close_inspected;
     inspect->rocks.store.ops = &inspect->ops;
     inspect->rocks.options = rocks_options_complete(&(struct rocks_store_options){0});

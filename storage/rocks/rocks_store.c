@@ -1,6 +1,8 @@
 /** The contract's functions, called by the loop thread: admission, hand-over, polling, closing. */
 #include "rocks_store_inside.h"
 
+#include "rocks_checkpoint.h"
+
 #include "lf_check.h"
 
 #include <stdlib.h>
@@ -180,12 +182,41 @@ static void rocks_tidy(struct log_store *store) {
         segment_thread_push(&of(store)->writer.segments.thread, &job);
 }
 
+static enum lf_status ask_for_copy(struct rocks_store *rocks, const char *directory, struct lf_error *error) {
+    struct rocks_checkpoint checkpoint = {.directory = directory};
+    struct segment_job *job = segment_job_new(SEGMENT_JOB_CHECKPOINT, 0);
+    if (!job)
+        return lf_error_set(error, LF_NO_MEMORY, "no memory to copy the store");
+    pthread_mutex_init(&checkpoint.lock, NULL);
+    pthread_cond_init(&checkpoint.changed, NULL);
+    job->checkpoint = &checkpoint;
+    segment_thread_push(&rocks->writer.segments.thread, &job);
+    rocks_checkpoint_wait(&checkpoint);
+    pthread_cond_destroy(&checkpoint.changed);
+    pthread_mutex_destroy(&checkpoint.lock);
+    if (checkpoint.status != LF_OK && error)
+        *error = checkpoint.error;
+    return checkpoint.status;
+}
+
+static enum lf_status rocks_checkpoint(struct log_store *store, const char *directory, struct lf_error *error) {
+    struct rocks_store *rocks = of(store);
+    if (atomic_exchange(&rocks->copies, true))
+        return lf_error_set(error, LF_FULL, "a copy of the store is being made already");
+    enum lf_status status = ask_for_copy(rocks, directory, error);
+    if (status == LF_OK)
+        status = rocks_checkpoint_finish(directory, store->identity.store_uuid, error);
+    atomic_store(&rocks->copies, false);
+    return status;
+}
+
 const struct log_store_ops rocks_store_ops = {.submit = rocks_submit,
                                               .read = rocks_store_read,
                                               .load = rocks_store_load,
                                               .stage = rocks_stage,
                                               .rewrite = rocks_rewrite,
                                               .tidy = rocks_tidy,
+                                              .checkpoint = rocks_checkpoint,
                                               .poll = rocks_poll,
                                               .fd = rocks_fd,
                                               .stats = rocks_stats,

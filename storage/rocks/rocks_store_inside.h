@@ -23,6 +23,7 @@ struct rocks_store {
     struct rocks_scrub scrub;
     struct lf_ring *completed;
     struct rocks_counters counters;
+    atomic_bool copies; /**< a checkpoint is being made */
     /* of the loop thread: */
     uint32_t write_count;
     size_t write_bytes;

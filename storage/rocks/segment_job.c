@@ -17,6 +17,8 @@ void segment_job_destroy(struct segment_job **where) {
     *where = NULL;
     if (!job)
         return;
+    if (job->checkpoint)
+        rocks_checkpoint_end(job->checkpoint, LF_CANCELLED, "the store is closed");
     for (uint32_t i = 0; i < job->entry_count; i++)
         lf_buf_unref(&job->entries[i]);
     free(job->entries);

@@ -4,6 +4,7 @@
 #define SEGMENT_JOB_H
 
 #include "log_group.h"
+#include "rocks_checkpoint.h"
 
 enum segment_job_kind {
     SEGMENT_JOB_STREAM, /**< from the writer: the group's entries up to `until` will not change: write on at its open
@@ -13,8 +14,9 @@ enum segment_job_kind {
     SEGMENT_JOB_SEAL,   /**< from the writer: make and ingest the segment, whose entries are in `active` */
     SEGMENT_JOB_DELETE, /**< from the writer: the segments `made` are in no row any more: free their files */
     SEGMENT_JOB_STAGE,  /**< from the loop: a piece of a segment that comes from elsewhere */
-    SEGMENT_JOB_REWRITE, /**< from the loop: make the segments `made` of the segments `old` */
-    SEGMENT_JOB_TIDY,    /**< from the loop: merge `active`. No answer; may be left out */
+    SEGMENT_JOB_REWRITE,    /**< from the loop: make the segments `made` of the segments `old` */
+    SEGMENT_JOB_TIDY,       /**< from the loop: merge `active`. No answer; may be left out */
+    SEGMENT_JOB_CHECKPOINT, /**< from a thread that waits: copy the store. The answer is in the checkpoint */
 };
 
 struct segment_job {
@@ -25,8 +27,9 @@ struct segment_job {
     bool first, last;           /**< STAGE */
     struct lf_buf **entries;    /**< STAGE: owned */
     uint32_t entry_count;
-    struct log_store_rewrite rewrite; /**< REWRITE */
-    struct log_held *old;             /**< REWRITE: owned; all with a table, as they were when it was handed on */
+    struct log_store_rewrite rewrite;    /**< REWRITE */
+    struct rocks_checkpoint *checkpoint; /**< CHECKPOINT: borrowed, until it is ended */
+    struct log_held *old;                /**< REWRITE: owned; all with a table, as they were when it was handed on */
     size_t old_count;
     struct log_store_completion *completion; /**< STAGE, REWRITE: owned; handed on by the writer */
     bool handed_on;                          /**< STAGE, REWRITE: the writer has given it to the thread */

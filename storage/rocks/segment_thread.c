@@ -60,6 +60,11 @@ static void carry_out(struct segment_thread *thread, struct segment_job *job) {
     case SEGMENT_JOB_TIDY:
         tidy(thread);
         break;
+    case SEGMENT_JOB_CHECKPOINT:
+        rocks_checkpoint_make(thread->db, job->checkpoint);
+        job->checkpoint = NULL;
+        segment_job_destroy(&job);
+        return;
     case SEGMENT_JOB_REWRITE:
         segment_rewrite_add(&thread->rewrites, job);
         return;
@@ -102,7 +107,7 @@ static void *thread_main(void *argument) {
 
 enum lf_status segment_thread_init(struct segment_thread *thread, const char *directory, struct lf_error *error) {
     thread->directory = strdup(directory);
-    thread->ring = lf_ring_new(SEGMENT_JOBS_MAX + SEGMENT_HINTS_MAX + 1);
+    thread->ring = lf_ring_new(SEGMENT_JOBS_MAX + SEGMENT_HINTS_MAX + 2); /* a checkpoint, the end */
     thread->builders = calloc(thread->builders_max, sizeof thread->builders[0]);
     thread->stages = calloc(SEGMENT_STAGES_MAX, sizeof thread->stages[0]);
     if (!thread->directory || !thread->ring || !thread->builders || !thread->stages)
