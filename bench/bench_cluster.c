@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,12 +17,24 @@
 #include <time.h>
 #include <unistd.h>
 
+static const struct bench_cluster *cluster_running; /* the last one started */
+
+/** What the brokers said last. */
+static void print_logs(const struct bench_cluster *cluster) {
+    char command[700];
+    snprintf(command, sizeof command, "tail -n 5 '%s'/*.log >&2", cluster->directory);
+    if (system(command) != 0)
+        fprintf(stderr, "no logs in %s\n", cluster->directory);
+}
+
 void bench_die(const char *format, ...) {
     va_list args;
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
+    if (cluster_running)
+        print_logs(cluster_running);
     exit(1);
 }
 
@@ -54,6 +67,22 @@ long bench_option(int argc, char **argv, const char *name, long otherwise) {
         if (strcmp(argv[i], name) == 0)
             return atol(argv[i + 1]);
     return otherwise;
+}
+
+void bench_help(int argc, char **argv, const char *text) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(text, stdout);
+            exit(0);
+        }
+    for (int i = 1; i < argc; i += 2) {
+        size_t size = strlen(argv[i]);
+        const char *at = strncmp(argv[i], "--", 2) == 0 ? strstr(text, argv[i]) : NULL;
+        while (at && at[size] != ' ')
+            at = strstr(at + 1, argv[i]);
+        if (!at || i + 1 >= argc)
+            bench_die("%s: %s; --help tells", argv[i], at ? "wants a value" : "not an option");
+    }
 }
 
 double bench_fdatasync_rate(const char *directory) {
@@ -132,6 +161,35 @@ static void launch(struct bench_cluster *cluster, int node, bool bootstrap) {
     cluster->nodes[node].pid = pid;
 }
 
+/** A process that outlives this one, however it ends, and then removes the data. The brokers end with this one
+ * (PR_SET_PDEATHSIG), a moment later perhaps. */
+static void leave_janitor(const char *directory) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        bench_die("pipe: %s", strerror(errno));
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0)
+        bench_die("fork: %s", strerror(errno));
+    if (pid != 0) {
+        close(ends[0]); /* the other end is open while this process lives */
+        return;
+    }
+    char byte, command[700];
+    setsid();
+    close(ends[1]);
+    while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
+        ;
+    snprintf(command, sizeof command, "rm -rf '%s'", directory);
+    struct stat there;
+    for (int i = 0; i < 100 && stat(directory, &there) == 0; i++) {
+        bench_wait_us(bench_now_us() + 50000);
+        if (system(command) != 0)
+            continue;
+    }
+    _exit(0);
+}
+
 void bench_cluster_start(struct bench_cluster *cluster, int count, const char *parent, const char *config) {
     *cluster = (struct bench_cluster){.count = count};
     ssize_t size = readlink("/proc/self/exe", cluster->bin, sizeof cluster->bin - 1);
@@ -142,6 +200,8 @@ void bench_cluster_start(struct bench_cluster *cluster, int count, const char *p
     snprintf(cluster->directory, sizeof cluster->directory, "%.400s/bench.XXXXXX", parent ? parent : cluster->bin);
     if (!mkdtemp(cluster->directory))
         bench_die("%s: %s", cluster->directory, strerror(errno));
+    leave_janitor(cluster->directory);
+    cluster_running = cluster;
     choose_ports(cluster);
     for (int i = 0; i < count; i++) {
         write_config(cluster, i, config);
@@ -162,6 +222,7 @@ void bench_cluster_restart(struct bench_cluster *cluster, int node) { launch(clu
 void bench_cluster_stop(struct bench_cluster *cluster) {
     for (int i = 0; i < cluster->count; i++)
         bench_cluster_kill(cluster, i);
+    cluster_running = NULL;
     char command[700];
     snprintf(command, sizeof command, "rm -rf '%s'", cluster->directory);
     if (system(command) != 0)
@@ -241,10 +302,23 @@ static bool all_led(lf_client *client, const char *topic, uint32_t partitions) {
 }
 
 void bench_topic(lf_client *client, const char *name, uint32_t partitions, uint32_t replicas) {
+    bench_topic_with(client, name, partitions, replicas, NULL, 0);
+}
+
+void bench_alter(lf_client *client, const char *topic, const char *setting, const char *value) {
+    struct lf_setting settings = {setting, value};
+    struct lf_error error = {0};
+    if (lf_topic_alter(client, topic, &settings, 1, &error) != LF_OK)
+        bench_die("%s: %s: %s", topic, setting, error.text);
+}
+
+void bench_topic_with(lf_client *client, const char *name, uint32_t partitions, uint32_t replicas,
+                      const struct lf_setting *settings, size_t count) {
     struct lf_error error = {0};
     int64_t deadline = bench_now_us() + 30 * 1000000;
     enum lf_status status;
-    while ((status = lf_topic_create(client, name, partitions, replicas, &error)) != LF_OK && status != LF_TOPIC_EXISTS)
+    while ((status = lf_topic_create_with(client, name, partitions, replicas, settings, count, &error)) != LF_OK &&
+           status != LF_TOPIC_EXISTS)
         if (bench_now_us() > deadline)
             bench_die("topic create: %s", error.text);
         else
@@ -256,17 +330,129 @@ void bench_topic(lf_client *client, const char *name, uint32_t partitions, uint3
             bench_wait_us(bench_now_us() + 20000);
 }
 
-double bench_resident_mb(const struct bench_cluster *cluster, int node) {
+/** The number after `key` in /proc/PID/file of a running broker; 0: there is none. */
+static double proc_value(const struct bench_cluster *cluster, int node, const char *name, const char *key) {
     char path[64], line[256];
-    double kb = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)cluster->nodes[node].pid);
+    double value = 0;
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)cluster->nodes[node].pid, name);
     FILE *file = fopen(path, "r");
     while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "VmRSS:", 6) == 0)
-            kb = atof(line + 6);
+        if (strncmp(line, key, strlen(key)) == 0)
+            value = atof(line + strlen(key));
     if (file)
         fclose(file);
-    return kb / 1024;
+    return value;
+}
+
+double bench_resident_mb(const struct bench_cluster *cluster, int node) {
+    return proc_value(cluster, node, "status", "VmRSS:") / 1024;
+}
+
+double bench_resident_max_mb(const struct bench_cluster *cluster, int node) {
+    return proc_value(cluster, node, "status", "VmHWM:") / 1024;
+}
+
+uint64_t bench_written_bytes(const struct bench_cluster *cluster, int node) {
+    return (uint64_t)proc_value(cluster, node, "io", "write_bytes:");
+}
+
+static uint64_t disk_bytes;
+static int add_blocks(const char *path, const struct stat *about, int kind, struct FTW *where) {
+    (void)path;
+    (void)kind;
+    (void)where;
+    disk_bytes += (uint64_t)about->st_blocks * 512;
+    return 0;
+}
+
+uint64_t bench_disk_bytes(const char *path) {
+    disk_bytes = 0;
+    nftw(path, add_blocks, 16, FTW_PHYS); /* what goes meanwhile counts for nothing */
+    return disk_bytes;
+}
+
+uint64_t bench_data_bytes(const struct bench_cluster *cluster, int node) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/data%d", cluster->directory, node + 1);
+    return bench_disk_bytes(path);
+}
+
+static FILE *ask_for_metrics(const struct bench_cluster *cluster, int node) {
+    static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)cluster->nodes[node].admin_port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval limit = {.tv_sec = 10};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return NULL;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+        send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == (ssize_t)sizeof request - 1)
+        return fdopen(fd, "r");
+    close(fd);
+    return NULL;
+}
+
+/** Sums of several; false while the node does not answer. */
+static bool read_metrics(const struct bench_cluster *cluster, int node, const char *const *names, size_t count,
+                         double *sums) {
+    static const char prefix[] = "logflume_";
+    char line[1024];
+    bool any = false;
+    FILE *page = ask_for_metrics(cluster, node);
+    for (size_t i = 0; i < count; i++)
+        sums[i] = 0;
+    while (page && fgets(line, sizeof line, page)) {
+        const char *value = strrchr(line, ' ');
+        if (!value || strncmp(line, prefix, sizeof prefix - 1) != 0)
+            continue;
+        any = true;
+        for (size_t i = 0; i < count; i++)
+            if (strncmp(line + sizeof prefix - 1, names[i], strlen(names[i])) == 0)
+                sums[i] += atof(value);
+    }
+    if (page)
+        fclose(page);
+    return any;
+}
+
+double bench_metric(const struct bench_cluster *cluster, int node, const char *name) {
+    double sum;
+    return read_metrics(cluster, node, &name, 1, &sum) ? sum : -1;
+}
+
+static bool at_rest(const struct bench_cluster *cluster) {
+    static const char *const names[] = {"store_segments_waiting ",      "store_segments_building ",
+                                        "store_segment_drops_waiting ", "store_flushes_running ",
+                                        "store_compactions_running ",   "store_oldest_write_seconds ",
+                                        "partition_decisions_waiting"};
+    for (int i = 0; i < cluster->count; i++) {
+        double sums[sizeof names / sizeof names[0]];
+        if (cluster->nodes[i].pid == 0)
+            continue;
+        if (!read_metrics(cluster, i, names, sizeof names / sizeof names[0], sums))
+            return false;
+        for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
+            if (sums[k] > 0)
+                return false;
+    }
+    return true;
+}
+
+bool bench_settle(const struct bench_cluster *cluster, double seconds) {
+    /* Figures are gathered by the brokers now and then: what they say must hold for longer than that. */
+    enum { QUIET_US = 2000000, LOOK_US = 100000 };
+    int64_t deadline = bench_now_us() + (int64_t)(seconds * 1e6), since = bench_now_us();
+    while (bench_now_us() - since < QUIET_US) {
+        bench_wait_us(bench_now_us() + LOOK_US);
+        if (at_rest(cluster))
+            continue;
+        since = bench_now_us();
+        if (since > deadline)
+            return false;
+    }
+    return true;
 }
 
 static double scan_logs(const struct bench_cluster *cluster, const char *text, bool value, long *count) {
