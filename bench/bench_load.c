@@ -140,6 +140,11 @@ double bench_stream_publish(struct bench_stream *stream, uint64_t bytes, double 
     return (double)sent * 1e6 / (double)(bench_now_us() - began);
 }
 
+void bench_stream_use(struct bench_stream *stream, lf_client *client) {
+    stream->client = client;
+    stream->run_records = 1;
+}
+
 uint64_t bench_stream_count(const struct bench_stream *stream, uint32_t partition) {
     return stream->published[partition];
 }

@@ -20,9 +20,11 @@ struct bench_stream *bench_stream_new(lf_client *client, const char *topic, uint
 void bench_stream_destroy(struct bench_stream **stream);
 /** A client that keeps a run of so many bytes together. */
 lf_client *bench_stream_client(const char *brokers, size_t run_bytes);
-/** Publishes so many bytes of values, or for so many seconds if that is over sooner (0: no limit), and waits until all
- * are answered; dies if one fails. Returns values' bytes per second. */
+/** Publishes so many bytes of values (the last run is whole), or for so many seconds if that is over sooner (0: no
+ * limit), and waits until all are answered; dies if one fails. Returns values' bytes per second. */
 double bench_stream_publish(struct bench_stream *stream, uint64_t bytes, double seconds);
+/** From now on one message at a time, by this client (all are answered). */
+void bench_stream_use(struct bench_stream *stream, lf_client *client);
 /** Published to the partition, all acknowledged. */
 uint64_t bench_stream_count(const struct bench_stream *stream, uint32_t partition);
 
