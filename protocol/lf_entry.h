@@ -44,10 +44,15 @@ enum lf_entry_type {
     LF_ENTRY_LOG_START = 8,    /**< the log's first offset, up to which whole segments go */
     LF_ENTRY_REWRITE = 9,      /**< neighbouring segments become new ones, which lack some of their entries */
     LF_ENTRY_REWRITTEN = 10,   /**< what came of it where the leader is: must be equal everywhere */
-    LF_ENTRY_TYPE_MAX_KNOWN = LF_ENTRY_REWRITTEN,
+    /** Offsets go on far behind where they were: what is here is all that is left of a lost majority's log. Made by
+     *  `logflumed store recover` alone, never proposed; must be understood. */
+    LF_ENTRY_OFFSET_JUMP = 11,
+    LF_ENTRY_TYPE_MAX_KNOWN = LF_ENTRY_OFFSET_JUMP,
 };
 
 #define LF_ENTRY_MUST_UNDERSTAND 0x0001u
+/** How far an OFFSET_JUMP goes, in offsets: more than the lost majority can have given meanwhile. */
+#define LF_OFFSET_JUMP (INT64_C(1) << 32)
 
 struct lf_entry_header {
     uint8_t type;

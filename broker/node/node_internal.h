@@ -221,6 +221,7 @@ struct subscription {
     uint64_t session, id, group;
     uint64_t key; /**< node-wide, for reads under way */
     int64_t next_offset;
+    int32_t leader_epoch; /**< of the record before it, as the reader said; -1: not known, or read here */
     uint64_t credit_total, delivered_total;
     bool reading;
 };

@@ -46,8 +46,7 @@ static void reply_trimmed(struct node *node, uint64_t session, uint64_t request_
 }
 
 static void propose_trim(struct node *node, struct session *session, const Lf__ClientRequest *request,
-                         struct group *group, const Lf__TrimPartitionReply *body) {
-    int64_t offset = request->trim_partition->before_offset;
+                         struct group *group, int64_t offset, const Lf__TrimPartitionReply *body) {
     struct parked *parked = parked_new(node, PARKED_TRIM, group->id, session->id, request->request_id);
     struct partition_verdict verdict;
     enum lf_status status = parked ? segments_trim(node, group, offset, &parked->index, &verdict) : LF_OVERLOADED;
@@ -85,15 +84,16 @@ void segments_on_trim(struct node *node, struct session *session, const Lf__Clie
         return;
     }
     Lf__TrimPartitionReply body = LF__TRIM_PARTITION_REPLY__INIT;
+    int64_t offset = partition_jumps_floor(partition_jumps(group->partition), trim->before_offset);
     body.old_log_start_offset = start;
-    body.log_start_offset = trim->before_offset > start ? trim->before_offset : start;
+    body.log_start_offset = offset > start ? offset : start;
     body.high_watermark = end;
-    if (trim->before_offset > start)
-        count_below(group, trim->before_offset, &body);
-    if (trim->dry_run || trim->before_offset <= start) /* done before: that is fine */
+    if (offset > start)
+        count_below(group, offset, &body);
+    if (trim->dry_run || offset <= start) /* done before: that is fine */
         reply_trimmed(node, session->id, request->request_id, &body);
     else
-        propose_trim(node, session, request, group, &body);
+        propose_trim(node, session, request, group, offset, &body);
 }
 
 void segments_answer_trim(struct node *node, const struct parked *parked) {

@@ -5,6 +5,9 @@
 
 #include <stdlib.h>
 
+static const char diverged_words[] =
+    "a majority was lost, and what it had there with it: the position belongs to that history";
+
 /* ---- life ---- */
 
 void subscription_free(struct node *node, struct subscription *subscription) {
@@ -39,6 +42,7 @@ static struct subscription *add(struct node *node, struct session *session, stru
     subscription->group = group->id;
     subscription->key = ++node->next_key;
     subscription->next_offset = offset;
+    subscription->leader_epoch = wanted->from == LF__START_FROM__START_OFFSET ? wanted->position->leader_epoch : -1;
     subscription->credit_total = wanted->credit_total;
     subscription->next_in_session = session->subscriptions;
     if (session->subscriptions)
@@ -93,6 +97,7 @@ static void deliver(struct node *node, struct subscription *subscription, const 
     reply.body_case = LF__CLIENT_REPLY__BODY_DELIVER;
     reply.deliver = &body;
     subscription->next_offset = delivery->next_offset;
+    subscription->leader_epoch = -1;
     subscription->delivered_total += delivery->bytes;
     reply_send(node, subscription->session, &reply, delivery->frames, delivery->count);
 }
@@ -140,7 +145,8 @@ static bool pump_once(struct node *node, struct subscription *subscription, stru
     for (; index <= group->applied; index++)
         if (!delivery_add(&delivery, node->limits.delivery_bytes_max, tail_get(&group->tail, index)))
             break;
-    lf_check(delivery.count > 0);
+    lf_check(delivery.next_offset >
+             subscription->next_offset); /* with no batch, it says that what is between is gone */
     deliver(node, subscription, group, &delivery);
     return true;
 }
@@ -155,8 +161,19 @@ static bool ends_below_start(struct node *node, struct subscription *subscriptio
     return true;
 }
 
+/** It may have waited beyond the end for records of another history: true once that is known, and it has ended. */
+static bool ends_diverged(struct node *node, struct subscription *subscription, const struct group *group) {
+    int64_t resume;
+    if (!partition_jumps_diverged(partition_jumps(group->partition), subscription->next_offset,
+                                  subscription->leader_epoch, &resume))
+        return false;
+    end(node, subscription, LF_HISTORY_DIVERGED, diverged_words, resume);
+    return true;
+}
+
 static void pump(struct node *node, struct subscription *subscription, struct group *group) {
-    if (!subscription->reading && ends_below_start(node, subscription, group))
+    if (!subscription->reading &&
+        (ends_below_start(node, subscription, group) || ends_diverged(node, subscription, group)))
         return;
     while (pump_once(node, subscription, group)) {
     }
@@ -194,7 +211,8 @@ void subscriptions_on_read(struct node *node, uint64_t key, uint64_t last_index,
     struct group *group = node_group(node, subscription->group);
     subscription->reading = false;
     node_session(node, subscription->session)->reading_bytes -= node->limits.delivery_bytes_max;
-    if (completion->status != LF_DAMAGED && ends_below_start(node, subscription, group))
+    if (completion->status != LF_DAMAGED &&
+        (ends_below_start(node, subscription, group) || ends_diverged(node, subscription, group)))
         return; /* whatever the read made of what is going */
     if (completion->status != LF_OK) {
         if (completion->status == LF_DAMAGED)
@@ -263,6 +281,21 @@ static void refuse_below_start(struct node *node, struct session *session, uint6
     reply_send(node, session->id, &reply, NULL, 0);
 }
 
+/** With the offset where this history goes on. */
+static void refuse_diverged(struct node *node, struct session *session, uint64_t request_id, int64_t start,
+                            int64_t resume) {
+    Lf__SubscribeReply body = LF__SUBSCRIBE_REPLY__INIT;
+    body.start_offset = resume;
+    body.log_start_offset = start;
+    Lf__ClientReply reply;
+    reply_init(node, &reply, request_id);
+    reply.status = LF_HISTORY_DIVERGED;
+    reply.error = (char *)(uintptr_t)diverged_words;
+    reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+    reply.subscribe = &body;
+    reply_send(node, session->id, &reply, NULL, 0);
+}
+
 static void begin(struct node *node, struct session *session, struct group *group, const Lf__ClientRequest *request,
                   int64_t offset) {
     const Lf__Subscribe *wanted = request->subscribe;
@@ -273,6 +306,12 @@ static void begin(struct node *node, struct session *session, struct group *grou
     }
     if (offset < start && !wanted->reset_to_log_start) {
         refuse_below_start(node, session, request->request_id, offset, start);
+        return;
+    }
+    int64_t resume;
+    int32_t leader_epoch = wanted->from == LF__START_FROM__START_OFFSET ? wanted->position->leader_epoch : -1;
+    if (offset >= start && partition_jumps_diverged(partition_jumps(group->partition), offset, leader_epoch, &resume)) {
+        refuse_diverged(node, session, request->request_id, start, resume);
         return;
     }
     struct subscription *subscription = add(node, session, group, wanted, offset < start ? start : offset);
@@ -377,7 +416,8 @@ void subscriptions_answer_lookup(struct node *node, struct parked *parked) {
         begin(node, session, group, parked->request, end_offset);
     } else if (wanted->from == LF__START_FROM__START_TAIL) {
         int64_t back = wanted->tail < 0 ? 0 : wanted->tail;
-        begin(node, session, group, parked->request, back > end_offset - start ? start : end_offset - back);
+        begin(node, session, group, parked->request,
+              partition_jumps_back(partition_jumps(group->partition), start, end_offset, back));
     } else {
         find_time(node, group, parked, wanted->timestamp_ms);
     }

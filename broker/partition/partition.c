@@ -186,11 +186,21 @@ static struct equal_rows equal_rows(const struct partition *partition) {
     return rows;
 }
 
+static size_t jumps_row(const struct partition *partition, uint8_t row[PARTITION_JUMPS_ROW_BYTES_MAX]) {
+    return partition->jumps.count > 0 ? partition_jumps_encode(&partition->jumps, row) : 0;
+}
+
+static bool same_jumps(const struct partition *a, const struct partition *b) {
+    uint8_t left[PARTITION_JUMPS_ROW_BYTES_MAX], right[PARTITION_JUMPS_ROW_BYTES_MAX];
+    size_t size = jumps_row(a, left);
+    return size == jumps_row(b, right) && memcmp(left, right, size) == 0;
+}
+
 bool partition_applied_equal(const struct partition *a, const struct partition *b) {
     struct equal_rows x = equal_rows(a), y = equal_rows(b);
     if (a->applied.index != b->applied.index || memcmp(&x, &y, sizeof x) != 0 ||
         !lf_bytes_equal(configuration_row(a), configuration_row(b)) ||
-        a->applied.producers.count != b->applied.producers.count)
+        a->applied.producers.count != b->applied.producers.count || !same_jumps(a, b))
         return false;
     const struct producer *producer = NULL;
     while ((producer = producer_table_next(&a->applied.producers, producer))) {
@@ -216,8 +226,10 @@ uint32_t partition_applied_checksum(const struct partition *partition) {
     lf_put_le32(rest + 8, producers);
     struct equal_rows rows = equal_rows(partition);
     struct lf_bytes configuration = configuration_row(partition);
-    return lf_crc32c(lf_crc32c(lf_crc32c(0, rest, sizeof rest), &rows, sizeof rows), configuration.data,
-                     configuration.size);
+    uint8_t jumps[PARTITION_JUMPS_ROW_BYTES_MAX];
+    uint32_t sum = lf_crc32c(lf_crc32c(0, rest, sizeof rest), &rows, sizeof rows);
+    sum = lf_crc32c(sum, configuration.data, configuration.size);
+    return lf_crc32c(sum, jumps, jumps_row(partition, jumps));
 }
 
 /* ---- segments ---- */
@@ -248,6 +260,8 @@ struct partition_bytes partition_bytes(const struct partition *partition) {
 const struct partition_compaction *partition_compaction(const struct partition *partition) {
     return &partition->compaction;
 }
+
+const struct partition_jumps *partition_jumps(const struct partition *partition) { return &partition->jumps; }
 
 uint64_t partition_first_index(const struct partition *partition) {
     const struct partition_segments *segments = &partition->segments;
@@ -294,6 +308,11 @@ void partition_check_invariants(const struct partition *partition) {
     lf_check(segments->open.end_offset == (uint64_t)partition->applied.end_offset);
     lf_check(segments->bytes == bytes);
     lf_check(partition->applied.log_start_offset <= partition->applied.end_offset);
+    for (uint32_t i = 0; i < partition->jumps.count; i++) {
+        int64_t next_from =
+            i + 1 < partition->jumps.count ? partition->jumps.items[i + 1].from : partition->applied.end_offset;
+        lf_check(partition_jump_to(&partition->jumps.items[i]) <= next_from);
+    }
     lf_check(partition_segments_base_offset(segments) <= (uint64_t)partition_log_start_offset(partition));
     for (size_t i = 1; i < segments->decision_count; i++)
         lf_check(segments->decisions[i].index > segments->decisions[i - 1].index);

@@ -17,6 +17,7 @@
  *   P8  what entries decide about segments is carried out in their order: a drop waits behind a rewrite that is under
  *       way, unless nothing would be left of what that is about. The log start itself moves at once
  *   P9  a rewrite comes out equal everywhere: if it is not what its REWRITTEN says, the group stops
+ *   P10 end offsets rise by the records of batches, and by 2^32 at OFFSET_JUMP entries, which it remembers
  */
 #ifndef PARTITION_H
 #define PARTITION_H
@@ -26,6 +27,7 @@
 #include "lf_record_batch.h"
 #include "log_store.h"
 #include "partition_compaction.h"
+#include "partition_jumps.h"
 
 #define PARTITION_PRODUCER_BATCHES 5
 /** Entries in the log and not applied: bounded so that a group that cannot apply does not eat the memory. */
@@ -131,6 +133,8 @@ struct partition_bytes {
 struct partition_bytes partition_bytes(const struct partition *partition);
 /** What it remembers of compactions. Borrowed. */
 const struct partition_compaction *partition_compaction(const struct partition *partition);
+/** Where its offsets jump, as of what is applied. Borrowed. */
+const struct partition_jumps *partition_jumps(const struct partition *partition);
 /** Of the oldest segment, or of the open one. */
 uint64_t partition_first_index(const struct partition *partition);
 /** As far as the segments tell: all entries above it are there one by one (log_store.h). It never falls. */

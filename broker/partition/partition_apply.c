@@ -97,6 +97,14 @@ void partition_write_head(const struct partition *partition, struct log_store_wr
     log_row_overwrite(&write->rows[1], lf_bytes(open_row, sizeof open_row));
 }
 
+enum lf_status partition_add_jumps_row(const struct partition *partition, struct log_store_write *write) {
+    uint8_t row[PARTITION_JUMPS_ROW_BYTES_MAX];
+    if (partition->jumps.count == 0)
+        return LF_OK;
+    size_t bytes = partition_jumps_encode(&partition->jumps, row);
+    return log_store_write_add_row(write, lf_bytes("j", 1), lf_bytes(row, bytes));
+}
+
 enum lf_status partition_add_compaction_row(const struct partition *partition, struct log_store_write *write) {
     static const struct partition_compaction none;
     uint8_t row[PARTITION_COMPACTION_ROW_BYTES];
@@ -112,6 +120,8 @@ static enum lf_status add_changed_rows(const struct partition *partition, const 
     enum lf_status status = LF_OK;
     if (entry->type == LF_ENTRY_REWRITE || entry->type == LF_ENTRY_REWRITTEN)
         status = partition_add_compaction_row(partition, write);
+    if (entry->type == LF_ENTRY_OFFSET_JUMP)
+        status = partition_add_jumps_row(partition, write);
     if (status == LF_OK && changed) {
         uint8_t key[PARTITION_PRODUCER_KEY_BYTES], row[PARTITION_PRODUCER_ROW_BYTES_MAX];
         partition_producer_key(changed->id, key);
@@ -197,6 +207,7 @@ static enum lf_status check(struct partition *partition, const struct lf_entry_h
 struct subject {
     struct partition_entry entry;
     struct partition_decision decision;
+    struct partition_jump jump;
     struct lf_bytes whole, payload;
 };
 
@@ -253,6 +264,8 @@ static enum lf_status advance(struct partition *partition, const struct subject 
     count_for_hints(partition, entry, hinted);
     if (entry->type == LF_ENTRY_BATCH)
         raise_max_timestamp(partition, entry);
+    if (entry->type == LF_ENTRY_OFFSET_JUMP)
+        partition_jumps_add(&partition->jumps, &subject->jump);
     status = change_segments(partition, subject, write); /* 6 */
     if (status == LF_OK && write)
         status = add_changed_rows(partition, changed, entry, write); /* 7 */
@@ -272,6 +285,8 @@ enum lf_status partition_apply(struct partition *partition, struct lf_bytes byte
     enum lf_status status = check(partition, &header, subject.payload, &subject.entry, error);
     if (status == LF_OK)
         status = check_structure(partition, &header, subject.payload, &subject.decision, error);
+    if (status == LF_OK && header.type == LF_ENTRY_OFFSET_JUMP)
+        status = partition_jump_decode(&header, subject.payload, &subject.jump, error);
     if (status != LF_OK)
         return status;
     struct write_mark before = mark(write);

@@ -2,6 +2,7 @@
 
 #include "lf_crc32c.h"
 #include "partition_decision.h"
+#include "partition_jumps.h"
 #include "raft_log.pb-c.h"
 
 #include <inttypes.h>
@@ -77,6 +78,15 @@ static enum lf_status decode_structure(struct partition_entry *entry, const stru
     return status;
 }
 
+static enum lf_status decode_jump(struct partition_entry *entry, const struct lf_entry_header *header,
+                                  struct lf_bytes payload, struct lf_error *error) {
+    struct partition_jump jump = {0};
+    entry->crc = lf_crc32c(0, payload.data, payload.size);
+    enum lf_status status = partition_jump_decode(header, payload, &jump, error);
+    entry->value = jump.from;
+    return status;
+}
+
 enum lf_status partition_entry_decode(struct partition_entry *entry, const struct lf_entry_header *header,
                                       struct lf_bytes payload, struct lf_error *error) {
     *entry = (struct partition_entry){.producer_id = -1};
@@ -90,6 +100,8 @@ enum lf_status partition_entry_decode(struct partition_entry *entry, const struc
         status = decode_producer(entry, header, payload, error);
     else if (header->type >= LF_ENTRY_SEGMENT_ROLL && header->type <= LF_ENTRY_REWRITTEN)
         status = decode_structure(entry, header, payload, error);
+    else if (header->type == LF_ENTRY_OFFSET_JUMP)
+        status = decode_jump(entry, header, payload, error);
     else if (header->type == LF_ENTRY_METADATA)
         status =
             lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": a metadata command in a partition", header->index);

@@ -14,13 +14,13 @@ struct partition_entry {
     int64_t end_offset;
     union {
         int64_t max_timestamp_ms; /**< batch */
-        int64_t value;            /**< LOG_START: the offset; REWRITTEN: the index of its REWRITE */
+        int64_t value; /**< LOG_START: the offset; REWRITTEN: the index of its REWRITE; OFFSET_JUMP: from where */
     };
     int64_t producer_id;  /**< batch, PRODUCER; else -1 */
     int32_t leader_epoch; /**< batch, as are the next three */
     int32_t base_sequence;
     int32_t last_offset_delta;
-    uint32_t crc; /**< batch: its own; entries about segments: of the payload */
+    uint32_t crc; /**< batch: its own; entries about segments, OFFSET_JUMP: of the payload */
     uint32_t payload_bytes;
     int16_t producer_epoch; /**< batch, PRODUCER */
     uint8_t type;

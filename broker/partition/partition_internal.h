@@ -2,6 +2,7 @@
 #define PARTITION_INTERNAL_H
 
 #include "partition_compaction.h"
+#include "partition_jumps.h"
 #include "partition_rows.h"
 #include "partition_segments.h"
 #include "partition_state.h"
@@ -27,6 +28,7 @@ struct partition {
 
     struct partition_segments segments;
     struct partition_compaction compaction;
+    struct partition_jumps jumps;
 
     /* Entries applied.index + 1 ... log_end.index, in a circle. */
     struct partition_entry *kept;
@@ -50,6 +52,8 @@ enum lf_status partition_reserve_head(struct log_store_write *write);
 void partition_write_head(const struct partition *partition, struct log_store_write *write);
 /** Row "k", if there is anything to remember. LF_NO_MEMORY. */
 enum lf_status partition_add_compaction_row(const struct partition *partition, struct log_store_write *write);
+/** Row "j", likewise. */
+enum lf_status partition_add_jumps_row(const struct partition *partition, struct log_store_write *write);
 /** Copies the payload as the configuration in force from index on. LF_OK, LF_NO_MEMORY. */
 enum lf_status partition_set_configuration(struct partition *partition, uint64_t index, struct lf_bytes payload);
 

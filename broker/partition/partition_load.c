@@ -171,6 +171,9 @@ static enum lf_status load_rows(struct partition *partition, const struct log_st
         if (key_is(&rows[i], 'k'))
             status = partition_compaction_decode(rows[i].value, partition->applied.index, meta.log_time_ms,
                                                  &partition->compaction, error);
+        else if (key_is(&rows[i], 'j'))
+            status = partition_jumps_decode(rows[i].value, partition->applied.index, meta.end_offset, &partition->jumps,
+                                            error);
         else if (key_is(&rows[i], 'c'))
             status = load_configuration(partition, rows[i].value, error);
         else if (key.size > 0 && key.data[0] == 'd')
@@ -235,6 +238,8 @@ enum lf_status partition_save(const struct partition *partition, struct log_stor
                                                                                 partition->configuration_bytes));
     if (status == LF_OK)
         status = partition_add_compaction_row(partition, write);
+    if (status == LF_OK)
+        status = partition_add_jumps_row(partition, write);
     uint8_t heard[8];
     lf_put_le64(heard, (uint64_t)partition->segments.heard_start);
     if (status == LF_OK && partition->segments.heard_start > 0)

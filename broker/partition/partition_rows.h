@@ -7,6 +7,7 @@
  *  "d" u64 index  a decision about segments that is applied and not carried out (partition_decision.h)
  *  "e"            i64: a committed log start that was heard of ahead of its entry, and dropped by; absent: none
  *  "k"            what it remembers of compactions (partition_compaction.h)
+ *  "j"            where offsets jump (partition_jumps.h)
  *  "c"            configuration: u8 version 1, u64 index, then the entry's payload
  *  "p" u64 id     producer: u8 version 1, u16 epoch, u64 accepted, u64 last_use_ms, i32 lower_epoch,
  *                 i32 lower_sequence, i64 lower_offset, u8 batch count, then per batch, oldest first:

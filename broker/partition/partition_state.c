@@ -139,6 +139,15 @@ static enum lf_status check_batch(const struct partition_state *state, const str
     return LF_OK;
 }
 
+/** How far it goes was looked at when it was decoded. */
+static enum lf_status check_jump(const struct partition_state *state, const struct partition_entry *entry,
+                                 uint64_t index, struct lf_error *error) {
+    if (entry->value != state->end_offset)
+        return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": offsets jump from %" PRId64 " after %" PRId64,
+                            index, entry->value, state->end_offset);
+    return LF_OK;
+}
+
 enum lf_status partition_state_check(const struct partition_state *state, const struct partition_entry *entry,
                                      uint64_t index, uint64_t retention_ms, struct lf_error *error) {
     if (index != state->index + 1)
@@ -148,6 +157,8 @@ enum lf_status partition_state_check(const struct partition_state *state, const 
                             entry->log_time_ms, state->log_time_ms);
     if (entry->type == LF_ENTRY_BATCH)
         return check_batch(state, entry, index, retention_ms, error);
+    if (entry->type == LF_ENTRY_OFFSET_JUMP)
+        return check_jump(state, entry, index, error);
     bool may_move = entry->type > LF_ENTRY_TYPE_MAX_KNOWN && entry->must_understand; /* a newer version may know how */
     if (entry->end_offset != state->end_offset && !(may_move && entry->end_offset > state->end_offset))
         return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 " of type %u: end offset %" PRId64 " after %" PRId64,

@@ -27,11 +27,17 @@ static void add(struct words *words, const char *format, ...) {
 }
 
 const char *entry_type_name(uint8_t type) {
-    static const char *const names[] = {[LF_ENTRY_NOOP] = "noop",         [LF_ENTRY_CONFIGURATION] = "configuration",
-                                        [LF_ENTRY_BATCH] = "batch",       [LF_ENTRY_METADATA] = "metadata",
-                                        [LF_ENTRY_LEVEL] = "level",       [LF_ENTRY_PRODUCER] = "producer",
-                                        [LF_ENTRY_SEGMENT_ROLL] = "roll", [LF_ENTRY_LOG_START] = "log_start",
-                                        [LF_ENTRY_REWRITE] = "rewrite",   [LF_ENTRY_REWRITTEN] = "rewritten"};
+    static const char *const names[] = {[LF_ENTRY_NOOP] = "noop",
+                                        [LF_ENTRY_CONFIGURATION] = "configuration",
+                                        [LF_ENTRY_BATCH] = "batch",
+                                        [LF_ENTRY_METADATA] = "metadata",
+                                        [LF_ENTRY_LEVEL] = "level",
+                                        [LF_ENTRY_PRODUCER] = "producer",
+                                        [LF_ENTRY_SEGMENT_ROLL] = "roll",
+                                        [LF_ENTRY_LOG_START] = "log_start",
+                                        [LF_ENTRY_REWRITE] = "rewrite",
+                                        [LF_ENTRY_REWRITTEN] = "rewritten",
+                                        [LF_ENTRY_OFFSET_JUMP] = "offset_jump"};
     return type < sizeof names / sizeof *names && names[type] ? names[type] : "unknown";
 }
 
@@ -181,7 +187,8 @@ void entry_words(struct lf_bytes payload, uint8_t type, char *text, size_t size)
         [LF_ENTRY_PRODUCER] = &lf__producer_entry__descriptor,
         [LF_ENTRY_LOG_START] = &lf__log_start_entry__descriptor,
         [LF_ENTRY_REWRITE] = &lf__rewrite_entry__descriptor,
-        [LF_ENTRY_REWRITTEN] = &lf__rewritten_entry__descriptor};
+        [LF_ENTRY_REWRITTEN] = &lf__rewritten_entry__descriptor,
+        [LF_ENTRY_OFFSET_JUMP] = &lf__offset_jump_entry__descriptor};
     struct words words = {.text = text, .size = size};
     text[0] = '\0';
     if (type == LF_ENTRY_BATCH)

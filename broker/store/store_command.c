@@ -16,10 +16,16 @@ static const char help[] =
     "where\n"
     "  dump DIR [SUBJECT]    the entries of groups in words, a line each\n"
     "  export DIR SUBJECT    the records of a topic or partition, as `logflume sub` prints them\n"
+    "  recover --lost-majority DIR [SUBJECT]\n"
+    "                        a majority is lost for good: this node goes on alone with what it has. Says what is kept "
+    "and\n"
+    "                        what may be lost; writes only with --execute. See operations.md first\n"
     "\n"
     "DIR is the node's data directory (or a store that was set aside, DATA/store.replaced.N). SUBJECT is TOPIC, "
     "TOPIC/P,\n"
-    "a group's number, or metadata. Nothing in DIR is written, whatever state it is in; the node must not run.\n"
+    "a group's number, or metadata. Nothing in DIR is written, whatever state it is in (but by recover --execute); the "
+    "node\n"
+    "must not run.\n"
     "\n"
     "      --json            a JSON object per line (export: as `logflume sub -J`)\n"
     "  -q, --quiet           no progress on stderr\n"
@@ -29,6 +35,9 @@ static const char help[] =
     "  -c, --count N         dump, export: at most N\n"
     "  -f, --format FORMAT   export: as of `logflume sub -f`\n"
     "      --all             export: also what is not known to be committed\n"
+    "      --lost-majority   recover: what happened\n"
+    "      --execute         recover: do it\n"
+    "      --learners        recover: also groups in which this node has a learner\n"
     "\n"
     "  logflumed store verify /var/lib/logflume && echo whole\n"
     "  logflumed store export /var/lib/logflume orders/0 -f '%o %k %s\\n' >orders-0.txt\n"
@@ -42,11 +51,9 @@ struct store_action {
     bool opens; /**< the store, before it runs */
     int subjects_min, subjects_max;
 };
-static const struct store_action actions[] = {{"ls", store_ls, true, 0, 1},
-                                              {"verify", store_verify, false, 0, 1},
-                                              {"dump", store_dump, true, 0, 1},
-                                              {"export", store_export, true, 1, 1},
-                                              {NULL, NULL, false, 0, 0}};
+static const struct store_action actions[] = {
+    {"ls", store_ls, true, 0, 1},         {"verify", store_verify, false, 0, 1},  {"dump", store_dump, true, 0, 1},
+    {"export", store_export, true, 1, 1}, {"recover", store_recover, true, 0, 1}, {NULL, NULL, false, 0, 0}};
 
 static int usage(const char *words, const char *what) {
     fprintf(stderr, "logflumed store: %s%s; see `logflumed store --help`\n", words, what);
@@ -61,7 +68,15 @@ static bool number(const char *text, int64_t *value) {
     return errno == 0 && end != text && *end == '\0' && parsed >= 0;
 }
 
-enum { OPTION_JSON = 1000, OPTION_DESPITE, OPTION_BYTES, OPTION_ALL };
+enum {
+    OPTION_JSON = 1000,
+    OPTION_DESPITE,
+    OPTION_BYTES,
+    OPTION_ALL,
+    OPTION_LOST_MAJORITY,
+    OPTION_EXECUTE,
+    OPTION_LEARNERS
+};
 
 /** The exit code, -1 to go on. */
 static int take_option(struct store_wish *wish, int option) {
@@ -97,18 +112,34 @@ static int take_option(struct store_wish *wish, int option) {
     case OPTION_ALL:
         wish->all = true;
         return -1;
+    case OPTION_LOST_MAJORITY:
+        wish->lost_majority = true;
+        return -1;
+    case OPTION_EXECUTE:
+        wish->execute = true;
+        return -1;
+    case OPTION_LEARNERS:
+        wish->learners = true;
+        return -1;
     default:
         return usage("an unknown option, or one without its value", "");
     }
 }
 
 static int parse(struct store_wish *wish, int argc, char **argv) {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, OPTION_JSON},   {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},           {"despite-damage", no_argument, NULL, OPTION_DESPITE},
-        {"bytes", no_argument, NULL, OPTION_BYTES}, {"all", no_argument, NULL, OPTION_ALL},
-        {"from", required_argument, NULL, 'o'},     {"count", required_argument, NULL, 'c'},
-        {"format", required_argument, NULL, 'f'},   {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"json", no_argument, NULL, OPTION_JSON},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"despite-damage", no_argument, NULL, OPTION_DESPITE},
+                                            {"bytes", no_argument, NULL, OPTION_BYTES},
+                                            {"all", no_argument, NULL, OPTION_ALL},
+                                            {"from", required_argument, NULL, 'o'},
+                                            {"count", required_argument, NULL, 'c'},
+                                            {"format", required_argument, NULL, 'f'},
+                                            {"lost-majority", no_argument, NULL, OPTION_LOST_MAJORITY},
+                                            {"execute", no_argument, NULL, OPTION_EXECUTE},
+                                            {"learners", no_argument, NULL, OPTION_LEARNERS},
+                                            {NULL, 0, NULL, 0}};
     opterr = 0;
     optind = 1;
     for (int option; (option = getopt_long(argc, argv, "qho:c:f:J", options, NULL)) != -1;) {
@@ -141,7 +172,7 @@ int store_command(int argc, char **argv) {
     while (action->name && strcmp(action->name, name) != 0)
         action++;
     if (!action->name)
-        return usage(name[0] ? "no such tool: " : "which tool? ls, verify, dump or export", name);
+        return usage(name[0] ? "no such tool: " : "which tool? ls, verify, dump, export or recover", name);
     int operands = argc - optind - 1;
     if (operands < 1)
         return usage("which directory? It stands after ", name);

@@ -82,6 +82,20 @@ int store_tool_open(struct store_tool *tool) {
     return store_exit_of(status);
 }
 
+int store_tool_reopen(struct store_tool *tool) {
+    struct log_store_identity identity = {.node_id = tool->store->identity.node_id};
+    struct rocks_store_options options = {.directory = tool->directory};
+    struct lf_error error = {0};
+    log_store_close(&tool->store);
+    metadata_destroy(&tool->metadata);
+    tool->metadata = metadata_new(NULL);
+    enum lf_status status = tool->metadata ? rocks_store_open(&options, &identity, &tool->store, &error) : LF_NO_MEMORY;
+    if (status != LF_OK)
+        return store_tool_failed(tool, status, error.text);
+    load_metadata(tool);
+    return STORE_EXIT_OK;
+}
+
 void store_tool_close(struct store_tool *tool) {
     lf_output_flush(&tool->output);
     lf_output_deinit(&tool->output);
@@ -93,8 +107,9 @@ static struct log_store_completion *wait_for(struct store_tool *tool) {
     for (;;) {
         struct log_store_completion *completion = log_store_poll(tool->store);
         struct pollfd item = {.fd = log_store_fd(tool->store), .events = POLLIN};
-        if (completion)
+        if (completion && completion->kind != LOG_STORE_DONE_DAMAGE) /* nobody asked for that; who reads it is told */
             return completion;
+        log_store_completion_destroy(&completion);
         poll(&item, 1, -1);
     }
 }
@@ -126,4 +141,11 @@ enum lf_status store_tool_read(struct store_tool *tool, uint64_t group, uint64_t
                                   .bytes_max = bytes_max,
                                   .entries_max = STORE_READ_ENTRIES};
     return finish(tool, log_store_read(tool->store, &read), completion, error);
+}
+
+enum lf_status store_tool_write(struct store_tool *tool, struct log_store_write **write, struct lf_error *error) {
+    struct log_store_completion *completion = NULL;
+    enum lf_status status = finish(tool, log_store_submit(tool->store, write), &completion, error);
+    log_store_completion_destroy(&completion);
+    return status;
 }

@@ -20,7 +20,8 @@
 struct store_wish {
     const char *directory; /**< the node's data directory, or its store */
     const char *subject;   /**< TOPIC, TOPIC/P or a group's number; NULL: none */
-    bool json, quiet, bytes, all, despite_damage, dry_run;
+    bool json, quiet, bytes, all, despite_damage;
+    bool lost_majority, execute, learners; /**< recover */
     bool has_from;
     int64_t from;       /**< an index or an offset */
     uint64_t count;     /**< 0: no limit */
@@ -43,6 +44,8 @@ struct store_tool {
 int store_tool_find(struct store_tool *tool);
 /** Opens it read-only, and group 0 of it. The exit code; words are said. */
 int store_tool_open(struct store_tool *tool);
+/** Opens it again as a start of the node would: to write. */
+int store_tool_reopen(struct store_tool *tool);
 void store_tool_close(struct store_tool *tool);
 /** Words for a failure; returns its exit code. */
 int store_tool_failed(const struct store_tool *tool, enum lf_status status, const char *text);
@@ -55,6 +58,9 @@ enum lf_status store_tool_load(struct store_tool *tool, uint64_t group, struct l
  */
 enum lf_status store_tool_read(struct store_tool *tool, uint64_t group, uint64_t index, uint64_t last_index,
                                uint32_t bytes_max, struct log_store_completion **completion, struct lf_error *error);
+
+/** Submits and waits. *write is taken when it was submitted. */
+enum lf_status store_tool_write(struct store_tool *tool, struct log_store_write **write, struct lf_error *error);
 
 /* store_names.c */
 /** "metadata", "orders/0", "orders/0 (deleted)", or "?" when group 0 does not tell. */
@@ -81,5 +87,6 @@ int store_ls(struct store_tool *tool);
 int store_verify(struct store_tool *tool);
 int store_dump(struct store_tool *tool);
 int store_export(struct store_tool *tool);
+int store_recover(struct store_tool *tool);
 
 #endif

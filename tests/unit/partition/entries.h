@@ -150,4 +150,17 @@ static inline struct entry entry_rewritten(uint64_t rewrite, uint32_t checksum, 
     return entry;
 }
 
+static inline struct entry entry_jump(int64_t from, int64_t committed, uint64_t last_term, uint64_t term,
+                                      uint64_t index, uint64_t log_time_ms) {
+    struct entry entry = entry_plain(LF_ENTRY_OFFSET_JUMP, index, log_time_ms, from + LF_OFFSET_JUMP);
+    Lf__OffsetJumpEntry message = LF__OFFSET_JUMP_ENTRY__INIT;
+    message.from_offset = from;
+    message.committed_offset = committed;
+    message.last_term = last_term;
+    entry.header.term = term;
+    entry.header.flags = LF_ENTRY_MUST_UNDERSTAND;
+    entry_set_payload(&entry, lf__offset_jump_entry__pack(&message, entry.payload));
+    return entry;
+}
+
 #endif
