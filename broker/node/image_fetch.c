@@ -2,45 +2,28 @@
  * memory; then it is installed.
  *
  *   F1  one fetch per partition, image_fetches_max on a node; who is offered one beyond that is offered it again
- *   F2  every pull has a session, and what is of another one does not count; pieces are numbered within theirs, so one
- *       that was lost or overtaken stops the session, and a new one goes on behind what was handed to the store
- *   F3  what may be under way (credit) follows what is staged, so a slow disk slows its sender
- *   F4  a segment that is held or staged, with an equal descriptor, is not pulled
- *   F5  another leader makes another image; what was staged for the one before counts for it (F4)
- *   F6  nothing of the replica changes before all is there
- *   F7  with little room on the disk nothing is fetched; what was staged is kept unless room is very short */
-#include "images.h"
+ *   F2  segments, and the tail, come one after the other (segment_pull.h)
+ *   F3  a segment that is held or staged, with an equal descriptor, is not pulled
+ *   F4  another leader makes another image; what was staged for the one before counts for it (F3)
+ *   F5  nothing of the replica changes before all is there
+ *   F6  with little room on the disk nothing is fetched; what was staged is kept unless room is very short */
+#include "segment_pull.h"
 
 #include <stdlib.h>
-
-#define STAGES_MAX 64
 
 enum phase { PHASE_PAGES = 1, PHASE_SEGMENTS, PHASE_TAIL };
 
 struct image_fetch {
-    uint64_t source; /**< replica: the leader that offered */
+    struct segment_pull pull; /**< from the leader that offered */
     uint64_t at_least;
-    uint64_t offered_ms, asked_ms, retry_ms;
+    uint64_t offered_ms, retry_ms;
     enum phase phase;
     uint32_t page;
     uint64_t row_bytes;
     struct image_fetched fetched;
-    /* The segment under way. */
-    size_t at;         /**< of the tail: all segments */
-    uint64_t session;  /**< node-wide numbers */
-    uint64_t sequence; /**< of the last piece taken */
-    uint64_t next_index;
-    uint64_t tail_term;                /**< of the tail's newest entry */
-    uint64_t staged_bytes, told_bytes; /**< in this session (of the tail: received); credit said last */
-    bool begun, whole;                 /**< pieces of it were handed over; all of them */
-    bool unstaged;                     /**< what was handed over is not in the store any more */
-    /* Pieces handed to the store, oldest first. */
-    struct {
-        uint64_t request;
-        uint32_t bytes;
-        bool last;
-    } stages[STAGES_MAX];
-    size_t stage_first, stage_count;
+    size_t at;          /**< of the segment under way; of the tail: all segments */
+    uint64_t tail_term; /**< of the tail's newest entry */
+    bool unstaged;      /**< what was handed over is not in the store any more */
 };
 
 struct image_fetched *image_fetch_fetched(struct group *group) {
@@ -66,57 +49,10 @@ void image_fetch_drop(struct node *node, struct group *group) {
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
-static void send_pull(struct node *node, struct group *group, const struct image_message *pull) {
-    struct image_fetch *fetch = group->image_fetch;
-    struct peer_message message = {.group = group->id,
-                                   .raft = {.from = group->self, .to = fetch->source, .term = raft_term(group->raft)},
-                                   .image = peer_image_new(IMAGE_PULL)};
-    lf_check(message.image != NULL);
-    *message.image = *pull;
-    fetch->asked_ms = node->now_ms;
-    node_wake_by(node, node->now_ms + IMAGE_PULL_RETRY_MS);
-    peers_send(node, group, &message);
-}
-
 static void pull_page(struct node *node, struct group *group) {
     struct image_fetch *fetch = group->image_fetch;
-    fetch->session = ++node->next_request;
-    send_pull(node, group,
-              &(struct image_message){.kind = IMAGE_PULL,
-                                      .image = fetch->fetched.index,
-                                      .session = fetch->session,
-                                      .pull = {.page = fetch->page, .from_index = fetch->at_least}});
-}
-
-/** What is being pulled: a segment, or the tail. */
-static void range_of(const struct image_fetch *fetch, uint64_t *first_index, uint64_t *last_index) {
-    const struct image_fetched *fetched = &fetch->fetched;
-    bool tail = fetch->phase == PHASE_TAIL;
-    *first_index = tail ? fetched->base_index + 1 : fetched->segments[fetch->at].first_index;
-    *last_index = tail ? fetched->index : fetched->segments[fetch->at].last_index;
-}
-
-static void pull_segment(struct node *node, struct group *group) {
-    struct image_fetch *fetch = group->image_fetch;
-    uint64_t first_index, last_index;
-    range_of(fetch, &first_index, &last_index);
-    fetch->told_bytes = fetch->staged_bytes + IMAGE_CREDIT_BYTES;
-    send_pull(node, group,
-              &(struct image_message){.kind = IMAGE_PULL,
-                                      .image = fetch->fetched.index,
-                                      .session = fetch->session,
-                                      .pull = {.first_index = first_index,
-                                               .last_index = last_index,
-                                               .from_index = fetch->next_index,
-                                               .credit_bytes = fetch->told_bytes}});
-}
-
-/** F2: goes on behind what the store has of the segment under way. */
-static void begin_session(struct node *node, struct group *group) {
-    struct image_fetch *fetch = group->image_fetch;
-    fetch->session = ++node->next_request;
-    fetch->sequence = fetch->staged_bytes = 0;
-    pull_segment(node, group);
+    fetch->pull.image = fetch->fetched.index;
+    segment_pull_page(node, group, &fetch->pull, fetch->page, fetch->at_least);
 }
 
 /** From the first page on, with what is staged. */
@@ -127,9 +63,8 @@ static void begin_anew(struct node *node, struct group *group, uint64_t after_ms
     fetch->page = 0;
     fetch->row_bytes = 0;
     fetch->at = 0;
-    fetch->begun = fetch->whole = fetch->unstaged = false;
-    fetch->stage_count = 0; /* completions of what was handed over find nobody */
-    fetch->session = 0;
+    fetch->unstaged = false;
+    segment_pull_forget(&fetch->pull);
     fetch->retry_ms = node->now_ms + after_ms;
     node_wake_by(node, fetch->retry_ms);
     if (after_ms == 0)
@@ -148,11 +83,11 @@ void image_fetch_offered(struct node *node, struct group *group, uint64_t by, ui
         return;
     if (fetch) {
         fetch->offered_ms = node->now_ms;
-        bool another = fetch->source != by;
-        fetch->source = by;
+        bool another = fetch->pull.source != by;
+        fetch->pull.source = by;
         fetch->at_least = index;
         if (another || (fetch->fetched.index != 0 && fetch->fetched.index < index))
-            begin_anew(node, group, 0); /* F5 */
+            begin_anew(node, group, 0); /* F4 */
         return;
     }
     if (node->image_fetches >= node->limits.image_fetches_max || group->rewrite_request != 0)
@@ -160,7 +95,7 @@ void image_fetch_offered(struct node *node, struct group *group, uint64_t by, ui
     repairs_give_way(group);
     node->image_fetches++;
     group->image_fetch = fetch = node_alloc(1, sizeof *fetch);
-    fetch->source = by;
+    fetch->pull.source = by;
     fetch->at_least = index;
     fetch->offered_ms = node->now_ms;
     node_tracef(node, "group=%llu pulls an image of %llu or later from replica=%llu (%zu segments are staged)",
@@ -232,7 +167,7 @@ static void on_page(struct node *node, struct group *group, const struct peer_me
     struct image_fetch *fetch = group->image_fetch;
     const struct image_message *page = message->image;
     struct image_fetched *fetched = &fetch->fetched;
-    if (fetch->phase != PHASE_PAGES || page->session != fetch->session || page->page.page != fetch->page)
+    if (fetch->phase != PHASE_PAGES || page->session != fetch->pull.session || page->page.page != fetch->page)
         return;
     bool good = page->page.page == 0 ? take_head(message, fetched) : is_of_it(message, fetched);
     if (good && page->page.page == 0)
@@ -280,7 +215,7 @@ static void finish(struct node *node, struct group *group) {
         return;
     }
     if (node->space_level == NODE_SPACE_HARD) {
-        image_fetch_drop(node, group); /* F7 */
+        image_fetch_drop(node, group); /* F6 */
         return;
     }
     enum lf_status status = image_install(node, group, &error);
@@ -299,7 +234,7 @@ static void finish(struct node *node, struct group *group) {
     image_fetch_drop(node, group);
 }
 
-/** F4. */
+/** F3. */
 static void next_segment(struct node *node, struct group *group) {
     struct image_fetch *fetch = group->image_fetch;
     const struct image_fetched *fetched = &fetch->fetched;
@@ -310,33 +245,15 @@ static void next_segment(struct node *node, struct group *group) {
         finish(node, group);
         return;
     }
-    uint64_t last_index;
-    if (fetch->at == fetched->segment_count) {
-        fetch->phase = PHASE_TAIL;
-        fetch->tail_term = fetched->base_term;
+    fetch->pull.image = fetched->index;
+    if (fetch->at < fetched->segment_count) {
+        const struct log_segment *segment = &fetched->segments[fetch->at];
+        segment_pull_range(node, group, &fetch->pull, segment->first_index, segment->last_index);
+        return;
     }
-    fetch->begun = fetch->whole = false;
-    range_of(fetch, &fetch->next_index, &last_index);
-    begin_session(node, group);
-}
-
-static bool next_index_after(const struct peer_message *message, uint64_t *next_index) {
-    for (uint32_t i = 0; i < message->image->piece.count; i++) {
-        struct lf_entry_header header;
-        struct lf_bytes payload;
-        if (lf_entry_decode(lf_buf_bytes(message->entries[i]), &header, &payload) != LF_OK ||
-            header.index < *next_index || header.index > message->image->piece.last_index)
-            return false;
-        *next_index = header.index + 1;
-    }
-    return true;
-}
-
-static uint32_t bytes_of(const struct peer_message *message) {
-    uint32_t bytes = 0;
-    for (uint32_t i = 0; i < message->image->piece.count; i++)
-        bytes += message->entries[i]->size;
-    return bytes;
+    fetch->phase = PHASE_TAIL;
+    fetch->tail_term = fetched->base_term;
+    segment_pull_range(node, group, &fetch->pull, fetched->base_index + 1, fetched->index);
 }
 
 /** Entries of the tail come one by one, and nobody else looks at them before they are installed. */
@@ -346,22 +263,15 @@ static bool take_tail(struct group *group, const struct peer_message *message) {
         struct lf_entry_header header;
         struct lf_bytes payload;
         if (lf_entry_check(lf_buf_bytes(message->entries[i]), group->id, &header, &payload, NULL) != LF_OK ||
-            header.index != fetch->next_index || header.term < fetch->tail_term ||
+            header.index != fetch->pull.next_index || header.term < fetch->tail_term ||
             header.term > fetch->fetched.entry_term || fetch->row_bytes > IMAGE_ROWS_BYTES_MAX ||
             log_store_write_add_entry(fetch->fetched.rows, header.index, lf_buf_ref(message->entries[i])) != LF_OK)
             return false;
         fetch->tail_term = header.term;
-        fetch->next_index++;
+        fetch->pull.next_index++;
         fetch->row_bytes += message->entries[i]->size;
     }
     return true;
-}
-
-/** F3 */
-static void say_credit(struct node *node, struct group *group) {
-    const struct image_fetch *fetch = group->image_fetch;
-    if (!fetch->whole && fetch->staged_bytes + IMAGE_CREDIT_BYTES >= fetch->told_bytes + IMAGE_PIECE_BYTES)
-        pull_segment(node, group);
 }
 
 static void on_tail_piece(struct node *node, struct group *group, const struct peer_message *message) {
@@ -370,76 +280,34 @@ static void on_tail_piece(struct node *node, struct group *group, const struct p
         failed(node, group, "its tail makes no sense");
         return;
     }
-    fetch->sequence++;
-    fetch->staged_bytes += bytes_of(message);
-    fetch->asked_ms = node->now_ms;
-    fetch->whole = fetch->next_index > fetch->fetched.index;
-    if (fetch->whole && fetch->tail_term != fetch->fetched.entry_term)
+    segment_pull_took(node, &fetch->pull, message, fetch->pull.next_index > fetch->fetched.index);
+    if (fetch->pull.whole && fetch->tail_term != fetch->fetched.entry_term)
         failed(node, group, "its tail does not end in the image's term");
-    else if (fetch->whole)
+    else if (fetch->pull.whole)
         finish(node, group);
     else if (message->image->piece.last)
         failed(node, group, "its tail is not whole");
     else
-        say_credit(node, group);
-}
-
-static void on_segment_piece(struct node *node, struct group *group, struct peer_message *message) {
-    struct image_fetch *fetch = group->image_fetch;
-    const struct image_message *piece = message->image;
-    if (fetch->stage_count == STAGES_MAX)
-        return; /* it is asked for again */
-    if (!next_index_after(message, &fetch->next_index)) {
-        failed(node, group, "a piece makes no sense");
-        return;
-    }
-    struct log_store_stage stage = {.group = group->id,
-                                    .request = ++node->next_request,
-                                    .segment = &fetch->fetched.segments[fetch->at],
-                                    .first = !fetch->begun,
-                                    .last = piece->piece.last,
-                                    .entries = message->entries,
-                                    .entry_count = piece->piece.count};
-    size_t place = (fetch->stage_first + fetch->stage_count++) % STAGES_MAX;
-    fetch->stages[place].request = stage.request;
-    fetch->stages[place].bytes = bytes_of(message);
-    fetch->stages[place].last = stage.last;
-    fetch->sequence++;
-    fetch->begun = true;
-    fetch->whole = stage.last;
-    fetch->asked_ms = node->now_ms;
-    node_add_stage(node, &stage);
+        segment_pull_say_credit(node, group, &fetch->pull);
 }
 
 static void on_piece(struct node *node, struct group *group, struct peer_message *message) {
     struct image_fetch *fetch = group->image_fetch;
-    const struct image_message *piece = message->image;
-    uint64_t first_index, last_index;
-    if (piece->session != fetch->session)
-        return;
-    if (piece->piece.gone) {
+    enum segment_pull_piece piece = segment_pull_judge(node, group, &fetch->pull, message->image);
+    if (piece == SEGMENT_PULL_GONE)
         begin_anew(node, group, IMAGE_PULL_RETRY_MS);
+    if (piece != SEGMENT_PULL_NEXT)
         return;
-    }
-    if (fetch->phase == PHASE_PAGES || fetch->whole || piece->piece.sequence <= fetch->sequence)
-        return;
-    range_of(fetch, &first_index, &last_index);
-    if (piece->piece.first_index != first_index || piece->piece.last_index != last_index)
-        return;
-    if (piece->piece.sequence != fetch->sequence + 1) {
-        begin_session(node, group); /* one was lost */
-        return;
-    }
-    node->metrics.image_bytes_fetched += bytes_of(message);
+    node->metrics.image_bytes_fetched += segment_pull_bytes(message);
     if (fetch->phase == PHASE_TAIL)
         on_tail_piece(node, group, message);
-    else
-        on_segment_piece(node, group, message);
+    else if (!segment_pull_stage(node, group, &fetch->pull, &fetch->fetched.segments[fetch->at], message))
+        failed(node, group, "a piece makes no sense");
 }
 
 void image_fetch_on_message(struct node *node, struct group *group, struct peer_message *message) {
     struct image_fetch *fetch = group->image_fetch;
-    if (!fetch || message->raft.from != fetch->source || node->space_level != NODE_SPACE_ENOUGH)
+    if (!fetch || message->raft.from != fetch->pull.source || node->space_level != NODE_SPACE_ENOUGH)
         return;
     if (message->image->kind == IMAGE_PAGE)
         on_page(node, group, message);
@@ -449,23 +317,18 @@ void image_fetch_on_message(struct node *node, struct group *group, struct peer_
 
 void image_fetch_on_stage(struct node *node, struct group *group, const struct log_store_completion *completion) {
     struct image_fetch *fetch = group->image_fetch;
-    if (!fetch || fetch->stage_count == 0 || fetch->stages[fetch->stage_first].request != completion->id)
-        return; /* of one that was given up */
-    uint32_t bytes = fetch->stages[fetch->stage_first].bytes;
-    bool last = fetch->stages[fetch->stage_first].last;
-    fetch->stage_first = (fetch->stage_first + 1) % STAGES_MAX;
-    fetch->stage_count--;
+    bool last;
+    if (!fetch || !segment_pull_staged(node, &fetch->pull, completion, &last))
+        return;
     if (completion->status != LF_OK) {
         failed(node, group, completion->error.text);
         return;
     }
-    fetch->staged_bytes += bytes;
-    fetch->asked_ms = node->now_ms;
     if (last) {
         image_staged_add(node, group, &fetch->fetched.segments[fetch->at]);
         next_segment(node, group);
     } else {
-        say_credit(node, group);
+        segment_pull_say_credit(node, group, &fetch->pull);
     }
 }
 
@@ -473,7 +336,7 @@ void image_fetch_unstaged(struct node *node, struct group *group) {
     if (!group->image_fetch)
         return;
     group->image_fetch->unstaged = true;
-    group->image_fetch->stage_count = 0; /* what the store did before it gave all up does not count */
+    group->image_fetch->pull.stage_count = 0; /* what the store did before it gave all up does not count */
     node_wake_by(node, node->now_ms);
 }
 
@@ -489,12 +352,11 @@ void image_fetch_tick(struct node *node, struct group *group) {
         image_fetch_drop(node, group);
         return;
     }
-    bool silent = node->now_ms - fetch->asked_ms >= IMAGE_PULL_RETRY_MS && fetch->stage_count == 0;
-    if (node->now_ms >= fetch->retry_ms && silent) {
+    if (node->now_ms >= fetch->retry_ms && segment_pull_is_silent(node, &fetch->pull)) {
         if (fetch->phase == PHASE_PAGES)
             pull_page(node, group);
         else
-            begin_session(node, group);
+            segment_pull_rest(node, group, &fetch->pull);
     }
     node_wake_by(node, node->now_ms + IMAGE_PULL_RETRY_MS / 2);
 }

@@ -14,13 +14,12 @@
  *       can give, and it could not be rewritten here: after a while that store is lost as a whole
  *   D4  one at a time per group, and none beside an image that is fetched or a rewrite: each of them stages. An image
  *       goes first, and brings the damaged segments with it */
-#include "images.h"
+#include "segment_pull.h"
 
 #include <stdlib.h>
 
 /** Damaged segments of a group that are remembered; more is a disk that is lost. */
 #define REPAIR_SEGMENTS_MAX 256
-#define REPAIR_STAGES_MAX 64
 #define REPAIR_HAND_OVER_MS 100
 /** D3. */
 #define REPAIR_ABSENT_MS 30000
@@ -28,22 +27,12 @@
 struct repair {
     struct log_segment damaged[REPAIR_SEGMENTS_MAX]; /**< the first is being repaired */
     size_t damaged_count;
-    bool pulls;      /**< 2. or 3. is under way */
-    bool replacing;  /**< 4. */
-    uint64_t source; /**< replica that is asked */
-    uint64_t image;  /**< 0: no page of it came yet */
+    bool pulls;     /**< 2. or 3. is under way */
+    bool replacing; /**< 4. */
+    struct segment_pull pull;
     uint32_t page;
-    uint64_t session, sequence, next_index; /**< next_index 0: pages are asked for */
-    uint64_t staged_bytes, told_bytes;
-    bool begun, whole;
-    uint64_t asked_ms, retry_ms, handed_ms;
+    uint64_t retry_ms, handed_ms;
     uint64_t absent_ms; /**< since when the leader does not have it; 0: it has, or is not known to lack it */
-    struct {
-        uint64_t request;
-        uint32_t bytes;
-        bool last;
-    } stages[REPAIR_STAGES_MAX];
-    size_t stage_first, stage_count;
 };
 
 void repairs_drop(struct group *group) {
@@ -118,56 +107,18 @@ static void next(struct node *node, struct group *group) {
 
 /* ---- pulling ----------------------------------------------------------------------------------------------------- */
 
-static void send_pull(struct node *node, struct group *group, const struct image_message *pull) {
-    struct repair *repair = group->repair;
-    struct peer_message message = {.group = group->id,
-                                   .raft = {.from = group->self, .to = repair->source, .term = raft_term(group->raft)},
-                                   .image = peer_image_new(IMAGE_PULL)};
-    lf_check(message.image != NULL);
-    *message.image = *pull;
-    repair->asked_ms = node->now_ms;
-    peers_send(node, group, &message);
-}
-
 /** 2. */
 static void pull_page(struct node *node, struct group *group) {
-    struct repair *repair = group->repair;
-    repair->session = ++node->next_request;
-    send_pull(
-        node, group,
-        &(struct image_message){
-            .kind = IMAGE_PULL, .image = repair->image, .session = repair->session, .pull = {.page = repair->page}});
-}
-
-/** 3. */
-static void pull_pieces(struct node *node, struct group *group) {
-    struct repair *repair = group->repair;
-    repair->told_bytes = repair->staged_bytes + IMAGE_CREDIT_BYTES;
-    send_pull(node, group,
-              &(struct image_message){.kind = IMAGE_PULL,
-                                      .image = repair->image,
-                                      .session = repair->session,
-                                      .pull = {.first_index = repair->damaged[0].first_index,
-                                               .last_index = repair->damaged[0].last_index,
-                                               .from_index = repair->next_index,
-                                               .credit_bytes = repair->told_bytes}});
-}
-
-static void begin_session(struct node *node, struct group *group) {
-    struct repair *repair = group->repair;
-    repair->session = ++node->next_request;
-    repair->sequence = repair->staged_bytes = 0;
-    pull_pieces(node, group);
+    segment_pull_page(node, group, &group->repair->pull, group->repair->page, 0);
 }
 
 static void begin(struct node *node, struct group *group) {
     struct repair *repair = group->repair;
-    repair->source = raft_leader(group->raft);
     repair->pulls = true;
-    repair->image = repair->next_index = 0;
     repair->page = 0;
-    repair->begun = repair->whole = false;
-    repair->stage_count = 0; /* completions of what was handed over find nobody */
+    segment_pull_forget(&repair->pull);
+    repair->pull.source = raft_leader(group->raft);
+    repair->pull.image = 0; /* whichever it has */
     pull_page(node, group);
 }
 
@@ -179,14 +130,14 @@ static void again(struct node *node, struct group *group) {
 
 static void on_page(struct node *node, struct group *group, const struct image_message *page) {
     struct repair *repair = group->repair;
-    if (repair->next_index != 0 || page->page.page != repair->page)
+    if (repair->pull.next_index != 0 || page->page.page != repair->page)
         return;
-    repair->image = page->image;
+    repair->pull.image = page->image;
     for (size_t i = 0; i < page->page.segment_count; i++)
         if (log_segment_equal(&page->page.segments[i], &repair->damaged[0])) {
             repair->absent_ms = 0;
-            repair->next_index = repair->damaged[0].first_index;
-            begin_session(node, group);
+            segment_pull_range(node, group, &repair->pull, repair->damaged[0].first_index,
+                               repair->damaged[0].last_index); /* 3. */
             return;
         }
     if (++repair->page < page->page.page_count && page->page.segment_count > 0) {
@@ -202,62 +153,18 @@ static void on_page(struct node *node, struct group *group, const struct image_m
     again(node, group);
 }
 
-static bool follows(const struct repair *repair, const struct peer_message *message, uint64_t *next_index,
-                    uint32_t *bytes) {
-    for (uint32_t i = 0; i < message->image->piece.count; i++) {
-        struct lf_entry_header header;
-        struct lf_bytes payload;
-        if (lf_entry_decode(lf_buf_bytes(message->entries[i]), &header, &payload) != LF_OK ||
-            header.index < *next_index || header.index > repair->damaged[0].last_index)
-            return false;
-        *next_index = header.index + 1;
-        *bytes += message->entries[i]->size;
-    }
-    return true;
-}
-
 static void on_piece(struct node *node, struct group *group, const struct peer_message *message) {
     struct repair *repair = group->repair;
-    const struct image_message *piece = message->image;
-    uint64_t next_index = repair->next_index;
-    uint32_t bytes = 0;
-    if (piece->piece.gone) {
+    enum segment_pull_piece piece = segment_pull_judge(node, group, &repair->pull, message->image);
+    if (piece == SEGMENT_PULL_GONE ||
+        (piece == SEGMENT_PULL_NEXT && !segment_pull_stage(node, group, &repair->pull, &repair->damaged[0], message)))
         again(node, group);
-        return;
-    }
-    if (repair->next_index == 0 || repair->whole || piece->piece.sequence <= repair->sequence ||
-        piece->piece.first_index != repair->damaged[0].first_index || repair->stage_count == REPAIR_STAGES_MAX)
-        return;
-    if (piece->piece.sequence != repair->sequence + 1) {
-        begin_session(node, group); /* one was lost */
-        return;
-    }
-    if (!follows(repair, message, &next_index, &bytes)) {
-        again(node, group);
-        return;
-    }
-    struct log_store_stage stage = {.group = group->id,
-                                    .request = ++node->next_request,
-                                    .segment = &repair->damaged[0],
-                                    .first = !repair->begun,
-                                    .last = piece->piece.last,
-                                    .entries = message->entries,
-                                    .entry_count = piece->piece.count};
-    size_t place = (repair->stage_first + repair->stage_count++) % REPAIR_STAGES_MAX;
-    repair->stages[place].request = stage.request;
-    repair->stages[place].bytes = bytes;
-    repair->stages[place].last = stage.last;
-    repair->next_index = next_index;
-    repair->sequence++;
-    repair->begun = true;
-    repair->whole = stage.last;
-    repair->asked_ms = node->now_ms;
-    node_add_stage(node, &stage);
 }
 
 bool repairs_on_message(struct node *node, struct group *group, struct peer_message *message) {
     const struct repair *repair = group->repair;
-    if (!repair || !repair->pulls || message->raft.from != repair->source || message->image->session != repair->session)
+    if (!repair || !repair->pulls || message->raft.from != repair->pull.source ||
+        message->image->session != repair->pull.session)
         return false;
     if (message->image->kind == IMAGE_PAGE)
         on_page(node, group, message->image);
@@ -289,23 +196,17 @@ static void replace(struct node *node, struct group *group) {
 
 bool repairs_on_stage(struct node *node, struct group *group, const struct log_store_completion *completion) {
     struct repair *repair = group->repair;
-    if (!repair || !repair->pulls || repair->stage_count == 0 ||
-        repair->stages[repair->stage_first].request != completion->id)
+    bool last;
+    if (!repair || !repair->pulls || !segment_pull_staged(node, &repair->pull, completion, &last))
         return false;
-    uint32_t bytes = repair->stages[repair->stage_first].bytes;
-    bool last = repair->stages[repair->stage_first].last;
-    repair->stage_first = (repair->stage_first + 1) % REPAIR_STAGES_MAX;
-    repair->stage_count--;
-    repair->asked_ms = node->now_ms;
-    repair->staged_bytes += bytes;
     if (completion->status != LF_OK) {
         node_tracef(node, "group=%llu repair: %.200s: begins anew", (unsigned long long)group->id,
                     completion->error.text);
         again(node, group);
     } else if (last) {
         replace(node, group);
-    } else if (!repair->whole && repair->staged_bytes + IMAGE_CREDIT_BYTES >= repair->told_bytes + IMAGE_PIECE_BYTES) {
-        pull_pieces(node, group);
+    } else {
+        segment_pull_say_credit(node, group, &repair->pull);
     }
     return true;
 }
@@ -317,7 +218,7 @@ void repairs_on_wrote(struct node *node, struct group *group) {
     node->metrics.segments_repaired++;
     node_tracef(node, "group=%llu segment %llu-%llu repaired from replica=%llu", (unsigned long long)group->id,
                 (unsigned long long)repair->damaged[0].first_index, (unsigned long long)repair->damaged[0].last_index,
-                (unsigned long long)repair->source);
+                (unsigned long long)repair->pull.source);
     next(node, group);
 }
 
@@ -352,11 +253,11 @@ void repairs_tick(struct node *node, struct group *group) {
     uint64_t leader = raft_leader(group->raft);
     if (group->image_fetch || group->rewrite_request != 0 || leader == 0 || node->now_ms < repair->retry_ms)
         return; /* D4 */
-    bool silent = node->now_ms - repair->asked_ms >= IMAGE_PULL_RETRY_MS && repair->stage_count == 0;
-    if (!repair->pulls || repair->source != leader)
+    bool silent = segment_pull_is_silent(node, &repair->pull);
+    if (!repair->pulls || repair->pull.source != leader)
         begin(node, group);
-    else if (silent && repair->next_index == 0)
+    else if (silent && repair->pull.next_index == 0)
         pull_page(node, group);
     else if (silent)
-        begin_session(node, group);
+        segment_pull_rest(node, group, &repair->pull);
 }
