@@ -30,6 +30,7 @@ static void print_logs(const struct bench_cluster *cluster) {
 void bench_die(const char *format, ...) {
     va_list args;
     va_start(args, format);
+    fflush(stdout);
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
@@ -209,13 +210,16 @@ void bench_cluster_start(struct bench_cluster *cluster, int count, const char *p
     }
 }
 
-void bench_cluster_kill(struct bench_cluster *cluster, int node) {
+static void end_by(struct bench_cluster *cluster, int node, int how) {
     if (cluster->nodes[node].pid == 0)
         return;
-    kill(cluster->nodes[node].pid, SIGKILL);
+    kill(cluster->nodes[node].pid, how);
     waitpid(cluster->nodes[node].pid, NULL, 0);
     cluster->nodes[node].pid = 0;
 }
+
+void bench_cluster_kill(struct bench_cluster *cluster, int node) { end_by(cluster, node, SIGKILL); }
+void bench_cluster_quit(struct bench_cluster *cluster, int node) { end_by(cluster, node, SIGTERM); }
 
 void bench_cluster_restart(struct bench_cluster *cluster, int node) { launch(cluster, node, false); }
 

@@ -30,6 +30,8 @@ void bench_cluster_start(struct bench_cluster *cluster, int count, const char *p
 void bench_cluster_stop(struct bench_cluster *cluster);
 /** SIGKILL, and wait for the end. node: from 0. */
 void bench_cluster_kill(struct bench_cluster *cluster, int node);
+/** SIGTERM, and wait for the end in good order. */
+void bench_cluster_quit(struct bench_cluster *cluster, int node);
 void bench_cluster_restart(struct bench_cluster *cluster, int node);
 /** Does this node, asked alone, know the controller and a leader for every group it holds? */
 bool bench_cluster_serves(const struct bench_cluster *cluster, int node, uint32_t timeout_ms);
