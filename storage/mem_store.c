@@ -351,6 +351,27 @@ static bool has_entries(const struct mem_group *group) {
     return mem_group_next(group, 0, &found) != NULL;
 }
 
+static void turn_a_bit(struct mem_disk *disk, struct log_store *store, uint64_t group, uint64_t index,
+                       struct lf_buf *entry) {
+    struct lf_buf *whole = lf_buf_ref(entry);
+    struct lf_buf *damaged = lf_buf_copy(lf_buf_bytes(whole));
+    lf_check(damaged != NULL);
+    damaged->data[mem_disk_between(disk, 0, damaged->size - 1)] ^= (uint8_t)(1u << mem_disk_between(disk, 0, 7));
+    put_damaged(&disk->synced, group, index, whole, damaged);
+    if (store)
+        put_damaged(&of(store)->image, group, index, whole, damaged);
+    lf_buf_unref(&whole);
+    lf_buf_unref(&damaged);
+}
+
+bool mem_store_damage_entry(struct mem_disk *disk, struct log_store *store, uint64_t group, uint64_t *index) {
+    const struct mem_group *at = mem_image_find(&disk->synced, group);
+    struct lf_buf **entry = at ? mem_group_next(at, *index, index) : NULL;
+    if (entry)
+        turn_a_bit(disk, store, group, *index, *entry);
+    return entry != NULL;
+}
+
 bool mem_store_damage(struct mem_disk *disk, struct log_store *store, uint64_t *group, uint64_t *index) {
     const struct mem_group *at = NULL;
     uint32_t count = (uint32_t)disk->synced.group_count, first = count > 0 ? mem_disk_between(disk, 0, count - 1) : 0;
@@ -364,15 +385,7 @@ bool mem_store_damage(struct mem_disk *disk, struct log_store *store, uint64_t *
     struct lf_buf **entry = mem_group_next(at, wanted, index);
     if (!entry) /* the log ends with a hole */
         entry = mem_group_next(at, 0, index);
-    struct lf_buf *whole = lf_buf_ref(*entry);
-    struct lf_buf *damaged = lf_buf_copy(lf_buf_bytes(whole));
-    lf_check(damaged != NULL);
-    damaged->data[mem_disk_between(disk, 0, damaged->size - 1)] ^= (uint8_t)(1u << mem_disk_between(disk, 0, 7));
-    put_damaged(&disk->synced, *group, *index, whole, damaged);
-    if (store)
-        put_damaged(&of(store)->image, *group, *index, whole, damaged);
-    lf_buf_unref(&whole);
-    lf_buf_unref(&damaged);
+    turn_a_bit(disk, store, *group, *index, *entry);
     return true;
 }
 

@@ -51,6 +51,8 @@ struct mem_disk_counts mem_disk_counts(const struct mem_disk *disk);
 /** One bit of one synced entry turns over, which one the disk's dice say; the store that is open on it (or NULL) reads
  * the damaged bytes too. False: there is no entry. Says which entry it was. */
 bool mem_store_damage(struct mem_disk *disk, struct log_store *store, uint64_t *group, uint64_t *index);
+/** The same with that entry of the group, or the next one that is there. False: there is none. */
+bool mem_store_damage_entry(struct mem_disk *disk, struct log_store *store, uint64_t group, uint64_t *index);
 
 /** Opens the disk; identity is used when the disk is empty, else compared: LF_WRONG_STORE. now_ms: virtual. */
 enum lf_status mem_store_open(struct mem_disk *disk, const struct log_store_identity *identity, uint64_t now_ms,

@@ -150,11 +150,10 @@ void group_segments_on_log_start(struct node *node, uint64_t id, uint64_t offset
 }
 
 /** 2. */
-static enum lf_status take_rewrite(struct node *node, struct group *group,
-                                   const struct log_store_completion *completion, struct lf_error *error) {
+static enum lf_status take_rewrite(struct node *node, struct group *group, const struct log_segment *segments,
+                                   size_t count, struct lf_error *error) {
     struct log_store_write *write = next_write(node, group);
-    enum lf_status status = partition_rewritten(group->partition, group->rewrite_index, completion->segments,
-                                                completion->segment_count, write, error);
+    enum lf_status status = partition_rewritten(group->partition, group->rewrite_index, segments, count, write, error);
     if (status == LF_CANCELLED)
         write->unstage = true;
     if (status == LF_OK || status == LF_CANCELLED)
@@ -171,6 +170,29 @@ static bool is_due(const struct group *group) {
     return partition_rewrite_due(group->partition, &index, &rewrite) && index == group->rewrite_index;
 }
 
+static void after_rewrite(struct node *node, struct group *group, enum lf_status status, struct lf_error *error) {
+    if (status == LF_OK)
+        status = carry_out_drops(node, group, error);
+    if (status != LF_OK) {
+        group_stop(node, group, error);
+        return;
+    }
+    group->segments_changed = true;
+    node_wake_by(node, node->now_ms);
+    group_apply(node, group, raft_commit(group->raft)); /* 4. */
+}
+
+void group_segments_take_result(struct node *node, struct group *group, const struct log_segment *segments,
+                                size_t count) {
+    uint64_t index;
+    struct log_store_rewrite rewrite;
+    struct lf_error error = {0};
+    lf_check(group->rewrite_request == 0);
+    lf_check(partition_rewrite_due(group->partition, &index, &rewrite));
+    group->rewrite_index = index;
+    after_rewrite(node, group, take_rewrite(node, group, segments, count, &error), &error);
+}
+
 void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion) {
     if (group->state != GROUP_RUNNING || completion->id != group->rewrite_request)
         return;
@@ -179,7 +201,8 @@ void group_on_rewrite(struct node *node, struct group *group, const struct log_s
     group->rewrite_request = 0;
     node_tracef(node, "group=%llu rewrite=%llu: %s", (unsigned long long)group->id,
                 (unsigned long long)group->rewrite_index, lf_status_name(status));
-    if (status == LF_INVALID && is_due(group)) { /* its segments are not the store's: whoever is wrong, they must not go on */
+    if (status == LF_INVALID &&
+        is_due(group)) { /* its segments are not the store's: whoever is wrong, they must not go on */
         group_stop(node, group, &error);
         return;
     }
@@ -188,14 +211,6 @@ void group_on_rewrite(struct node *node, struct group *group, const struct log_s
         ask_for_rewrite(node, group);
         return;
     }
-    status = take_rewrite(node, group, completion, &error);
-    if (status == LF_OK)
-        status = carry_out_drops(node, group, &error);
-    if (status != LF_OK) {
-        group_stop(node, group, &error);
-        return;
-    }
-    group->segments_changed = true;
-    node_wake_by(node, node->now_ms);
-    group_apply(node, group, raft_commit(group->raft)); /* 4. */
+    status = take_rewrite(node, group, completion->segments, completion->segment_count, &error);
+    after_rewrite(node, group, status, &error);
 }

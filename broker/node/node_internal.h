@@ -437,6 +437,10 @@ void group_segments_on_log_start(struct node *node, uint64_t id, uint64_t offset
 /** An image took the place of all segments, and the core knows. */
 void group_segments_replaced(struct node *node, struct group *group, uint64_t previous_index);
 void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion);
+/** The rewrite that is due, and not under way, came out as these segments, each held here or staged: they take the old
+ *  ones' place. They are what the group has agreed on (partition_rewrite_result). */
+void group_segments_take_result(struct node *node, struct group *group, const struct log_segment *segments,
+                                size_t count);
 
 /* retention.c, rewrites.c: what a leader decides about segments */
 void segments_tick(struct node *node);

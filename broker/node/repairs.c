@@ -5,15 +5,17 @@
  *   2. the descriptors of an image are asked for, until the segment is among them (images.h): equal on all replicas
  *   3. its entries are pulled, piece by piece, and staged
  *   4. one write puts what was staged in its own place; the damaged file is dropped unread
- *  Meanwhile what is read of it fails: readers are sent elsewhere, and it is given to nobody.
+ *  Or the leader has rewritten it, which cannot be done here: then 3. brings what came of that, as the log says
+ * (REWRITTEN), and 4. takes it as this replica's own result. Meanwhile what is read of it fails: readers are sent
+ * elsewhere, and it is given to nobody.
  *
  *  Invariants:
  *   D1  a group that is alone has nobody to ask: its store is lost as a whole
  *   D2  nothing changes but the file: the log, its indexes and the state are as they were
- *   D3  what the log drops or rewrites meanwhile is not repaired any more. What only the leader has rewritten, nobody
- *       can give, and it could not be rewritten here: after a while that store is lost as a whole
- *   D4  one at a time per group, and none beside an image that is fetched or a rewrite: each of them stages. An image
- *       goes first, and brings the damaged segments with it */
+ *   D3  what the log drops or rewrites meanwhile is not repaired any more. What the leader has neither as it was, nor
+ *       as the rewrite that is due here comes out (it was rewritten twice), nobody can give: after a while that store
+ * is lost as a whole D4  one at a time per group, and none beside an image that is fetched or a rewrite: each of them
+ * stages. An image goes first, and brings the damaged segments with it */
 #include "segment_pull.h"
 
 #include <stdlib.h>
@@ -30,12 +32,17 @@ struct repair {
     bool pulls;     /**< 2. or 3. is under way */
     bool replacing; /**< 4. */
     struct segment_pull pull;
+    struct log_segment *theirs; /**< descriptors of the leader's image, as far as its pages came */
+    size_t their_count, their_capacity;
+    size_t made, made_end; /**< of `theirs`: what came of the rewrite that is due; the first is pulled. Or none */
     uint32_t page;
     uint64_t retry_ms, handed_ms;
     uint64_t absent_ms; /**< since when the leader does not have it; 0: it has, or is not known to lack it */
 };
 
 void repairs_drop(struct group *group) {
+    if (group->repair)
+        free(group->repair->theirs);
     free(group->repair);
     group->repair = NULL;
 }
@@ -116,6 +123,7 @@ static void begin(struct node *node, struct group *group) {
     struct repair *repair = group->repair;
     repair->pulls = true;
     repair->page = 0;
+    repair->their_count = repair->made = repair->made_end = 0;
     segment_pull_forget(&repair->pull);
     repair->pull.source = raft_leader(group->raft);
     repair->pull.image = 0; /* whichever it has */
@@ -128,11 +136,87 @@ static void again(struct node *node, struct group *group) {
     node_wake_by(node, group->repair->retry_ms);
 }
 
+static void note_segments(struct repair *repair, const struct image_message *page) {
+    size_t count = repair->their_count + page->page.segment_count;
+    if (count > repair->their_capacity) {
+        struct log_segment *grown = realloc(repair->theirs, count * sizeof *grown);
+        lf_check(grown != NULL);
+        repair->theirs = grown;
+        repair->their_capacity = count;
+    }
+    if (page->page.segment_count > 0)
+        memcpy(repair->theirs + repair->their_count, page->page.segments,
+               page->page.segment_count * sizeof *repair->theirs);
+    repair->their_count = count;
+}
+
+static bool is_here(const struct group *group, const struct log_segment *segment) {
+    return image_staged_has(group, segment) ||
+           (partition_holds(group->partition, segment) && !repairs_damaged(group, segment));
+}
+
+/** 4. Damaged ones in the range are no more. */
+static void take_result(struct node *node, struct group *group) {
+    struct repair *repair = group->repair;
+    size_t at = 0, count;
+    group_flush_applied(node, group); /* what it drops comes first, and may take the rewrite with it */
+    count = repair->pulls ? partition_rewrite_result(group->partition, repair->theirs, repair->their_count, &at) : 0;
+    for (size_t i = at; count > 0 && i < at + count; i++)
+        if (!is_here(group, &repair->theirs[i]))
+            count = 0;
+    if (count == 0) {
+        again(node, group);
+        return;
+    }
+    struct log_segment *made = node_alloc(count, sizeof *made);
+    memcpy(made, repair->theirs + at, count * sizeof *made);
+    for (size_t i = 0; i < repair->damaged_count; i++)
+        node->metrics.segments_repaired += repair->damaged[i].first_index >= made[0].first_index &&
+                                           repair->damaged[i].last_index <= made[count - 1].last_index;
+    node_tracef(node, "group=%llu segments %llu-%llu come rewritten from replica=%llu", (unsigned long long)group->id,
+                (unsigned long long)made[0].first_index, (unsigned long long)made[count - 1].last_index,
+                (unsigned long long)repair->pull.source);
+    repair->pulls = false;
+    repair->retry_ms = node->now_ms;
+    group_segments_take_result(node, group, made, count);
+    free(made);
+}
+
+/** 3. What came of the rewrite, one after the other. */
+static void pull_made(struct node *node, struct group *group) {
+    struct repair *repair = group->repair;
+    while (repair->made < repair->made_end && is_here(group, &repair->theirs[repair->made]))
+        repair->made++;
+    if (repair->made == repair->made_end) {
+        take_result(node, group);
+        return;
+    }
+    const struct log_segment *segment = &repair->theirs[repair->made];
+    segment_pull_range(node, group, &repair->pull, segment->first_index, segment->last_index);
+}
+
+/** Has the leader what came of the rewrite that is due here, and is the damaged one among what it replaces? */
+static bool find_result(const struct group *group, struct repair *repair) {
+    size_t at = 0, count = partition_rewrite_result(group->partition, repair->theirs, repair->their_count, &at);
+    if (count == 0 || repair->theirs[at].first_index > repair->damaged[0].first_index ||
+        repair->theirs[at + count - 1].last_index < repair->damaged[0].last_index)
+        return false;
+    repair->made = at;
+    repair->made_end = at + count;
+    return true;
+}
+
+/** What is being pulled. */
+static const struct log_segment *wanted(const struct repair *repair) {
+    return repair->made < repair->made_end ? &repair->theirs[repair->made] : &repair->damaged[0];
+}
+
 static void on_page(struct node *node, struct group *group, const struct image_message *page) {
     struct repair *repair = group->repair;
     if (repair->pull.next_index != 0 || page->page.page != repair->page)
         return;
     repair->pull.image = page->image;
+    note_segments(repair, page);
     for (size_t i = 0; i < page->page.segment_count; i++)
         if (log_segment_equal(&page->page.segments[i], &repair->damaged[0])) {
             repair->absent_ms = 0;
@@ -142,6 +226,11 @@ static void on_page(struct node *node, struct group *group, const struct image_m
         }
     if (++repair->page < page->page.page_count && page->page.segment_count > 0) {
         pull_page(node, group);
+        return;
+    }
+    if (find_result(group, repair)) {
+        repair->absent_ms = 0;
+        pull_made(node, group);
         return;
     }
     repair->absent_ms = repair->absent_ms ? repair->absent_ms : node->now_ms;
@@ -157,7 +246,7 @@ static void on_piece(struct node *node, struct group *group, const struct peer_m
     struct repair *repair = group->repair;
     enum segment_pull_piece piece = segment_pull_judge(node, group, &repair->pull, message->image);
     if (piece == SEGMENT_PULL_GONE ||
-        (piece == SEGMENT_PULL_NEXT && !segment_pull_stage(node, group, &repair->pull, &repair->damaged[0], message)))
+        (piece == SEGMENT_PULL_NEXT && !segment_pull_stage(node, group, &repair->pull, wanted(repair), message)))
         again(node, group);
 }
 
@@ -203,6 +292,9 @@ bool repairs_on_stage(struct node *node, struct group *group, const struct log_s
         node_tracef(node, "group=%llu repair: %.200s: begins anew", (unsigned long long)group->id,
                     completion->error.text);
         again(node, group);
+    } else if (last && repair->made < repair->made_end) {
+        image_staged_add(node, group, &repair->theirs[repair->made]);
+        pull_made(node, group);
     } else if (last) {
         replace(node, group);
     } else {

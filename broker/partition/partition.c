@@ -294,6 +294,25 @@ bool partition_rewrite_due(const struct partition *partition, uint64_t *index, s
     return true;
 }
 
+size_t partition_rewrite_result(const struct partition *partition, const struct log_segment *segments, size_t count,
+                                size_t *at) {
+    uint64_t index;
+    struct log_store_rewrite rewrite;
+    size_t first = 0, end;
+    if (!partition_rewrite_due(partition, &index, &rewrite) || partition->segments.decisions[0].expected == 0)
+        return 0;
+    while (first < count && segments[first].first_index < rewrite.first_index)
+        first++;
+    for (end = first; end < count && segments[end].last_index <= rewrite.last_index;)
+        end++;
+    *at = first;
+    bool is_it =
+        end > first && segments[first].first_index == rewrite.first_index &&
+        segments[end - 1].last_index == rewrite.last_index &&
+        partition_segments_checksum(segments + first, end - first) == partition->segments.decisions[0].expected;
+    return is_it ? end - first : 0;
+}
+
 void partition_check_invariants(const struct partition *partition) {
     const struct partition_segments *segments = &partition->segments;
     uint64_t bytes = 0, next = partition_first_index(partition);

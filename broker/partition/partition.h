@@ -105,6 +105,11 @@ enum lf_status partition_apply(struct partition *partition, struct lf_bytes entr
 
 /** What the store is to do now, group and request left 0; *index names the REWRITE. False: nothing. */
 bool partition_rewrite_due(const struct partition *partition, uint64_t *index, struct log_store_rewrite *rewrite);
+/** Which of another replica's segments (oldest first) are what the rewrite that is due comes out as: they stand for its
+ *  range, and have the checksum that its REWRITTEN says. Their number, from `*at` on; 0: they are not among them, or
+ *  no REWRITTEN is applied yet. */
+size_t partition_rewrite_result(const struct partition *partition, const struct log_segment *segments, size_t count,
+                                size_t *at);
 /** The store made these segments for the rewrite that is due, `index`. Adds the replacement and rows to `write`, which
  *  holds nothing else and comes after all that was applied. LF_OK; LF_CANCELLED: `index` is not due any more, write
  *  `unstage`; LF_INTERNAL in words (stops the group); LF_NO_MEMORY (the machine must be loaded again). */

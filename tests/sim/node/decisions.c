@@ -11,6 +11,8 @@ const struct sim_decision sim_decisions[] = {
     {"image begun anew", "image of", "begins anew", 0},
     {"image waits for nobody", "pulls no image any more", "", 0},
     {"a group stopped: replicas disagree", "stopped:", "", SIM_NEVER_SEEN},
+    {"damaged segment repaired", "segment", "repaired from", 0},
+    {"damaged segment comes rewritten", "segments", "come rewritten from", 0},
     {"a client's reader goes on elsewhere", "again:", "", 1},
     {"a client renumbers after an unknown outcome", "raise to", "", 0},
     {"a client's connection ends", "gone", "", 1},

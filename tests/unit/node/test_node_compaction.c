@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "lf_record_batch.h"
+#include "node_metrics.h"
 #include "node_story.h"
 #include "partition.h"
 
@@ -322,6 +323,62 @@ static void it_goes_on_after_restarts_and_changes_of_the_leader(void **state) {
     expect_last_values();
 }
 
+/** One bit of a sealed entry of the follower turns over, which notices when it is to rewrite it. */
+static size_t damage_a_follower(void) {
+    size_t node = (leader + 1) % 3, count;
+    const struct log_segment *segments = partition_segments(machine(node), &count);
+    assert_true(count >= 3);
+    uint64_t index = segments[1].first_index;
+    assert_true(mem_store_damage_entry(world.disks[node], world.stores[node], group, &index));
+    assert_true(index <= segments[1].last_index);
+    return node;
+}
+
+static void expect_cured(size_t node) {
+    assert_status(world.fatal[node], LF_OK);
+    assert_non_null(world.nodes[node]);
+    assert_int_equal(node_metrics(world.nodes[node])->segments_repaired, 1);
+    find_leader();
+    assert_true(clean_index() > 0);
+    assert_equal_replicas();
+    expect_last_values();
+    world_crash(&world, node, MEM_DISK_POWER); /* it is durable, and the store is whole */
+    world_start(&world, node);
+    world_run(&world, 2000);
+    assert_equal_replicas();
+    expect_last_values();
+}
+
+/** It cannot rewrite what is damaged, and nobody has that any more: they have what came of it. */
+static void damaged_segment_is_replaced_by_what_its_leader_made_of_it(void **state) {
+    (void)state;
+    assert_status(world_alter(&world, "t", "min.compaction.lag.ms", "60s"), LF_OK);
+    publish(100, KEYS, 0);
+    world_run(&world, 1000);
+    size_t node = damage_a_follower();
+    assert_status(world_alter(&world, "t", "min.compaction.lag.ms", "0s"), LF_OK);
+    world_run(&world, 40000);
+    expect_cured(node);
+}
+
+static void it_is_so_with_lost_messages_and_another_leader(void **state) {
+    (void)state;
+    assert_status(world_alter(&world, "t", "min.compaction.lag.ms", "60s"), LF_OK);
+    publish(100, KEYS, 0);
+    world_run(&world, 1000);
+    size_t node = damage_a_follower(), first = leader;
+    assert_status(world_alter(&world, "t", "min.compaction.lag.ms", "0s"), LF_OK);
+    world.lose_permille = 200;
+    world_run(&world, 1500);
+    world_crash(&world, first, MEM_DISK_KILL);
+    world_run(&world, 1500);
+    world_start(&world, first);
+    world_run(&world, 10000);
+    world.lose_permille = 0;
+    world_run(&world, 30000);
+    expect_cured(node);
+}
+
 static void compacted_history_is_also_dropped(void **state) {
     (void)state;
     assert_status(world_alter(&world, "t", "cleanup.policy", "compact,delete"), LF_OK);
@@ -388,6 +445,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_younger_than_the_lag_stays, setup_three, teardown),
         cmocka_unit_test_setup_teardown(tombstones_stay_their_time_and_go, setup_three, teardown),
         cmocka_unit_test_setup_teardown(it_goes_on_after_restarts_and_changes_of_the_leader, setup_three, teardown),
+        cmocka_unit_test_setup_teardown(damaged_segment_is_replaced_by_what_its_leader_made_of_it, setup_three,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(it_is_so_with_lost_messages_and_another_leader, setup_three, teardown),
         cmocka_unit_test_setup_teardown(compacted_history_is_also_dropped, setup_three, teardown),
         cmocka_unit_test_setup_teardown(a_rewrite_and_the_drop_that_makes_it_void_are_applied_in_one_step,
                                         setup_short_messages, teardown),
