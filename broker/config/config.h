@@ -57,6 +57,12 @@ struct config_disk {
     uint64_t soft_free_bytes, hard_free_bytes, ballast_bytes;
 };
 
+/** Backups of the node's store, made on request. */
+struct config_backup {
+    char directory[PATH_MAX]; /**< empty: DATA/backups */
+    uint32_t backups_max;
+};
+
 /** For the operators' listener; the same meaning as in admin_options. */
 struct config_admin {
     uint32_t enabled;               /**< enum config_switch */
@@ -78,6 +84,7 @@ struct config {
     struct node_limits limits;
     struct config_store store;
     struct config_disk disk;
+    struct config_backup backup;
     struct config_admin admin;
     uint32_t transport_queue_messages_max;
     char transport_unreliable[CONFIG_UNRELIABLE_BYTES_MAX + 1];

@@ -186,6 +186,20 @@ const struct config_row config_rows[] = {
         "Size of the file DATA/ballast, given up at the hard limit so that what makes room can finish, and made again "
         "first. 0: an eighth of the hard limit."),
 
+    /* Backups. */
+    {.name = "backup.directory",
+     .kind = CONFIG_TEXT,
+     FIELD(backup.directory),
+     .min = 0,
+     .max = PATH_MAX - 192,
+     .unit = "path",
+     .text = "backups in node.data",
+     .help =
+         "Where this node's backups are made. On the filesystem of node.data, since they share files with the store; "
+         "its parent exists."},
+    NUMBER("backup.backups_max", backup.backups_max, 1, 1000, "", 8,
+           "Backups this node keeps; with so many no further one is made until one is deleted."),
+
     /* Operators. */
     {.name = "admin.enabled",
      .kind = CONFIG_CHOICE,

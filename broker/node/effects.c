@@ -107,6 +107,12 @@ void node_add_watch(struct node *node, uint64_t session, uint64_t bytes) {
     effects->watches[effects->watch_count++] = (struct node_watch){.session = session, .bytes = bytes};
 }
 
+void node_add_backup(struct node *node, const struct node_backup_wish *wish) {
+    struct node_effects *effects = node->effects;
+    GROW(effects->backups, effects->backup_count, effects->backup_capacity);
+    effects->backups[effects->backup_count++] = *wish;
+}
+
 void node_fail(struct node *node, enum lf_status status, const char *format, ...) {
     if (node->fatal != LF_OK)
         return; /* the first cause is the one to tell */
@@ -151,6 +157,7 @@ void node_effects_clear(struct node_effects *effects) {
     effects->write_count = effects->read_count = effects->rewrite_count = effects->load_count = 0;
     effects->connect_count = effects->forgotten_count = 0;
     effects->envelope_count = effects->send_count = effects->closed_count = effects->watch_count = 0;
+    effects->backup_count = 0;
     effects->stopped = false;
     effects->fatal = LF_OK;
     effects->fatal_text[0] = '\0';
@@ -169,5 +176,6 @@ void node_effects_deinit(struct node_effects *effects) {
     free(effects->sends);
     free(effects->closed_sessions);
     free(effects->watches);
+    free(effects->backups);
     *effects = (struct node_effects){0};
 }

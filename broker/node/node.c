@@ -393,6 +393,9 @@ void node_step(struct node *node, const struct node_event *event, struct node_ef
             if (node_session(node, event->session))
                 session_close(node, node_session(node, event->session));
             break;
+        case NODE_EVENT_BACKUP:
+            backups_on_done(node, event->backup);
+            break;
         case NODE_EVENT_SPACE:
             space_on_event(node, &event->space);
             break;

@@ -108,7 +108,31 @@ enum node_event_type {
     NODE_EVENT_CLIENT_ROOM, /**< of a session that effects.watches named: no more than that waits for it now */
     NODE_EVENT_STORE,       /**< a completion */
     NODE_EVENT_SPACE,       /**< room on the disk; before the first one there is enough */
+    NODE_EVENT_BACKUP,      /**< what effects.backups asked for is done, or failed */
     NODE_EVENT_STOP,        /**< hand leadership over, then effects.stopped */
+};
+
+/** Backups that the owner is asked to make, to list or to delete, at one time. */
+#define NODE_BACKUPS_MAX 8u
+enum node_backup_action { NODE_BACKUP_LIST = 1, NODE_BACKUP_CREATE, NODE_BACKUP_DELETE };
+/** What a client asked for; the owner judges the name. */
+struct node_backup_wish {
+    uint64_t session, request_id;
+    enum node_backup_action action;
+    char name[65];
+};
+struct node_backup {
+    const char *name;
+    int64_t made_ms; /**< Unix time */
+    uint64_t files, bytes;
+};
+/** Exactly one for each wish. */
+struct node_backup_done {
+    struct node_backup_wish wish;
+    enum lf_status status;
+    const char *text;                  /**< words when status is not LF_OK; may be empty */
+    const struct node_backup *backups; /**< LIST: all; CREATE: the new one */
+    size_t count;
 };
 
 struct node_event {
@@ -129,6 +153,7 @@ struct node_event {
         } client;                                /**< CLIENT; CLIENT_ROOM: without frames */
         uint64_t session;                        /**< CLIENT_GONE */
         struct node_space space;                 /**< SPACE */
+        const struct node_backup_done *backup;   /**< BACKUP; borrowed */
         struct log_store_completion *completion; /**< borrowed; the node may take entries by setting them NULL */
     };
 };
@@ -186,6 +211,8 @@ struct node_effects {
     size_t closed_count, closed_capacity;
     struct node_watch *watches;
     size_t watch_count, watch_capacity;
+    struct node_backup_wish *backups; /**< carry out in any time; each is answered by an event */
+    size_t backup_count, backup_capacity;
     uint64_t deadline_ms; /**< send a tick no later than this */
     bool stopped;         /**< after NODE_EVENT_STOP: nothing is led any more (or the time for it is over) */
     enum lf_status fatal; /**< not LF_OK: end the process with fatal_text; nothing further may be sent */

@@ -330,6 +330,7 @@ struct node {
     struct parked_list lookups;  /**< waiting for a read round or retry */
     size_t parked_count;
     uint64_t next_request, next_key;
+    uint32_t backups_waiting; /**< asked of the owner, not done yet */
     struct node_space space;
     enum node_space_level space_level;
     uint64_t uncommitted_bytes;
@@ -377,6 +378,7 @@ void node_add_forgotten(struct node *node, uint64_t node_id);
 /** Takes frames' references and copies the array. */
 void node_add_send(struct node *node, uint64_t session, const struct node_frame *frames, size_t count);
 void node_add_closed(struct node *node, uint64_t session);
+void node_add_backup(struct node *node, const struct node_backup_wish *wish);
 void node_add_watch(struct node *node, uint64_t session, uint64_t bytes);
 void node_fail(struct node *node, enum lf_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void node_tracef(struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -580,6 +582,10 @@ void transfers_on_request(struct node *node, struct session *session, const Lf__
 void transfers_tick(struct node *node);
 void removals_wait(struct node *node, const struct parked *parked);
 void removals_tick(struct node *node);
+/* backups.c */
+void backups_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
+void backups_on_done(struct node *node, const struct node_backup_done *done);
+
 void check_on_request(struct node *node, struct session *session, const Lf__ClientRequest *request);
 
 /* sessions.c */

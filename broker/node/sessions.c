@@ -107,6 +107,9 @@ static void dispatch(struct node *node, struct session *session, Lf__ClientReque
     case LF__CLIENT_REQUEST__BODY_CLUSTER_CHECK:
         check_on_request(node, session, request);
         return;
+    case LF__CLIENT_REQUEST__BODY_BACKUP:
+        backups_on_request(node, session, request);
+        return;
     case LF__CLIENT_REQUEST__BODY_TRANSFER_LEADER:
         transfers_on_request(node, session, request);
         return;

@@ -1,6 +1,7 @@
 #include "broker.h"
 
 #include "admin.h"
+#include "backup_thread.h"
 #include "clock.h"
 #include "disk_guard.h"
 #include "loop.h"
@@ -34,6 +35,7 @@ struct broker {
     struct admin *admin; /**< NULL: admin.enabled is off */
     const char *version;
     struct loop *loop;
+    struct backup_thread *backups;
     struct disk_guard disk;
     bool watches_disk;
     bool ran;
@@ -170,6 +172,16 @@ static void describe_store(const struct log_store *store, char *out, size_t size
              s.writes, s.commits, s.syncs, s.bytes_written, s.reads, s.commit_us_max, s.stall_us);
 }
 
+static enum lf_status open_backups(struct broker *broker, struct lf_error *error) {
+    struct backup_thread_options options = {.store = broker->data.store,
+                                            .data = broker->config->node_data,
+                                            .directory = broker->config->backup.directory,
+                                            .cluster_name = broker->config->cluster_name,
+                                            .backups_max = broker->config->backup.backups_max,
+                                            .log = broker->log};
+    return backup_thread_new(&options, &broker->backups, error);
+}
+
 static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
     struct loop_options options = {.node = broker->node,
                                    .store = broker->data.store,
@@ -177,6 +189,7 @@ static enum lf_status open_loop(struct broker *broker, struct lf_error *error) {
                                    .log = broker->log,
                                    .admin = broker->admin ? admin_link(broker->admin) : NULL,
                                    .disk = &broker->disk,
+                                   .backups = broker->backups,
                                    .replacing_in = broker->data.replaces ? broker->config->node_data : NULL,
                                    .signal_fd = broker->signal_fd,
                                    .queue_messages_max = broker->config->transport_queue_messages_max,
@@ -219,6 +232,8 @@ static enum lf_status start_and_run(struct broker *broker, enum data_start start
     if (status == LF_OK)
         status = open_node(broker, error);
     if (status == LF_OK)
+        status = open_backups(broker, error);
+    if (status == LF_OK)
         status = open_loop(broker, error);
     if (status != LF_OK)
         return status;
@@ -233,6 +248,7 @@ static void close_all(struct broker *broker, bool failed) {
     admin_destroy(&broker->admin);
     transport_destroy(&broker->transport, failed ? 0 : LINGER_MS);
     node_destroy(&broker->node);
+    backup_thread_destroy(&broker->backups);
     log_store_close(&broker->data.store);
     if (broker->watches_disk)
         disk_guard_deinit(&broker->disk);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #define STORE_FOLDER "store"
+#define BACKUPS_FOLDER "backups"
 
 static enum lf_status store_path(const char *data, char *path, size_t size, struct lf_error *error) {
     int used = snprintf(path, size, "%s/" STORE_FOLDER, data);
@@ -29,6 +30,7 @@ static bool is_ours(const char *name) {
                                        STORE_REPLACEMENT_FILE,
                                        STORE_REPLACEMENT_FILE ".new",
                                        DISK_GUARD_BALLAST_FILE,
+                                       BACKUPS_FOLDER,
                                        "lost+found"};
     if (strncmp(name, STORE_REPLACED_PREFIX, strlen(STORE_REPLACED_PREFIX)) == 0)
         return true;

@@ -8,7 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { ITEM_CLIENTS, ITEM_PEERS, ITEM_STORE, ITEM_SIGNALS, ITEM_ADMIN, ITEM_COUNT };
+enum { ITEM_CLIENTS, ITEM_PEERS, ITEM_STORE, ITEM_SIGNALS, ITEM_ADMIN, ITEM_BACKUPS, ITEM_COUNT };
 
 enum lf_status loop_new(const struct loop_options *options, struct loop **out) {
     struct loop *loop = calloc(1, sizeof *loop);
@@ -103,13 +103,16 @@ static uint64_t wait_for_work(struct loop *loop, zmq_pollitem_t items[ITEM_COUNT
     pause_meter_sleep(&loop->pauses, loop->now_ms, sleep_ms);
     items[ITEM_CLIENTS].events = takes_clients(loop) ? ZMQ_POLLIN : 0;
     bool asleep = loop->options.admin && lf_ring_sleep(loop->options.admin->questions);
-    if (loop->options.admin && !asleep)
+    bool done_asleep = backup_thread_sleep(loop->options.backups);
+    if ((loop->options.admin && !asleep) || !done_asleep)
         sleep_ms = 0;
     int ready = zmq_poll(items, ITEM_COUNT, (long)sleep_ms);
     if (ready < 0 && zmq_errno() != EINTR)
         loop_fail(loop, LF_IO, zmq_strerror(zmq_errno()));
     if (asleep)
         lf_ring_wake(loop->options.admin->questions);
+    if (done_asleep)
+        backup_thread_wake(loop->options.backups);
     loop->now_ms = clock_now_ms();
     return pause_meter_wake(&loop->pauses, loop->now_ms);
 }
@@ -129,6 +132,7 @@ static bool take_turn(struct loop *loop, const zmq_pollitem_t items[ITEM_COUNT],
     if (loop->failed == LF_OK && (away || loop->now_ms >= loop->deadline_ms))
         tick(loop, absent_ms);
     transport_advance(loop->options.transport, loop->now_ms);
+    loop_take_backups(loop);
     loop_look_at_disk(loop);
     loop_end_replacement(loop);
     loop_log_stats(loop);
@@ -145,6 +149,7 @@ enum lf_status loop_run(struct loop *loop, struct lf_error *error) {
     items[ITEM_SIGNALS] = (zmq_pollitem_t){.fd = loop->options.signal_fd, .events = ZMQ_POLLIN};
     int admin_fd = loop->options.admin ? lf_ring_fd(loop->options.admin->questions) : loop->options.signal_fd;
     items[ITEM_ADMIN] = (zmq_pollitem_t){.fd = admin_fd, .events = loop->options.admin ? ZMQ_POLLIN : 0};
+    items[ITEM_BACKUPS] = (zmq_pollitem_t){.fd = backup_thread_fd(loop->options.backups), .events = ZMQ_POLLIN};
     pause_meter_init(&loop->pauses, clock_now_ms());
     tick(loop, 0);
     loop_follow_disk(loop); /* the start has looked: before anybody asks for anything */

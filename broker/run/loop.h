@@ -8,6 +8,7 @@
 #define LOOP_H
 
 #include "admin_link.h"
+#include "backup_thread.h"
 #include "disk_guard.h"
 #include "log.h"
 #include "node.h"
@@ -33,6 +34,7 @@ struct loop_options {
     struct log *log;
     struct admin_link *admin; /**< NULL: nobody asks for figures */
     struct disk_guard *disk;
+    struct backup_thread *backups;
     const char *replacing_in;    /**< node.data, while a lost store is being replaced there; else NULL */
     int signal_fd;               /**< a signalfd: the first signal stops in order, the second at once */
     uint32_t queue_messages_max; /**< of each lane of the transport; for figures */

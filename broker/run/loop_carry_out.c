@@ -61,6 +61,7 @@ void loop_carry_out(struct loop *loop) {
     } else {
         send_to_peers(loop);
         send_to_clients(loop);
+        loop_ask_for_backups(loop);
     }
     loop->deadline_ms = effects->deadline_ms;
     loop->stopped |= effects->stopped;

@@ -61,6 +61,11 @@ void loop_look_at_disk(struct loop *loop);
  *  acknowledgement rests on it. The store is still read. */
 void loop_spoil(struct loop *loop, const char *why);
 
+/** Hands on what the node wants. */
+void loop_ask_for_backups(struct loop *loop);
+/** Tells the node what was done. */
+void loop_take_backups(struct loop *loop);
+
 /** Fills what the admin thread asked for. */
 void loop_answer_admin(struct loop *loop);
 

@@ -57,6 +57,7 @@ int cli_topic(int argc, char **argv);
 int cli_cluster(int argc, char **argv);
 int cli_partition(int argc, char **argv);
 int cli_store(int argc, char **argv);
+int cli_backup(int argc, char **argv);
 
 /** What the actions of `cluster` and `partition` take, parsed. */
 struct cli_change {

@@ -22,6 +22,7 @@ static const char help[] =
     "  cluster check [--without NODE]         is everything well? may NODE be stopped?\n"
     "  cluster add | drain | remove NODE      nodes come and go\n"
     "  cluster transfer TOPIC/P | --metadata  another leader\n"
+    "  backup create NAME | list | delete NAME  of every node's store, while it runs\n"
     "  store ls | verify | dump | export DIR  look at the data of a node that is stopped\n"
     "\n"
     "`logflume COMMAND --help` tells more, with examples. Every command takes:\n"
@@ -123,8 +124,8 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         int (*run)(int argc, char **argv);
-    } commands[] = {{"pub", cli_pub},         {"sub", cli_sub},    {"topic", cli_topic}, {"partition", cli_partition},
-                    {"cluster", cli_cluster}, {"store", cli_store}};
+    } commands[] = {{"pub", cli_pub},         {"sub", cli_sub},     {"topic", cli_topic},  {"partition", cli_partition},
+                    {"cluster", cli_cluster}, {"store", cli_store}, {"backup", cli_backup}};
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         fputs(help, argc < 2 ? stderr : stdout);
         return argc < 2 ? CLI_USAGE : CLI_OK;

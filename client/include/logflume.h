@@ -410,6 +410,29 @@ LF_API enum lf_status lf_cluster_check(lf_client *client, uint64_t without_node,
 /** NULL is fine. */
 LF_API void lf_health_free(struct lf_health *health);
 
+enum lf_backup_action { LF_BACKUP_LIST = 0, LF_BACKUP_CREATE = 1, LF_BACKUP_DELETE = 2 };
+struct lf_backup {
+    char name[65];
+    int64_t made_ms; /**< Unix time */
+    uint64_t files;
+    uint64_t bytes; /**< of all its files; most are shared with the store and with other backups */
+};
+/** What one broker said. */
+struct lf_node_backups {
+    uint64_t node;
+    enum lf_status status;     /**< LF_CONNECT, LF_TIMED_OUT; LF_EXISTS, LF_NOT_FOUND, LF_INVALID: refused, in words */
+    char text[256];            /**< words when status is not LF_OK */
+    struct lf_backup *backups; /**< LIST: all, by name; CREATE: the new one */
+    size_t count;
+};
+/** Every broker makes (or lists, or deletes) a backup of its store on its own disk; to create one, the leader of the
+ *  cluster's metadata does it after all the others, so that its copy knows all that is in theirs. LF_OK when the
+ * brokers were asked: *nodes (yours: lf_node_backups_free) tells what each of them said. name: NULL to list. The
+ * client's request timeout bounds how long each may take. */
+LF_API enum lf_status lf_cluster_backup(lf_client *client, enum lf_backup_action action, const char *name,
+                                        struct lf_node_backups **nodes, size_t *count, struct lf_error *error);
+LF_API void lf_node_backups_free(struct lf_node_backups *nodes, size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -161,6 +161,7 @@ static void ask_node(struct lf_core *core, struct lf_call *call, struct lf_broke
 void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *broker) {
     Lf__ClusterStatus status = LF__CLUSTER_STATUS__INIT;
     Lf__ClusterCheck check = LF__CLUSTER_CHECK__INIT;
+    Lf__Backup backup = LF__BACKUP__INIT;
     enum lf_core_call_type resolver =
         call->call.type == LF_CALL_NODE_REMOVE ? LF_CALL_CLUSTER_STATUS : LF_CALL_TOPIC_SETTINGS;
     enum lf_core_call_type type = call->stage == LF_CALL_ASKING      ? call->call.type
@@ -194,6 +195,11 @@ void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *b
     case LF_CALL_CLUSTER_CHECK:
         check.without_node = call->call.without_node;
         SEND(cluster_check, CLUSTER_CHECK, check);
+        break;
+    case LF_CALL_BACKUP:
+        backup.action = (Lf__BackupAction)call->call.backup_action;
+        backup.name = call->topic;
+        SEND(backup, BACKUP, backup);
         break;
     }
 }

@@ -40,6 +40,8 @@ bool lf_call_changes(const struct lf_call *call) {
     case LF_CALL_CLUSTER_STATUS:
     case LF_CALL_CLUSTER_CHECK:
         break;
+    case LF_CALL_BACKUP:
+        return call->call.backup_action != LF_BACKUP_LIST;
     }
     return false;
 }
@@ -71,6 +73,7 @@ static bool takes_topic(const struct lf_core_call *call) {
     case LF_CALL_NODE_REMOVE:
     case LF_CALL_NODE_DRAIN:
     case LF_CALL_CLUSTER_CHECK:
+    case LF_CALL_BACKUP: /* the broker judges the name */
         break;
     }
     return false;
@@ -130,7 +133,7 @@ static enum lf_status check(const struct lf_core_call *call, struct lf_error *er
         return lf_error_set(error, LF_INVALID, "unknown call %d", (int)call->type);
     enum lf_status status = check_topic(call, error);
     bool node = call->type == LF_CALL_NODE_ADD || call->type == LF_CALL_NODE_REMOVE ||
-                call->type == LF_CALL_NODE_DRAIN || call->type == LF_CALL_CLUSTER_CHECK;
+                call->type == LF_CALL_NODE_DRAIN || call->type == LF_CALL_CLUSTER_CHECK || call->type == LF_CALL_BACKUP;
     if (status == LF_OK && node && call->node == 0)
         status = lf_error_set(error, LF_INVALID, "node: 0 is no node");
     if (status == LF_OK && call->type == LF_CALL_NODE_ADD)

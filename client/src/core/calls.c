@@ -123,7 +123,8 @@ static struct lf_broker *this_node(struct lf_core *core, struct lf_call *call, b
 }
 
 static struct lf_broker *whom_to_ask(struct lf_core *core, struct lf_call *call, bool *over) {
-    if (call->call.type == LF_CALL_CLUSTER_CHECK || (call->call.type == LF_CALL_PARTITION_SEGMENTS && call->call.node))
+    if (call->call.type == LF_CALL_CLUSTER_CHECK || call->call.type == LF_CALL_BACKUP ||
+        (call->call.type == LF_CALL_PARTITION_SEGMENTS && call->call.node))
         return this_node(core, call, over);
     if (lf_call_is_for_partition(call)) {
         struct lf_broker *leader = partition_leader(core, call);
@@ -290,6 +291,7 @@ static void answered(struct lf_core *core, struct lf_call *call, struct lf_broke
         [LF_CALL_PARTITION_TRIM] = LF__CLIENT_REPLY__BODY_TRIM_PARTITION,
         [LF_CALL_PARTITION_OFFSET_AT] = LF__CLIENT_REPLY__BODY_OFFSETS_LOOKUP,
         [LF_CALL_PARTITION_SEGMENTS] = LF__CLIENT_REPLY__BODY_LIST_SEGMENTS,
+        [LF_CALL_BACKUP] = LF__CLIENT_REPLY__BODY_BACKUP,
         [LF_CALL_TOPIC_SETTINGS] = LF__CLIENT_REPLY__BODY_DESCRIBE_SETTINGS,
     };
     if ((*reply)->body_case != bodies[call->call.type]) {

@@ -69,17 +69,18 @@ enum lf_core_call_type {
     LF_CALL_PARTITION_TRIM,
     LF_CALL_PARTITION_OFFSET_AT,
     LF_CALL_PARTITION_SEGMENTS, /**< one page */
-    LF_CALL_TYPE_LAST = LF_CALL_PARTITION_SEGMENTS,
+    LF_CALL_BACKUP,             /**< asked of one broker, as CLUSTER_CHECK */
+    LF_CALL_TYPE_LAST = LF_CALL_BACKUP,
 };
 /** Borrowed for the step, copied. What a type has no use for is 0. */
 struct lf_core_call {
     enum lf_core_call_type type;
     uint64_t id;         /**< chosen by the caller, echoed */
-    const char *topic;   /**< LEADER_TRANSFER: NULL is group 0 */
+    const char *topic;   /**< LEADER_TRANSFER: NULL is group 0; BACKUP: its name, NULL to list */
     uint32_t partitions; /**< create; partition number for PARTITION_*, LEADER_TRANSFER */
     uint32_t replicas;
-    /** NODE_*: which; LEADER_TRANSFER: to whom, 0: the most caught-up; CLUSTER_CHECK, PARTITION_SEGMENTS: whom to ask,
-     * of the latter 0: the leader */
+    /** NODE_*: which; LEADER_TRANSFER: to whom, 0: the most caught-up; CLUSTER_CHECK, BACKUP,
+     * PARTITION_SEGMENTS: whom to ask, of the latter 0: the leader */
     uint64_t node;
     uint64_t without_node;           /**< CLUSTER_CHECK */
     const char *host;                /**< NODE_ADD */
@@ -89,10 +90,11 @@ struct lf_core_call {
     size_t node_count;
     const struct lf_setting *settings; /**< TOPIC_CREATE, TOPIC_ALTER: at most LF_CORE_SETTINGS_MAX */
     size_t setting_count;
-    int64_t offset;       /**< PARTITION_TRIM: before it */
-    int64_t timestamp_ms; /**< PARTITION_OFFSET_AT */
-    uint64_t from_index;  /**< PARTITION_SEGMENTS */
-    bool dry_run;         /**< PARTITION_TRIM */
+    int64_t offset;                      /**< PARTITION_TRIM: before it */
+    int64_t timestamp_ms;                /**< PARTITION_OFFSET_AT */
+    uint64_t from_index;                 /**< PARTITION_SEGMENTS */
+    bool dry_run;                        /**< PARTITION_TRIM */
+    enum lf_backup_action backup_action; /**< BACKUP */
 };
 
 struct lf_core_event {
