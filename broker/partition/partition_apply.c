@@ -203,6 +203,19 @@ static enum lf_status check(struct partition *partition, const struct lf_entry_h
                                  error); /* 3 */
 }
 
+/** Terms rise from jump to jump: what lies between them was others'. */
+static enum lf_status check_jump(const struct partition *partition, const struct lf_entry_header *header,
+                                 struct lf_bytes payload, struct partition_jump *jump, struct lf_error *error) {
+    const struct partition_jumps *jumps = &partition->jumps;
+    enum lf_status status = partition_jump_decode(header, payload, jump, error);
+    if (status == LF_OK && jumps->count > 0 && jump->last_term < jumps->items[jumps->count - 1].term)
+        status =
+            lf_error_set(error, LF_INTERNAL,
+                         "entry %" PRIu64 ": offsets jump after term %" PRIu64 ", but did so before in term %" PRIu64,
+                         header->index, jump->last_term, jumps->items[jumps->count - 1].term);
+    return status;
+}
+
 /** What an entry is about, once judged. */
 struct subject {
     struct partition_entry entry;
@@ -286,7 +299,7 @@ enum lf_status partition_apply(struct partition *partition, struct lf_bytes byte
     if (status == LF_OK)
         status = check_structure(partition, &header, subject.payload, &subject.decision, error);
     if (status == LF_OK && header.type == LF_ENTRY_OFFSET_JUMP)
-        status = partition_jump_decode(&header, subject.payload, &subject.jump, error);
+        status = check_jump(partition, &header, subject.payload, &subject.jump, error);
     if (status != LF_OK)
         return status;
     struct write_mark before = mark(write);

@@ -16,8 +16,9 @@ static const char help[] =
     "  -p, --partition N     only this partition [all]\n"
     "  -o, --offset WHERE    start, end, N (an offset), -N (N before the end), @TIME [end; with -e: start]\n"
     "                        TIME: milliseconds since 1970, or 2026-11-24T10:00:00 (UTC)\n"
-    "      --skip-dropped    go on, with a word, where messages were dropped before they were read; else that is an "
-    "error\n"
+    "      --skip-dropped    go on, with a word, where messages were dropped before they were read, or were lost "
+    "with\n"
+    "                        a majority of the brokers; else that is an error\n"
     "  -c, --count N         stop after N messages\n"
     "  -e, --exit            stop at what is the end now\n"
     "  -f, --format FORMAT   %s value %k key %h headers %t topic %p partition %o offset %T timestamp in ms\n"
@@ -166,6 +167,14 @@ static int flush(struct sub *sub) {
 /** What was dropped before it was read is told, also with -q. */
 static void tell_missed(struct sub *sub, const struct lf_records *records) {
     lf_output_flush(&sub->output);
+    if (records->diverged) {
+        fprintf(stderr,
+                "logflume: %s/%d: offset %lld belongs to a history that was lost with a majority of the brokers; going "
+                "on at %lld\n",
+                sub->options.topic, (int)records->missed_partition, (long long)records->missed_from,
+                (long long)records->missed_to);
+        return;
+    }
     fprintf(stderr, "logflume: %s/%d: offsets %lld to %lld were dropped before they were read; going on at %lld\n",
             sub->options.topic, (int)records->missed_partition, (long long)records->missed_from,
             (long long)records->missed_to - 1, (long long)records->missed_to);
@@ -201,7 +210,7 @@ static int run(struct sub *sub, lf_subscription *subscription) {
             lf_output_flush(&sub->output);
             return failed(sub, subscription, status, error.text);
         }
-        if (records.missed_from < records.missed_to)
+        if (records.diverged || records.missed_from < records.missed_to)
             tell_missed(sub, &records);
         for (size_t i = 0; i < records.count; i++) {
             print(sub, &records.records[i]);

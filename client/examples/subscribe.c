@@ -41,7 +41,10 @@ int main(int argc, char **argv) {
         status = lf_poll(subscription, 1000, &records, &error);
         for (size_t i = 0; i < records.count; i++) /* valid until the next lf_poll */
             print(&records.records[i]);
-        if (records.missed_from < records.missed_to)
+        if (records.diverged)
+            fprintf(stderr, "%d: what followed before offset %lld was lost: going on at %lld\n",
+                    records.missed_partition, (long long)records.missed_from, (long long)records.missed_to);
+        else if (records.missed_from < records.missed_to)
             fprintf(stderr, "%d: too late for offsets %lld to %lld\n", records.missed_partition,
                     (long long)records.missed_from, (long long)records.missed_to - 1);
     }

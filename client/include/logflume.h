@@ -118,7 +118,9 @@ struct lf_subscribe_options {
     int64_t value;
     /** What to do when the position is below the log start, because retention or a trim has dropped what was there: at
      *  the beginning, or later when a slow reader is overtaken. false: lf_poll ends with LF_OFFSET_BELOW_START, and
-     *  lf_subscription_resume tells the first offset that exists. true: go on there; lf_poll tells what was missed. */
+     *  lf_subscription_resume tells the first offset that exists. true: go on there; lf_poll tells what was missed.
+     *  The same with LF_HISTORY_DIVERGED, when the position lies in a history that was lost with a majority of the
+     *  brokers (an operator went on with what one of them had): from the offset told on, there are other records. */
     bool reset_to_log_start;
     bool exit_at_end; /**< end with LF_END at what was the end when the subscription began */
 };
@@ -155,6 +157,9 @@ struct lf_records {
      *  missed_partition, which were dropped, and goes on at missed_to. Then there are no records beside it. */
     int64_t missed_from, missed_to;
     int32_t missed_partition;
+    /** This reader (with reset_to_log_start) stood at missed_from, in a history that is lost, and goes on at missed_to,
+     *  which may also be before. What it has read of records from the lower of both on may exist no more. */
+    bool diverged;
 };
 
 /** Wait up to timeout_ms for records. LF_OK: *records is valid until the next lf_poll or lf_unsubscribe of this
@@ -162,8 +167,8 @@ struct lf_records {
  *  subscription is over, `error` says why. One thread at a time per subscription. */
 LF_API enum lf_status lf_poll(lf_subscription *subscription, uint32_t timeout_ms, struct lf_records *records,
                               struct lf_error *error);
-/** After lf_poll returned LF_OFFSET_BELOW_START: true, with the partition that is too late and the first offset that
- *  exists in it. false, and nothing filled in, in any other case. */
+/** After lf_poll returned LF_OFFSET_BELOW_START or LF_HISTORY_DIVERGED: true, with the partition it is about and the
+ *  offset to go on at. false, and nothing filled in, in any other case. */
 LF_API bool lf_subscription_resume(const lf_subscription *subscription, int32_t *partition, int64_t *offset);
 /** A file descriptor that is readable when lf_poll would not wait; for poll(2). Never read from it yourself. */
 LF_API int lf_subscription_fd(const lf_subscription *subscription);

@@ -50,7 +50,7 @@ static void on_send(struct said *said, const struct lf_core_effect *effect) {
 
 static void on_missed(struct said *said, const struct lf_core_effect *effect) {
     lf_check(!said->over);
-    lf_check(effect->missed_from < effect->missed_to);
+    lf_check(effect->diverged ? effect->missed_from != effect->missed_to : effect->missed_from < effect->missed_to);
     lf_check(said->expected < 0 || effect->missed_from >= said->expected); /* above: compaction took some */
     said->expected = effect->missed_to;
 }

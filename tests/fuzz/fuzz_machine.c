@@ -77,6 +77,8 @@ static bool make_payload(const struct machine *machine, struct lf_entry_header *
     struct lf_batch_header batch;
     if (machine->partition)
         header->end_offset = (uint64_t)partition_log_end_offset(machine->partition);
+    if (header->type == LF_ENTRY_OFFSET_JUMP)
+        header->end_offset += (uint64_t)LF_OFFSET_JUMP;
     if (header->type != LF_ENTRY_BATCH)
         return true;
     if (!(flags & 0x80)) {

@@ -334,6 +334,9 @@ static void topic_answers(void) {
     reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
     reply.subscribe = &late;
     write_reply("below_start", 0, &reply);
+    late.start_offset = (INT64_C(1) << 32) + 7;
+    reply.status = LF_HISTORY_DIVERGED;
+    write_reply("diverged", 0, &reply);
 }
 
 static void cluster_views(void) {
@@ -680,6 +683,15 @@ static void partition(void) {
     done.checksum = 1;
     put_entry(&seed, LF_ENTRY_REWRITTEN, lf_bytes(packed, lf__rewritten_entry__pack(&done, packed)));
     write_seed("fuzz_machine", "partition-rewrite", &seed);
+    seed.size = 0;
+    put_u8(&seed, 0);
+    put_u8(&seed, 0);
+    put_u8(&seed, 0);
+    Lf__OffsetJumpEntry jump = LF__OFFSET_JUMP_ENTRY__INIT;
+    jump.last_term = 4;
+    put_entry(&seed, LF_ENTRY_OFFSET_JUMP, lf_bytes(packed, lf__offset_jump_entry__pack(&jump, packed)));
+    put_entry(&seed, LF_ENTRY_BATCH, lf_buf_bytes(plain));
+    write_seed("fuzz_machine", "partition-jump", &seed);
     lf_buf_unref(&plain);
     lf_buf_unref(&first);
 }

@@ -226,7 +226,7 @@ struct lf_reader {
     uint32_t tries;
     uint32_t choice; /* which replica next: 0 is the leader */
     uint32_t damage; /* bad batches in a row at this position */
-    int64_t resume;  /* with LF_OFFSET_BELOW_START: the first offset that exists; -1: not told */
+    int64_t resume;  /* with LF_OFFSET_BELOW_START, LF_HISTORY_DIVERGED: where it may go on; -1: not told */
     bool final;      /* no use trying again: last_status ends the subscription */
     enum lf_status last_status;
     char last_text[LF_ERROR_TEXT_BYTES];

@@ -132,9 +132,10 @@ enum lf_core_effect_type {
     LF_CORE_SEND,               /**< connection, frames (owned by the effect; lf_core_effects_clear drops them) */
     LF_CORE_DELIVERED,          /**< call delivery.callback */
     LF_CORE_BATCH,              /**< a verified batch for a subscription: records at or above skip_below */
-    LF_CORE_MISSED,             /**< a subscription goes on at missed_to: from missed_from on it was too late */
-    LF_CORE_SUBSCRIPTION_ENDED, /**< with LF_OFFSET_BELOW_START: partition, missed_to is where there is something;
-                                   status, text; LF_END at the end */
+    LF_CORE_MISSED,             /**< a subscription goes on at missed_to: from missed_from on it was too late; or, with
+                                   `diverged`, it stood at missed_from in a history that is lost */
+    LF_CORE_SUBSCRIPTION_ENDED, /**< with LF_OFFSET_BELOW_START, LF_HISTORY_DIVERGED: partition, missed_to is where
+                                   there is something; status, text; LF_END at the end */
     LF_CORE_ANSWER,             /**< of a call: the decoded reply */
 };
 
@@ -154,6 +155,7 @@ struct lf_core_effect {
     uint32_t batch_offset, batch_size; /**< the batch inside `batch` */
     int64_t skip_below;
     int64_t missed_from, missed_to;
+    bool diverged;
     uint64_t call;
     enum lf_status status;
     char text[LF_ERROR_TEXT_BYTES];

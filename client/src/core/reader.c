@@ -99,6 +99,38 @@ static bool overtaken(struct lf_core *core, struct lf_reader *reader, int64_t st
     return true;
 }
 
+/* A majority was lost, and its position lies in what it had: it goes on at `resume`, which may be before, and says so,
+ * or is refused. False: it does not go on. */
+static bool diverged(struct lf_core *core, struct lf_reader *reader, int64_t resume) {
+    int64_t at = position(reader);
+    if (!reader->subscription->options.reset_to_log_start) {
+        lf_reader_failed(core, reader, LF_HISTORY_DIVERGED, NULL);
+        snprintf(reader->last_text, sizeof reader->last_text,
+                 "offset %lld belongs to a history that was lost with a majority of the brokers: this one goes on at "
+                 "%lld",
+                 (long long)at, (long long)resume);
+        reader->resume = resume;
+        reader->final = true;
+        return false;
+    }
+    struct lf_core_effect *effect = lf_effect_add(core, LF_CORE_MISSED);
+    if (!effect) {
+        lf_reader_failed(core, reader, LF_NO_MEMORY, NULL);
+        return false;
+    }
+    effect->subscription = reader->subscription->id;
+    effect->partition = (int32_t)reader->partition;
+    effect->missed_from = at;
+    effect->missed_to = resume;
+    effect->diverged = true;
+    lf_core_trace(core, "subscription=%llu partition=%u diverged at %lld, goes on at %lld",
+                  (unsigned long long)reader->subscription->id, reader->partition, (long long)at, (long long)resume);
+    reader->next = resume;
+    reader->leader_epoch = -1;
+    reader->established = true;
+    return true;
+}
+
 /* ---- whom to read from ------------------------------------------------------------------------------------------- */
 
 /* Choice 0 is the leader (or whoever may know it), the others are the replicas in turn. NULL: none now. */
@@ -228,6 +260,9 @@ void lf_reader_refused(struct lf_core *core, struct lf_reader *reader, struct lf
     } else if (status == LF_OFFSET_BELOW_START && resume && resume->offset > position(reader)) {
         if (overtaken(core, reader, resume->offset) && !lf_reader_at_end(core, reader))
             reader->retry_at_ms = core->now_ms; /* it may begin there at once */
+    } else if (status == LF_HISTORY_DIVERGED && resume && resume->offset >= 0 && resume->offset != position(reader)) {
+        if (diverged(core, reader, resume->offset) && !lf_reader_at_end(core, reader))
+            reader->retry_at_ms = core->now_ms;
     } else if (elsewhere(status)) {
         size_t replicas = topic->partitions[reader->partition].replica_count;
         reader->final = ++reader->damage > 2 * (replicas + 1);
@@ -271,7 +306,10 @@ void lf_reader_on_subscribed(struct lf_core *core, struct lf_broker *broker, str
     bool answered = reply && reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIBE;
     if (!answered || reply->status != LF_OK) {
         Lf__Position resume = LF__POSITION__INIT;
-        resume.offset = answered ? reply->subscribe->log_start_offset : -1;
+        if (answered && reply->status == LF_HISTORY_DIVERGED)
+            resume.offset = reply->subscribe->start_offset;
+        else
+            resume.offset = answered ? reply->subscribe->log_start_offset : -1;
         lf_reader_detach(core, reader);
         lf_reader_refused(core, reader, broker, reply, answered ? &resume : NULL);
         return;

@@ -86,7 +86,8 @@ static void end_for(struct lf_core *core, struct lf_subscription_state *subscrip
         effect->subscription = subscription->id;
         effect->status = status;
         effect->partition = reader ? (int32_t)reader->partition : -1;
-        effect->missed_to = reader && status == LF_OFFSET_BELOW_START ? reader->resume : -1;
+        bool told = status == LF_OFFSET_BELOW_START || status == LF_HISTORY_DIVERGED;
+        effect->missed_to = reader && told ? reader->resume : -1;
         snprintf(effect->text, sizeof effect->text, "%s", text && *text ? text : lf_status_text(status));
     }
     subscription_free(core, subscription);

@@ -103,10 +103,11 @@ struct lf_client {
 };
 
 struct lf_queued_batch {
-    struct lf_buf *buf; /* NULL: offsets from skip_below to missed_to were missed */
+    struct lf_buf *buf; /* NULL: offsets from skip_below to missed_to were missed; or, diverged: left for missed_to */
     uint32_t offset, size;
     int32_t partition;
     int64_t skip_below, missed_to;
+    bool diverged;
 };
 
 struct lf_subscription {
@@ -121,7 +122,7 @@ struct lf_subscription {
     bool ended;
     enum lf_status status;
     char text[LF_ERROR_TEXT_BYTES];
-    int32_t resume_partition;      /* with LF_OFFSET_BELOW_START */
+    int32_t resume_partition;      /* with LF_OFFSET_BELOW_START, LF_HISTORY_DIVERGED */
     int64_t resume_offset;         /* -1: not known */
     atomic_uint_fast64_t consumed; /* bytes taken and not yet told */
     atomic_bool consumed_queued;   /* the command is in the ring */

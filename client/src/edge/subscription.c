@@ -108,8 +108,8 @@ bool lf_subscription_resume(const struct lf_subscription *given, int32_t *partit
     if (!subscription)
         return false;
     pthread_mutex_lock(&subscription->mutex);
-    bool known =
-        subscription->ended && subscription->status == LF_OFFSET_BELOW_START && subscription->resume_offset >= 0;
+    bool told = subscription->status == LF_OFFSET_BELOW_START || subscription->status == LF_HISTORY_DIVERGED;
+    bool known = subscription->ended && told && subscription->resume_offset >= 0;
     if (known) {
         *partition = subscription->resume_partition;
         *offset = subscription->resume_offset;
@@ -188,15 +188,17 @@ static struct lf_queued_batch *last_missed(struct lf_subscription *subscription,
     size_t place = (subscription->queue_first + subscription->queue_count - 1) % subscription->queue_capacity;
     struct lf_queued_batch *last = &subscription->queue[place];
     bool touch = !last->buf && last->partition == effect->partition && last->missed_to == effect->missed_from;
-    return touch ? last : NULL;
+    return touch && !last->diverged && !effect->diverged ? last : NULL;
 }
 
 void lf_subscription_missed(struct lf_client *client, const struct lf_core_effect *effect) {
     struct lf_subscription *subscription = lf_map_get(&client->by_id, effect->subscription);
     if (!subscription)
         return;
-    struct lf_queued_batch item = {
-        .partition = effect->partition, .skip_below = effect->missed_from, .missed_to = effect->missed_to};
+    struct lf_queued_batch item = {.partition = effect->partition,
+                                   .skip_below = effect->missed_from,
+                                   .missed_to = effect->missed_to,
+                                   .diverged = effect->diverged};
     pthread_mutex_lock(&subscription->mutex);
     struct lf_queued_batch *last = last_missed(subscription, effect); /* credit bounds batches, this bounds these */
     if (last)
@@ -377,6 +379,7 @@ enum lf_status lf_poll(struct lf_subscription *subscription, uint32_t timeout_ms
                 records->missed_partition = subscription->current.partition;
                 records->missed_from = subscription->current.skip_below;
                 records->missed_to = subscription->current.missed_to;
+                records->diverged = subscription->current.diverged;
                 return LF_OK;
             }
             status = decode(subscription, records, error);

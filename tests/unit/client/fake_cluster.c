@@ -319,7 +319,8 @@ static void carry_out(struct fake *fake, struct lf_core_effect *effect) {
         fake->missed++;
         fake->missed_from = effect->missed_from;
         fake->missed_to = effect->missed_to;
-        assert_true(fake->missed_from < fake->missed_to);
+        fake->diverged = effect->diverged;
+        assert_true(fake->diverged || fake->missed_from < fake->missed_to);
         break;
     case LF_CORE_SUBSCRIPTION_ENDED:
         fake->has_ended = true;
@@ -695,6 +696,16 @@ void fake_answer_below_start(struct fake *fake, struct fake_request *request, in
     body.log_start_offset = log_start;
     Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
     reply.status = LF_OFFSET_BELOW_START;
+    reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
+    reply.subscribe = &body;
+    fake_answer_reply(fake, request, &reply);
+}
+
+void fake_answer_diverged(struct fake *fake, struct fake_request *request, int64_t resume) {
+    Lf__SubscribeReply body = LF__SUBSCRIBE_REPLY__INIT;
+    body.start_offset = resume;
+    Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
+    reply.status = LF_HISTORY_DIVERGED;
     reply.body_case = LF__CLIENT_REPLY__BODY_SUBSCRIBE;
     reply.subscribe = &body;
     fake_answer_reply(fake, request, &reply);

@@ -85,6 +85,7 @@ struct fake {
     int32_t ended_partition;
     int64_t resume;
     int64_t missed_from, missed_to; /* the last time that something was missed */
+    bool diverged;                  /* that time, since its history is lost */
     int missed;                     /* how often */
     /* the last call's answer */
     bool answered;
@@ -145,6 +146,7 @@ void fake_deliver_compacted(struct fake *fake, uint64_t node, uint64_t wire_id, 
 void fake_deliver_damaged(struct fake *fake, uint64_t node, uint64_t wire_id, int64_t base_offset, int records);
 /** Refuses a subscribe, with where the log begins. */
 void fake_answer_below_start(struct fake *fake, struct fake_request *request, int64_t log_start);
+void fake_answer_diverged(struct fake *fake, struct fake_request *request, int64_t resume);
 void fake_end_subscription(struct fake *fake, uint64_t node, uint64_t wire_id, enum lf_status status,
                            int64_t resume_offset);
 /** Grant more publish credit (said in an answer to the next ping or other answer). */

@@ -383,6 +383,52 @@ static void a_reader_that_missed_everything_up_to_its_end_has_reached_it(void **
     assert_int_equal(fake->ended, LF_END);
 }
 
+static void whose_history_is_lost_is_told_where_this_one_goes_on(void **state) {
+    struct fake *fake = *state;
+    struct lf_subscribe_options options = from(LF_START_OFFSET, 103);
+    fake_subscribe(fake, 1, &options);
+    fake_answer_diverged(fake, fake_wait(fake, 1, SUBSCRIBE, 0), (INT64_C(1) << 32) + 100);
+    assert_true(fake->has_ended);
+    assert_int_equal(fake->ended, LF_HISTORY_DIVERGED);
+    assert_int_equal(fake->resume, (INT64_C(1) << 32) + 100);
+    assert_string_equal(fake->ended_text,
+                        "partition 0: offset 103 belongs to a history that was lost with a majority of "
+                        "the brokers: this one goes on at 4294967396");
+    assert_int_equal(fake->missed, 0);
+}
+
+static void whose_history_is_lost_may_go_on_there_and_hears_it(void **state) {
+    struct fake *fake = *state;
+    const int64_t resume = (INT64_C(1) << 32) + 100;
+    struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
+    options.reset_to_log_start = true;
+    fake_subscribe(fake, 1, &options);
+    uint64_t wire = subscribed(fake, 1, 100, 105);
+    fake_deliver(fake, 1, wire, 100, 1, 5, 105);
+    fake_end_subscription(fake, 1, wire, LF_HISTORY_DIVERGED, resume); /* in mid-stream */
+    assert_int_equal(fake->missed, 1);
+    assert_true(fake->diverged);
+    assert_int_equal(fake->missed_from, 105);
+    assert_int_equal(fake->missed_to, resume);
+    struct fake_request *request = fake_request(fake, 0, SUBSCRIBE, 0); /* without a pause */
+    assert_non_null(request);
+    assert_int_equal(request->message->subscribe->position->offset, resume);
+    assert_int_equal(request->message->subscribe->position->leader_epoch, -1);
+    fake_answer_diverged(fake, request, 90); /* what it read before was others' as well: it goes back */
+    assert_int_equal(fake->missed, 2);
+    assert_int_equal(fake->missed_from, resume);
+    assert_int_equal(fake->missed_to, 90);
+    request = fake_wait(fake, 0, SUBSCRIBE, 0);
+    uint64_t node = request->node;
+    wire = request->message->subscribe->subscription;
+    assert_int_equal(request->message->subscribe->position->offset, 90);
+    fake_answer_subscribe(fake, request, 90, 110);
+    fake_deliver(fake, node, wire, 90, 1, 3, 110);
+    assert_int_equal(fake->offset_count, 8);
+    assert_int_equal(fake->offsets[5], 90);
+    assert_false(fake->has_ended);
+}
+
 static void an_end_with_a_reason_to_try_again_is_tried_again(void **state) {
     struct fake *fake = *state;
     struct lf_subscribe_options options = from(LF_START_EARLIEST, 0);
@@ -499,6 +545,8 @@ int main(void) {
         FACT(a_slow_reader_that_is_overtaken_is_told_the_first_offset_that_exists),
         FACT(who_asked_to_go_on_hears_what_it_missed_wherever_it_was_overtaken),
         FACT(a_reader_that_missed_everything_up_to_its_end_has_reached_it),
+        FACT(whose_history_is_lost_is_told_where_this_one_goes_on),
+        FACT(whose_history_is_lost_may_go_on_there_and_hears_it),
         FACT(an_end_with_a_reason_to_try_again_is_tried_again),
         FACT(an_unknown_topic_ends_it),
         FACT(without_any_broker_it_ends_as_cannot_connect),
