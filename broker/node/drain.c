@@ -102,10 +102,14 @@ static void move_some(struct node *node) {
     const struct metadata_topic *topic;
     while (cluster_leads(node) && cluster_applied(node) == applied &&
            (topic = metadata_next_topic(node->metadata, &cursor)))
-        for (uint32_t i = 0; !topic->deleted && i < topic->partition_count && cluster_leads(node) &&
-                             cluster_applied(node) == applied && places.under_way < node->limits.drain_moves_max;
-             i++)
-            places.under_way += move_off(node, &topic->partitions[i], &places);
+        for (uint32_t i = 0;
+             !topic->deleted && i < topic->partition_count && cluster_leads(node) && cluster_applied(node) == applied;
+             i++) {
+            const struct metadata_partition *partition = &topic->partitions[i];
+            bool moves = partition->wanted.epoch != partition->current.epoch; /* aimed elsewhere, it is no other move */
+            if (moves || places.under_way < node->limits.drain_moves_max)
+                places.under_way += move_off(node, partition, &places) && !moves;
+        }
 }
 
 /** The voter that has most, is heard of, is not to be emptied itself and, `roomy`, has room on its disk; 0: none. */
