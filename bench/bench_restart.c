@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "bench_cluster.h"
+#include "bench_load.h"
 
 enum { MESSAGE_BYTES = 256, PARTITIONS = 3 };
 
@@ -49,41 +50,6 @@ static void *publish(void *context) {
     return NULL;
 }
 
-/** Numbers must rise by one: nothing lost, doubled or reordered. Returns how many there are. */
-static long read_partition(const char *brokers, int32_t partition) {
-    lf_client *client = bench_client(brokers);
-    struct lf_subscribe_options options;
-    struct lf_error error;
-    lf_subscription *subscription;
-    lf_subscribe_options_init(&options);
-    options.topic = "bench";
-    options.partition = partition;
-    options.start = LF_START_EARLIEST;
-    options.exit_at_end = true;
-    if (lf_subscribe(client, &options, &subscription, &error) != LF_OK)
-        bench_die("subscribe: %s", error.text);
-    long count = 0;
-    for (;;) {
-        struct lf_records records;
-        enum lf_status status = lf_poll(subscription, 10000, &records, &error);
-        if (status == LF_END)
-            break;
-        if (status != LF_OK)
-            bench_die("partition %d: reading back: %s", partition,
-                      status == LF_AGAIN ? "nothing for 10 s" : error.text);
-        for (size_t i = 0; i < records.count; i++, count++) {
-            uint64_t number;
-            memcpy(&number, records.records[i].value, sizeof number);
-            if (number != (uint64_t)count)
-                bench_die("partition %d: message %llu where %ld was expected", partition, (unsigned long long)number,
-                          count);
-        }
-    }
-    lf_unsubscribe(&subscription);
-    lf_client_close(&client, 1000);
-    return count;
-}
-
 int main(int argc, char **argv) {
     long kills = bench_option(argc, argv, "--kills", 50);
     long rate = bench_option(argc, argv, "--bytes-per-s", 5000000) / MESSAGE_BYTES;
@@ -118,7 +84,8 @@ int main(int argc, char **argv) {
     qsort(times, (size_t)kills, sizeof *times, bench_compare);
     long all = 0, lost = 0;
     for (int32_t p = 0; p < PARTITIONS; p++) {
-        long there = read_partition(cluster.brokers, p), acked = atomic_load(&acknowledged[p]);
+        long there = (long)bench_read(cluster.brokers, "bench", p, UINT64_MAX).count,
+             acked = atomic_load(&acknowledged[p]);
         all += acked;
         if (there < acked)
             lost += acked - there;

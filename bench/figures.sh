@@ -25,6 +25,7 @@ storage() {
     run $bin/bench_bytes
     run $bin/bench_retention
     run $bin/bench_cold
+    run $bin/bench_history --megabytes 8192
     run $bin/bench_compaction
 }
 case "${1:-usual}" in
