@@ -97,13 +97,20 @@ static void print_headers(struct lf_output *output, const struct lf_record_text 
     }
 }
 
+static void print_bytes(struct lf_output *output, const struct lf_record_text *record, const void *data, size_t size) {
+    if (data)
+        lf_output_bytes(output, data, size);
+    else if (record->null_words)
+        lf_output_text(output, record->null_words);
+}
+
 static void print_part(const struct part *part, struct lf_output *output, const struct lf_record_text *record) {
     switch (part->letter) {
     case 0:
         lf_output_bytes(output, part->text, part->size);
         return;
     case 's':
-        lf_output_bytes(output, record->value, record->value ? record->value_size : 0);
+        print_bytes(output, record, record->value, record->value_size);
         return;
     case 'S':
         lf_output_number(output, record->value ? (int64_t)record->value_size : -1);
@@ -115,7 +122,7 @@ static void print_part(const struct part *part, struct lf_output *output, const 
         return;
     }
     case 'k':
-        lf_output_bytes(output, record->key, record->key ? record->key_size : 0);
+        print_bytes(output, record, record->key, record->key_size);
         return;
     case 'K':
         lf_output_number(output, record->key ? (int64_t)record->key_size : -1);

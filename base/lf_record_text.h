@@ -23,6 +23,7 @@ struct lf_record_text {
     size_t value_size;
     const struct lf_header_text *headers;
     size_t header_count;
+    const char *null_words; /**< what a FORMAT prints for a key or value that is null; NULL: nothing */
 };
 
 /** A parsed FORMAT (lf_record_format.c has the letters). Returns (caller destroys) or NULL after words in error; NULL

@@ -113,6 +113,8 @@ void pub_publish(struct pub *pub, const char *bytes, size_t size) {
             message.value_size = size - message.key_size - strlen(pub->delimiter);
         }
     }
+    if (pub->nulls && message.value_size == 0)
+        message.value = NULL;
     pub->messages++;
     struct lf_error error = {0};
     enum lf_status status;

@@ -10,6 +10,7 @@ struct pub {
     struct cli_common common;
     const char *topic;
     bool blob;
+    bool nulls; /* what is empty has no value */
     const char *key, *delimiter;
     struct lf_header headers[PUB_HEADERS_MAX];
     size_t header_count;

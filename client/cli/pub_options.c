@@ -15,6 +15,7 @@ static const char help[] =
     "      --blob            each FILE is one message\n"
     "  -k, --key KEY         this key for every message\n"
     "  -K, --key-delimiter D the key of a line is what stands before the first D\n"
+    "  -Z, --null            an empty message is published as null: of its key nothing stays on a compacted topic\n"
     "  -H, --header NAME=V   a header for every message; repeatable\n"
     "  -p, --partition N     this partition [by key; without one, spread]\n"
     "  -z, --compression C   none, lz4 or zstd [none]\n"
@@ -27,7 +28,8 @@ static const char help[] =
     "Exit code 4 when the outcome of any message is unknown, else 1 when any was not done.\n"
     "\n"
     "  printf 'a\\nb\\n' | logflume pub greetings\n"
-    "  logflume pub orders -K : -z zstd orders.txt\n";
+    "  logflume pub orders -K : -z zstd orders.txt\n"
+    "  echo 'order-17:' | logflume pub orders -K : -Z\n";
 
 static int parse_header(struct pub *pub, char *text) {
     char *equals = strchr(text, '=');
@@ -60,6 +62,7 @@ int pub_parse(struct pub *pub, struct lf_client_options *options, int argc, char
     static const struct option table[] = {{"blob", no_argument, NULL, OPTION_BLOB},
                                           {"key", required_argument, NULL, 'k'},
                                           {"key-delimiter", required_argument, NULL, 'K'},
+                                          {"null", no_argument, NULL, 'Z'},
                                           {"header", required_argument, NULL, 'H'},
                                           {"partition", required_argument, NULL, 'p'},
                                           {"compression", required_argument, NULL, 'z'},
@@ -69,7 +72,8 @@ int pub_parse(struct pub *pub, struct lf_client_options *options, int argc, char
                                           {"delivery-timeout", required_argument, NULL, OPTION_DELIVERY_TIMEOUT},
                                           CLI_COMMON_OPTIONS};
     int option, status = CLI_OK;
-    while (status == CLI_OK && (option = getopt_long(argc, argv, CLI_COMMON_LETTERS "k:K:H:p:z:", table, NULL)) != -1) {
+    while (status == CLI_OK &&
+           (option = getopt_long(argc, argv, CLI_COMMON_LETTERS "k:K:ZH:p:z:", table, NULL)) != -1) {
         if (cli_common_option(&pub->common, option, optarg))
             continue;
         switch (option) {
@@ -83,6 +87,9 @@ int pub_parse(struct pub *pub, struct lf_client_options *options, int argc, char
             if (!*optarg)
                 status = cli_usage("pub", "-K: the delimiter must not be empty");
             pub->delimiter = optarg;
+            break;
+        case 'Z':
+            pub->nulls = true;
             break;
         case 'H':
             status = parse_header(pub, optarg);

@@ -24,6 +24,7 @@ static const char help[] =
     "  -f, --format FORMAT   %s value %k key %h headers %t topic %p partition %o offset %T timestamp in ms\n"
     "                        %S %K bytes of value and key (-1: null) %R value's bytes as big-endian int32 %%\n"
     "                        \\n \\t \\r \\0 \\\\ \\xHH\n"
+    "  -Z, --null            NULL in place of a key or value that is null, else nothing is printed for it\n"
     "  -J                    a JSON object per message; bytes that are not UTF-8 as NAME_base64\n"
     "\n"
     "  logflume sub greetings -o start -e\n"
@@ -34,6 +35,7 @@ struct sub {
     struct lf_subscribe_options options;
     uint64_t count_max;
     bool json_lines;
+    bool nulls;
     bool positioned; /* -o was given */
     struct lf_record_format *format;
     struct lf_output output;
@@ -76,10 +78,11 @@ static int parse(struct sub *sub, int argc, char **argv) {
                                           {"exit", no_argument, NULL, 'e'},
                                           {"skip-dropped", no_argument, NULL, OPTION_SKIP},
                                           {"format", required_argument, NULL, 'f'},
+                                          {"null", no_argument, NULL, 'Z'},
                                           CLI_COMMON_OPTIONS};
     struct lf_error error = {0};
     int option;
-    while ((option = getopt_long(argc, argv, CLI_COMMON_LETTERS "p:o:c:ef:J", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, CLI_COMMON_LETTERS "p:o:c:ef:JZ", table, NULL)) != -1) {
         if (cli_common_option(&sub->common, option, optarg))
             continue;
         switch (option) {
@@ -104,6 +107,9 @@ static int parse(struct sub *sub, int argc, char **argv) {
             lf_record_format_destroy(&sub->format);
             if (!(sub->format = lf_record_format_new(optarg, &error)))
                 return cli_usage("sub", "-f: %s", error.text[0] ? error.text : "out of memory");
+            break;
+        case 'Z':
+            sub->nulls = true;
             break;
         case 'J':
             sub->json_lines = true;
@@ -143,12 +149,15 @@ static void print(struct sub *sub, const struct lf_record_view *record) {
                                   .value = record->value,
                                   .value_size = record->value_size,
                                   .headers = take_headers(sub, record),
-                                  .header_count = sub->headers ? record->header_count : 0};
+                                  .header_count = sub->headers ? record->header_count : 0,
+                                  .null_words = sub->nulls ? "NULL" : ""};
     if (sub->json_lines)
         lf_record_json_print(&sub->output, &text);
     else if (sub->format)
         lf_record_format_print(sub->format, &sub->output, &text);
     else {
+        if (!record->value && sub->nulls)
+            lf_output_bytes(&sub->output, "NULL", 4);
         if (record->value)
             lf_output_bytes(&sub->output, record->value, record->value_size);
         lf_output_bytes(&sub->output, "\n", 1);

@@ -92,6 +92,23 @@ def keys_headers_and_every_field_of_a_format(broker):
     run("sub", topic, "-f", "%q", code=2)
 
 
+def null_values_are_published_and_told_from_empty_ones(broker):
+    topic = new_topic()
+    run("pub", topic, "-K", ":", data=b"a:1\nb:\n")
+    run("pub", topic, "-K", ":", "-Z", data=b"a:\nb:2\n:\n")
+    run("pub", topic, "-k", "c", "--null", data=b"\n")
+    assert read(topic, "-f", r"%K %S|") == b"1 1|1 0|1 -1|1 1|0 -1|1 -1|"
+    assert read(topic) == b"1\n\n\n2\n\n\n"
+    assert read(topic, "-Z") == b"1\n\nNULL\n2\nNULL\nNULL\n"
+    assert read(topic, "-Z", "-f", r"%k=%s %S|") == b"a=1 1|b= 0|a=NULL -1|b=2 1|=NULL -1|c=NULL -1|"
+    payloads = [json.loads(line)["payload"] for line in read(topic, "-J").splitlines()]
+    assert payloads == ["1", "", None, "2", None, None], payloads
+    empty = os.path.join(directory, "empty")
+    open(empty, "wb").close()
+    run("pub", topic, "--blob", "-Z", empty)
+    assert read(topic, "-o", "-1", "-Z", "-f", "%k %s|") == b"NULL NULL|"
+
+
 def json_lines_mark_bytes_that_are_not_utf8(broker):
     topic = new_topic()
     run("pub", topic, "-k", "schlüssel", "-H", "h=ü", data='"quoted" \\ tab\t\x01 grüße \U0001f40e\n'.encode())
