@@ -112,6 +112,7 @@ void lookups_answer(struct node *node, struct parked *parked) {
     case LOOKUP_DESCRIBE:
     case LOOKUP_LIST:
     case LOOKUP_SETTINGS:
+    case LOOKUP_STATUS:
         topics_answer_lookup(node, parked);
         return;
     }

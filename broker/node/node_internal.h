@@ -103,6 +103,7 @@ enum lookup_kind {
     LOOKUP_DESCRIBE,
     LOOKUP_LIST,
     LOOKUP_SETTINGS,
+    LOOKUP_STATUS,
 };
 /** What a trim does. */
 struct trim_figures {
@@ -653,7 +654,8 @@ void settings_reply(struct node *node, uint64_t session, const Lf__ClientRequest
 /* topics.c: list, describe, metadata, status (views) */
 void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRequest **request);
 void topics_answer_lookup(struct node *node, const struct parked *parked);
-void topics_on_status(struct node *node, struct session *session, const Lf__ClientRequest *request);
+/** Takes *where if it waits. */
+void topics_on_status(struct node *node, struct session *session, Lf__ClientRequest **where);
 /** Finds the partition; LF_OK, TOPIC_UNKNOWN, TOPIC_DELETED, TOPIC_RECREATED, PARTITION_UNKNOWN, NOT_READY. */
 enum lf_status topics_find(const struct node *node, const Lf__TopicRef *ref, const struct metadata_topic **topic);
 enum lf_status topics_find_partition(const struct node *node, const Lf__TopicRef *ref, uint32_t partition,

@@ -102,7 +102,7 @@ static void dispatch(struct node *node, struct session *session, Lf__ClientReque
         segments_on_list(node, session, request);
         return;
     case LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS:
-        topics_on_status(node, session, request);
+        topics_on_status(node, session, where);
         return;
     case LF__CLIENT_REQUEST__BODY_CLUSTER_CHECK:
         check_on_request(node, session, request);

@@ -268,9 +268,20 @@ static enum lookup_kind kind_of(const Lf__ClientRequest *request) {
         return LOOKUP_LIST;
     case LF__CLIENT_REQUEST__BODY_DESCRIBE_SETTINGS:
         return LOOKUP_SETTINGS;
+    case LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS:
+        return LOOKUP_STATUS;
     default:
         return LOOKUP_DESCRIBE;
     }
+}
+
+/** Answered once what was committed before now is applied here. */
+static void ask_current(struct node *node, struct session *session, Lf__ClientRequest **where) {
+    struct group *group = node_group(node, NODE_GROUP_METADATA);
+    if (!group || group->state != GROUP_RUNNING)
+        reply_error(node, session->id, (*where)->request_id, LF_NOT_READY, "this broker is still starting");
+    else
+        lookups_start(node, session, group, kind_of(*where), where);
 }
 
 void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRequest **where) {
@@ -284,28 +295,7 @@ void topics_on_metadata(struct node *node, struct session *session, Lf__ClientRe
         settings_reply(node, session->id, request); /* of no topic: the same everywhere */
         return;
     }
-    struct group *group = node_group(node, NODE_GROUP_METADATA);
-    if (!group || group->state != GROUP_RUNNING) {
-        reply_error(node, session->id, request->request_id, LF_NOT_READY, "this broker is still starting");
-        return;
-    }
-    lookups_start(node, session, group, kind_of(request), where);
-}
-
-void topics_answer_lookup(struct node *node, const struct parked *parked) {
-    switch (parked->lookup) {
-    case LOOKUP_METADATA:
-        reply_metadata(node, parked->session, parked->request);
-        return;
-    case LOOKUP_LIST:
-        reply_list(node, parked->session, parked->request_id);
-        return;
-    case LOOKUP_SETTINGS:
-        settings_reply(node, parked->session, parked->request);
-        return;
-    default:
-        reply_describe(node, parked->session, parked->request);
-    }
+    ask_current(node, session, where);
 }
 
 static uint32_t groups_assigned(const struct node *node, uint64_t node_id, const struct metadata_topic *topic) {
@@ -362,7 +352,7 @@ static Lf__NodeStatus *make_node_status(struct node *node, struct reply_arena *a
     return out;
 }
 
-void topics_on_status(struct node *node, struct session *session, const Lf__ClientRequest *request) {
+static void reply_status(struct node *node, uint64_t session, uint64_t request_id) {
     struct reply_arena arena = {0};
     Lf__ClusterStatusReply body = LF__CLUSTER_STATUS_REPLY__INIT;
     body.cluster_name = node->cluster_name;
@@ -387,9 +377,35 @@ void topics_on_status(struct node *node, struct session *session, const Lf__Clie
         body.partitions_without_leader +=
             group->partition && (group->state != GROUP_RUNNING || !group_leader_node(node, group));
     Lf__ClientReply reply;
-    reply_init(node, &reply, request->request_id);
+    reply_init(node, &reply, request_id);
     reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;
     reply.cluster_status = &body;
-    reply_send(node, session->id, &reply, NULL, 0);
+    reply_send(node, session, &reply, NULL, 0);
     reply_arena_free(&arena);
+}
+
+void topics_on_status(struct node *node, struct session *session, Lf__ClientRequest **where) {
+    if ((*where)->cluster_status->current)
+        ask_current(node, session, where);
+    else
+        reply_status(node, session->id, (*where)->request_id);
+}
+
+void topics_answer_lookup(struct node *node, const struct parked *parked) {
+    switch (parked->lookup) {
+    case LOOKUP_METADATA:
+        reply_metadata(node, parked->session, parked->request);
+        return;
+    case LOOKUP_LIST:
+        reply_list(node, parked->session, parked->request_id);
+        return;
+    case LOOKUP_SETTINGS:
+        settings_reply(node, parked->session, parked->request);
+        return;
+    case LOOKUP_STATUS:
+        reply_status(node, parked->session, parked->request_id);
+        return;
+    default:
+        reply_describe(node, parked->session, parked->request);
+    }
 }

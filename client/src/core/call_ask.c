@@ -190,6 +190,7 @@ void lf_call_ask(struct lf_core *core, struct lf_call *call, struct lf_broker *b
         ask_node(core, call, broker);
         break;
     case LF_CALL_CLUSTER_STATUS:
+        status.current = call->stage == LF_CALL_RESOLVING; /* a broker behind would name a replica of before */
         SEND(cluster_status, CLUSTER_STATUS, status);
         break;
     case LF_CALL_CLUSTER_CHECK:

@@ -128,22 +128,27 @@ static void note_rewritten(struct sim_host *host, struct sim_log *log, const str
     }
 }
 
-/** From when on they may be gone. */
-static void forget_staged(struct sim_log *log, const struct log_store_write *write) {
-    size_t kept = 0;
+static bool lets_go(const struct log_store_write *write, const struct log_segment *staged) {
     const struct log_segment *new = write->replacements;
-    for (size_t i = 0; i < log->staged_count; i++) {
-        const struct log_segment *staged = &log->staged[i];
-        bool replaced = write->replacement_count > 0 && staged->first_index >= new[0].first_index &&
-                        staged->last_index <= new[write->replacement_count - 1].last_index;
-        if (!replaced && !write->install && !write->unstage && !write->destroy)
-            log->staged[kept++] = *staged;
-    }
+    return write->install || write->unstage || write->destroy ||
+           (write->replacement_count > 0 && staged->first_index >= new[0].first_index &&
+            staged->last_index <= new[write->replacement_count - 1].last_index);
+}
+
+/** From when on they may be gone, also those whose last piece is on its way to the disk. */
+static void forget_staged(struct sim_host *host, struct sim_log *log, const struct log_store_write *write) {
+    size_t kept = 0;
+    for (size_t i = 0; i < log->staged_count; i++)
+        if (!lets_go(write, &log->staged[i]))
+            log->staged[kept++] = log->staged[i];
     log->staged_count = kept;
+    for (size_t i = host->stage_head; i < host->stage_count; i++)
+        if (host->stages[i].group == log->group && lets_go(write, &host->stages[i].segment))
+            host->stages[i].taken_back = true;
 }
 
 void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write) {
-    forget_staged(log, write);
+    forget_staged(host, log, write);
     if (sim_group(host->world, log->group)->condemned)
         return;
     for (uint32_t i = 0; i < write->seal_count; i++)

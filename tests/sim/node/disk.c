@@ -91,7 +91,7 @@ static void on_staged(struct sim_host *host, const struct log_store_completion *
     if (stage->group != completion->group || stage->request != completion->id)
         sim_fail(host->world, "node %u: pieces complete out of order: group %llu request %llu", host->id,
                  (unsigned long long)completion->group, (unsigned long long)completion->id);
-    if (completion->status == LF_OK && stage->last)
+    if (completion->status == LF_OK && stage->last && !stage->taken_back)
         sim_check_staged(host, stage->group, &stage->segment);
     if (host->stage_head == host->stage_count)
         host->stage_head = host->stage_count = 0;

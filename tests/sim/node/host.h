@@ -34,6 +34,7 @@ struct sim_pending_write {
 struct sim_pending_stage {
     uint64_t group, request;
     bool last;
+    bool taken_back; /**< a write handed over since lets it go */
     struct log_segment segment;
 };
 

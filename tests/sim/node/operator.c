@@ -121,7 +121,8 @@ static bool can_lose(struct sim_world *world, const struct sim_host *host) {
             left += sim_group_member_runs(world, group->id, now->voters[v]) &&
                     !sim_group_member_is_on(world, group->id, now->voters[v], host);
         for (uint32_t l = 0; l < now->learner_count; l++) /* its promotion may be on its way */
-            voters += sim_group_member_is_on(world, group->id, now->learners[l], host);
+            voters += !sim_group_member_runs(world, group->id, now->learners[l]) ||
+                      sim_group_member_is_on(world, group->id, now->learners[l], host);
         if ((voters >= 3 || has_to_last(world, group->id)) && left <= voters / 2)
             return false;
     }

@@ -111,7 +111,9 @@ static void say_nodes(struct fake *fake) {
     Lf__ClientReply reply = LF__CLIENT_REPLY__INIT;
     reply.body_case = LF__CLIENT_REPLY__BODY_CLUSTER_STATUS;
     reply.cluster_status = &body;
-    fake_answer_reply(fake, fake_wait(fake, 0, STATUS, 0), &reply);
+    struct fake_request *request = fake_wait(fake, 0, STATUS, 0);
+    assert_true(request->message->cluster_status->current); /* not what it was some time ago */
+    fake_answer_reply(fake, request, &reply);
 }
 
 /** A repeat that comes late must not remove a node that was added again meanwhile. */

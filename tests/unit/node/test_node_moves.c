@@ -173,25 +173,52 @@ static void moves_survive_crashes_and_losses(void **state) {
 
 /* ---- draining ---- */
 
-static const Lf__NodeStatus *node_status(struct story *story, uint64_t node_id) {
+/** Asks as request 2 of a session of its own; returns the session. */
+static uint64_t ask_status(struct story *story, size_t node, bool current) {
     static uint64_t session = 1u << 27;
-    int controller = world_wait_leader(&story->world, 0, 5000);
-    assert_true(controller >= 0);
-    world_hello(&story->world, (size_t)controller, ++session);
+    world_hello(&story->world, node, ++session);
     Lf__ClusterStatus ask = LF__CLUSTER_STATUS__INIT;
+    ask.current = current;
     Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
     request.protocol_version = 1;
     request.request_id = 2;
     request.body_case = LF__CLIENT_REQUEST__BODY_CLUSTER_STATUS;
     request.cluster_status = &ask;
-    world_request(&story->world, (size_t)controller, session, &request, NULL);
+    world_request(&story->world, node, session, &request, NULL);
+    return session;
+}
+
+/** Waits for the answer; what it says of the node, NULL: nothing. */
+static const Lf__NodeStatus *told_status(struct story *story, uint64_t session, uint64_t node_id) {
     const struct world_reply *reply = world_answer(&story->world, session, 2, 1000);
     assert_non_null(reply);
+    assert_int_equal(reply->reply->status, LF_OK);
     const Lf__ClusterStatusReply *body = reply->reply->cluster_status;
     for (size_t i = 0; i < body->n_nodes; i++)
         if (body->nodes[i]->broker->node_id == node_id)
             return body->nodes[i];
     return NULL;
+}
+
+static const Lf__NodeStatus *node_status(struct story *story, uint64_t node_id) {
+    int controller = world_wait_leader(&story->world, 0, 5000);
+    assert_true(controller >= 0);
+    return told_status(story, ask_status(story, (size_t)controller, false), node_id);
+}
+
+/** Who removes a node asks first which replica it has: an answer of some time ago would name one of before. */
+static void node_that_is_behind_tells_no_current_status(void **state) {
+    struct story *story = story_begin(state, 3, 0);
+    size_t behind = (size_t)(world_leader(&story->world, 0) + 1) % 3;
+    story->world.cut[behind] = true;
+    assert_status(world_add(&story->world, 7), LF_OK);
+    assert_null(told_status(story, ask_status(story, behind, false), 7));
+    uint64_t session = ask_status(story, behind, true);
+    assert_null(world_answer(&story->world, session, 2, 1000));
+    story->world.cut[behind] = false;
+    const Lf__NodeStatus *status = told_status(story, session, 7);
+    assert_non_null(status);
+    assert_int_equal(status->state, LF__NODE_STATE__NODE_JOINING);
 }
 
 static void drained_node_is_empty_leads_nothing_and_can_go(void **state) {
@@ -316,6 +343,7 @@ int main(void) {
         FACT(new_replica_takes_no_completions_of_the_one_before),
         FACT(topic_deleted_during_its_move_is_gone_everywhere),
         FACT(moves_survive_crashes_and_losses),
+        FACT(node_that_is_behind_tells_no_current_status),
         FACT(drained_node_is_empty_leads_nothing_and_can_go),
         FACT(node_without_a_place_for_its_replicas_is_not_called_drained),
         FACT(leadership_is_transferred_by_request),
