@@ -2,7 +2,7 @@
 # The figures of the project, one after another. Data on the disk beside the build; random payloads, codec none.
 #
 #   bench/figures.sh              speed and latency, failures, many groups: some 10 minutes
-#   bench/figures.sh storage      data that lives long, on up to 30 GB of disk: about an hour
+#   bench/figures.sh storage      data that lives long, on up to 35 GB of disk: about an hour
 #   bench/figures.sh all
 set -uo pipefail
 cd "$(dirname "$0")/.."
