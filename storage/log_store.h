@@ -255,6 +255,7 @@ struct log_store_completion {
     struct log_store_loaded *loaded; /**< LOAD */
     struct log_segment *segments;    /**< REWRITE: what was staged, oldest first */
     uint32_t segment_count;
+    uint64_t records, records_kept; /**< REWRITE, LF_OK: of the batches that were looked into */
     /** READ, LF_DAMAGED; DAMAGE: the segment that is damaged, if it is one: the rest of the store is sound, and a
      *  replacement repairs it. first_index 0: not in a segment; the store is lost as a whole. */
     struct log_segment segment;

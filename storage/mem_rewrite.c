@@ -156,6 +156,10 @@ static enum lf_status make(struct mem_rewrite *rewrite, struct making *making) {
         ;
     if (status == LF_DAMAGED)
         completion->segment = *log_rewrite_damaged(work);
+    struct log_rewrite_figures figures;
+    log_rewrite_figures(work, &figures);
+    completion->records = figures.records;
+    completion->records_kept = figures.records_kept;
     log_rewrite_destroy(&work);
     return status;
 }

@@ -63,6 +63,31 @@ static void write_raft(struct text *text, const struct node_view *node) {
     metrics_counter(text, "applied_entries_total", "Entries applied here.", metrics->entries_applied);
 }
 
+static void write_rewrites(struct text *text, const struct node_view *node) {
+    const struct node_metrics *metrics = &node->metrics;
+    metrics_counter(text, "rewrites_started_total",
+                    "Rewrites of segments (compaction, merging) that the store was asked for.",
+                    metrics->rewrites_started);
+    metrics_counter(text, "rewrites_finished_total", "Of these, with their result in place.",
+                    metrics->rewrites_finished);
+    metrics_counter(text, "rewrites_failed_total",
+                    "Of these, ended by damage, no room, or a drop; what is still to be done is asked for again.",
+                    metrics->rewrites_failed);
+    metrics_gauge(text, "rewrites_waiting", "Asked for and not over.", node->counts.rewrites_waiting);
+    metrics_histogram(text, "rewrite_seconds", "From asking for a rewrite to its result, waiting included.",
+                      &metrics->rewrite_us);
+    metrics_head(text, "rewrite_bytes_total", "counter", "Segments before (in) and after (out) finished rewrites.");
+    metrics_number(text, "rewrite_bytes_total", METRICS_LABELS(METRICS_LABEL("what", "in")), metrics->rewrite_bytes_in);
+    metrics_number(text, "rewrite_bytes_total", METRICS_LABELS(METRICS_LABEL("what", "out")),
+                   metrics->rewrite_bytes_out);
+    metrics_head(text, "rewrite_records_total", "counter",
+                 "Records of batches that compactions looked into, and kept.");
+    metrics_number(text, "rewrite_records_total", METRICS_LABELS(METRICS_LABEL("what", "in")),
+                   metrics->rewrite_records_in);
+    metrics_number(text, "rewrite_records_total", METRICS_LABELS(METRICS_LABEL("what", "out")),
+                   metrics->rewrite_records_out);
+}
+
 static void write_clients(struct text *text, const struct admin_snapshot *snapshot) {
     const struct node_view *node = &snapshot->node;
     metrics_counter(text, "client_messages_received_total", "Messages from clients.", snapshot->net.client_in);
@@ -184,6 +209,7 @@ void metrics_write(struct text *text, const struct metrics_page *page) {
     write_raft(text, &snapshot->node);
     write_clients(text, snapshot);
     write_images(text, snapshot);
+    write_rewrites(text, &snapshot->node);
     write_dropped(text, snapshot);
     write_all_queues(text, snapshot);
     write_disk(text, snapshot);

@@ -38,6 +38,8 @@ static void ask_for_rewrite(struct node *node, struct group *group) {
     rewrite.request = group->rewrite_request;
     group_flush_applied(node, group); /* the seals of what is to be rewritten may be in it */
     node_add_rewrite(node, &rewrite);
+    group->rewrite_since_us = node->now_us;
+    node->metrics.rewrites_started++;
     node_tracef(node, "group=%llu rewrite=%llu of segments %llu-%llu begins", (unsigned long long)group->id,
                 (unsigned long long)index, (unsigned long long)rewrite.first_index,
                 (unsigned long long)rewrite.last_index);
@@ -193,14 +195,37 @@ void group_segments_take_result(struct node *node, struct group *group, const st
     after_rewrite(node, group, take_rewrite(node, group, segments, count, &error), &error);
 }
 
+static uint64_t bytes_of(const struct log_segment *segments, size_t count) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        bytes += segments[i].bytes;
+    return bytes;
+}
+
+/** `before`: bytes of all sealed segments before the result took its place. */
+static void count_result(struct node *node, const struct group *group, const struct log_store_completion *completion,
+                         uint64_t before) {
+    struct node_metrics *metrics = &node->metrics;
+    uint64_t after = partition_bytes(group->partition).sealed,
+             made = bytes_of(completion->segments, completion->segment_count);
+    metrics->rewrites_finished++;
+    metrics->rewrite_bytes_in += before + made - after;
+    metrics->rewrite_bytes_out += made;
+    metrics->rewrite_records_in += completion->records;
+    metrics->rewrite_records_out += completion->records_kept;
+    lf_histogram_observe(&metrics->rewrite_us, node->now_us - group->rewrite_since_us);
+}
+
 void group_on_rewrite(struct node *node, struct group *group, const struct log_store_completion *completion) {
     if (group->state != GROUP_RUNNING || completion->id != group->rewrite_request)
         return;
     struct lf_error error = completion->error;
     enum lf_status status = completion->status;
+    bool due = is_due(group);
     group->rewrite_request = 0;
     node_tracef(node, "group=%llu rewrite=%llu: %s", (unsigned long long)group->id,
                 (unsigned long long)group->rewrite_index, lf_status_name(status));
+    node->metrics.rewrites_failed += status != LF_OK || !due;
     if (status == LF_INVALID &&
         is_due(group)) { /* its segments are not the store's: whoever is wrong, they must not go on */
         group_stop(node, group, &error);
@@ -211,6 +236,9 @@ void group_on_rewrite(struct node *node, struct group *group, const struct log_s
         ask_for_rewrite(node, group);
         return;
     }
+    uint64_t before = partition_bytes(group->partition).sealed;
     status = take_rewrite(node, group, completion->segments, completion->segment_count, &error);
+    if (status == LF_OK && due)
+        count_result(node, group, completion, before);
     after_rewrite(node, group, status, &error);
 }

@@ -271,6 +271,7 @@ struct node_counts {
     uint64_t publishes, duplicates, refused;
     uint64_t unread; /**< sessions closed since they did not read their answers */
     uint64_t groups_led, groups_running, sessions, subscriptions;
+    uint64_t rewrites_waiting; /**< of segments: asked of the store and not over */
 };
 struct node_counts node_counts(const struct node *node);
 

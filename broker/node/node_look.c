@@ -59,6 +59,7 @@ struct node_counts node_counts(const struct node *node) {
     const struct group *group;
     while ((group = lf_map_next(&node->groups, &cursor))) {
         counts.groups_led += group_leads(group);
+        counts.rewrites_waiting += group->rewrite_request != 0;
         counts.groups_running += group->state == GROUP_RUNNING;
     }
     counts.sessions = node->sessions.count;

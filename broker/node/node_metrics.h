@@ -22,6 +22,12 @@ struct node_metrics {
     uint64_t answers[NODE_METRICS_STATUSES];
     uint64_t image_bytes_sent, image_bytes_fetched, images_made, images_installed;
     uint64_t segments_damaged, segments_repaired;
+    /** Rewrites of segments, as the store here carries them out. One that failed (damage, no room, a drop) is asked for
+     * again if it is still to be done, and counts as started again. */
+    uint64_t rewrites_started, rewrites_finished, rewrites_failed;
+    /** Of the finished ones: segments' bytes before and after; records of batches that were looked into. */
+    uint64_t rewrite_bytes_in, rewrite_bytes_out, rewrite_records_in, rewrite_records_out;
+    struct lf_histogram rewrite_us; /**< of the finished ones: from the request to the result */
     uint64_t cold_refused; /**< appends from the store not sent since a bound was reached; the core asks again */
 };
 

@@ -159,6 +159,12 @@ static struct segment_job *finish(struct segment_thread *thread, enum lf_status 
     struct segment_job *job = rewrites->job;
     if (status == LF_DAMAGED && rewrites->work)
         job->completion->segment = *log_rewrite_damaged(rewrites->work);
+    if (status == LF_OK) {
+        struct log_rewrite_figures figures;
+        log_rewrite_figures(rewrites->work, &figures);
+        job->completion->records = figures.records;
+        job->completion->records_kept = figures.records_kept;
+    }
     for (size_t i = rewrites->ingested; i < job->made_count; i++) /* its file went where the ingestion failed */
         if (job->made[i].segment.entry_count > 0)
             segment_file_remove(thread->directory, job->made[i].id);

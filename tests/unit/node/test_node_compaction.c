@@ -251,6 +251,23 @@ static void every_replica_keeps_the_last_record_of_each_key(void **state) {
     expect_last_values();
 }
 
+static void figures_say_what_was_rewritten(void **state) {
+    (void)state;
+    publish(100, KEYS, 0);
+    world_run(&world, 5000);
+    for (size_t node = 0; node < 3; node++) {
+        const struct node_metrics *metrics = node_metrics(world.nodes[node]);
+        assert_in_range(metrics->rewrites_finished, 1, metrics->rewrites_started);
+        assert_int_equal(metrics->rewrites_finished + metrics->rewrites_failed, metrics->rewrites_started);
+        assert_int_equal(lf_histogram_count(&metrics->rewrite_us), metrics->rewrites_finished);
+        assert_in_range(metrics->rewrite_bytes_out, 1, metrics->rewrite_bytes_in - 1);
+        assert_in_range(metrics->rewrite_bytes_in, 10000, 1000000);
+        assert_in_range(metrics->rewrite_records_in, 500, 10000);
+        assert_in_range(metrics->rewrite_records_out, 1, metrics->rewrite_records_in - 1);
+        assert_int_equal(node_counts(world.nodes[node]).rewrites_waiting, 0);
+    }
+}
+
 static void what_is_not_sealed_is_not_compacted(void **state) {
     (void)state;
     publish(100, KEYS, 0);
@@ -451,6 +468,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(compacted_history_is_also_dropped, setup_three, teardown),
         cmocka_unit_test_setup_teardown(a_rewrite_and_the_drop_that_makes_it_void_are_applied_in_one_step,
                                         setup_short_messages, teardown),
+        cmocka_unit_test_setup_teardown(figures_say_what_was_rewritten, setup_three, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
