@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "raft_configuration.h"
+
 /** A beat, and how often the controller is told again of what is gone. */
 #define CHORES_MS 50
 #define REPORTS_MS 250
@@ -29,6 +31,28 @@ static uint64_t preferred(const struct node *node, const struct metadata_partiti
 static bool prefers_another(const struct node *node, const struct metadata_partition *partition) {
     const struct group *group = node_group(node, partition->group);
     return group && group->state != GROUP_STOPPED && group->preferred != preferred(node, partition);
+}
+
+/** The assignment is reached, as far as group 0 knows, but the group, led from here, has other voters: it went on alone
+ * after a majority was lost (`logflumed store recover`). It is led back to its assignment, like to a new one. */
+static bool went_on_alone(const struct group *group, const struct metadata_partition *partition) {
+    if (!group || !group_leads(group) || partition->wanted.epoch != partition->current.epoch)
+        return false;
+    const struct raft_configuration *now = raft_configuration(group->raft);
+    bool short_of = now->epoch == partition->wanted.epoch && now->outgoing_count == 0 &&
+                    now->voter_count < partition->wanted.replica_count;
+    for (uint32_t i = 0; i < now->voter_count && short_of; i++)
+        short_of = metadata_node_of_replica(partition, now->voters[i]) != 0;
+    return short_of;
+}
+
+void chores_on_lead(struct node *node, const struct group *group) {
+    if (!group->assigned || !went_on_alone(group, group->assigned))
+        return;
+    node_tracef(node, "group=%llu goes on alone after a lost majority: its other replicas are to be filled",
+                (unsigned long long)group->id);
+    lf_check(lf_map_put(&node->chores, NODE_MAP_KEY(group->id), (void *)(uintptr_t)group->assigned));
+    node_wake_by(node, node->chores_ms);
 }
 
 void chores_look_at(struct node *node, const struct metadata_partition *partition) {
@@ -84,7 +108,7 @@ static bool do_chores(struct node *node, const struct metadata_partition *partit
     struct group *group = node_group(node, partition->group);
     if (group && group->state == GROUP_RUNNING)
         prefer(node, group, partition);
-    bool moves = group && partition->wanted.epoch != partition->current.epoch;
+    bool moves = group && (partition->wanted.epoch != partition->current.epoch || went_on_alone(group, partition));
     if (moves && group->state == GROUP_RUNNING)
         moves_lead(node, group, partition);
     bool retired = anything_retired_here(node, partition);

@@ -100,6 +100,15 @@ void group_stop(struct node *node, struct group *group, const struct lf_error *e
     subscriptions_end_group(node, group, LF_INTERNAL, error->text);
 }
 
+void group_contradicted(struct node *node, struct group *group, uint64_t index) {
+    struct lf_error error;
+    lf_error_set(&error, LF_DAMAGED,
+                 "entry %llu, committed here, is another one where the leader is: a majority was lost, and the cluster "
+                 "went on without what this node has. If so, set its store aside and start it with --replace-store",
+                 (unsigned long long)index);
+    group_stop(node, group, &error);
+}
+
 static void trace_group(void *context, const char *line);
 
 /** The core writes its lines through its group's node. */

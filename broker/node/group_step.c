@@ -126,6 +126,8 @@ static void on_role_change(struct node *node, struct group *group) {
     }
     if (leads && (!group->was_leader || raft_term(group->raft) != group->led_term))
         node->counts.elections_won++;
+    if (leads)
+        chores_on_lead(node, group);
     group->was_leader = leads;
     group->led_term = leads ? raft_term(group->raft) : 0;
     if (raft_term(group->raft) > INT32_MAX) {
@@ -178,6 +180,10 @@ static void carry_out(struct node *node, struct group *group, struct peer_messag
     if (effects->failed) {
         node_fail(node, LF_IO, "group %llu: a write failed; this node can keep no promise any more",
                   (unsigned long long)group->id);
+        return;
+    }
+    if (effects->contradicted_index != 0) {
+        group_contradicted(node, group, effects->contradicted_index);
         return;
     }
     if (effects->damaged_peer != 0)

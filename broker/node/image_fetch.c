@@ -227,7 +227,7 @@ static void finish(struct node *node, struct group *group) {
     }
     if (status == LF_EXISTS)
         image_staged_give_up(node, group);
-    else
+    else if (status != LF_CANCELLED)
         node->metrics.images_installed++;
     node_tracef(node, "group=%llu image of %llu: %s", (unsigned long long)group->id, (unsigned long long)index,
                 status == LF_OK ? "installed" : "not needed any more");

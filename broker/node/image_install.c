@@ -66,6 +66,21 @@ void image_install_written(struct node *node, struct group *group, uint64_t comm
     group_apply(node, group, commit);
 }
 
+/** Did the image's history leave this one's, where more is committed here than went with it? *index: from where on. */
+static bool contradicts(const struct partition *own, const struct partition *image, uint64_t *index) {
+    const struct partition_jumps *ours = partition_jumps(own), *theirs = partition_jumps(image);
+    for (uint32_t i = 0; i < theirs->count; i++) {
+        const struct partition_jump *jump = &theirs->items[i];
+        bool known = false;
+        for (uint32_t k = 0; k < ours->count; k++)
+            known |= memcmp(jump, &ours->items[k], sizeof *jump) == 0;
+        *index = jump->index;
+        if (!known && partition_high_watermark(own) > jump->from)
+            return true;
+    }
+    return false;
+}
+
 enum lf_status image_install(struct node *node, struct group *group, struct lf_error *error) {
     const struct image_fetched *fetched = image_fetch_fetched(group);
     struct partition_limits limits = {.producers_max = node->limits.producers_per_partition_max,
@@ -79,6 +94,12 @@ enum lf_status image_install(struct node *node, struct group *group, struct lf_e
     if (status != LF_OK) {
         partition_destroy(&machine);
         return LF_DAMAGED;
+    }
+    uint64_t index;
+    if (contradicts(group->partition, machine, &index)) {
+        partition_destroy(&machine);
+        group_contradicted(node, group, index);
+        return LF_CANCELLED;
     }
     group->image_machine = machine;
     struct raft_event event = {.type = RAFT_EVENT_INSTALL,

@@ -403,6 +403,9 @@ void group_destroy_stored(struct node *node, uint64_t id);
 void group_free(struct node *node, struct group *group);
 /** Something of ours is wrong: the group takes part in nothing any more, visibly; the process goes on. */
 void group_stop(struct node *node, struct group *group, const struct lf_error *error);
+/** What others have in place of the entry `index`, which is committed here, is another history: the group stops, with
+ *  words for the operator. */
+void group_contradicted(struct node *node, struct group *group, uint64_t index);
 uint64_t group_leader_node(const struct node *node, const struct group *group); /**< 0: none known */
 bool group_leads(const struct group *group);
 /** Up to here the store holds what was applied. An entry is applied once a majority holds it durably, and that may be
@@ -569,6 +572,8 @@ void reconcile_nodes(struct node *node);
 
 /* chores.c, moves.c, reports.c, membership.c */
 void chores_look_at(struct node *node, const struct metadata_partition *partition);
+/** Leadership of the group begins here. */
+void chores_on_lead(struct node *node, const struct group *group);
 void chores_tick(struct node *node);
 void chores_on_configuration(struct node *node, struct group *group); /**< one was applied */
 void moves_lead(struct node *node, struct group *group, const struct metadata_partition *partition);

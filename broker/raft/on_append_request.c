@@ -18,6 +18,20 @@ static bool well_formed(const struct raft_message *message) {
     return term <= message->term;
 }
 
+/** The first of its entries that is another one than what is committed here; 0: none. What lies before the log's begin
+ * cannot be compared. */
+static uint64_t contradicted(const struct raft *raft, const struct raft_message *message) {
+    for (uint32_t i = 0; i < message->append_request.count; i++) {
+        uint64_t index = message->append_request.prev_index + 1 + i;
+        if (index > raft->commit)
+            return 0;
+        if (index >= raft->log.previous_index && index > 0 &&
+            raft_log_term(&raft->log, index) != message->append_request.entries[i].term)
+            return index;
+    }
+    return 0;
+}
+
 static struct raft_message *reply_to(struct raft *raft, const struct raft_message *message) {
     struct raft_message *reply = raft_send(raft, RAFT_APPEND_REPLY, message->from);
     reply->append_reply.sequence = message->append_request.sequence;
@@ -79,8 +93,8 @@ static bool store_entries(struct raft *raft, const struct raft_message *message)
     if (count == 0)
         return true;
     bool conflict = first <= raft->log.last_index;
-    if (conflict && (first <= raft->commit || first <= raft->equal_index)) {
-        /* Committed, or said otherwise by the same leader before: one of us is damaged. Keep what we have. */
+    if (conflict && first <= raft->equal_index) {
+        /* Said otherwise by the same leader before: one of us is damaged. Keep what we have. */
         RAFT_TRACE(raft, "drop append from=%llu: it would replace settled %llu", raft_u(message->from), raft_u(first));
         return false;
     }
@@ -116,6 +130,13 @@ void raft_on_append_request(struct raft *raft, const struct raft_message *messag
         return;
     if (!previous_matches(raft, message)) {
         refuse(raft, message);
+        return;
+    }
+    uint64_t index = contradicted(raft, message);
+    if (index != 0) { /* no majority that knew of it can have chosen that leader: keep what we have, and say so */
+        RAFT_TRACE(raft, "drop append from=%llu: it contradicts committed %llu^%llu", raft_u(message->from),
+                   raft_u(index), raft_u(raft_log_term(&raft->log, index)));
+        raft->effects->contradicted_index = index;
         return;
     }
     if (!store_entries(raft, message))

@@ -259,6 +259,9 @@ struct raft_effects {
      *  until an image of that index or a later one is installed. */
     uint64_t offered_by;
     uint64_t offered_index;
+    /** != 0: the leader has another entry there than the one that is committed here, or where the log begins. Nothing
+     * was taken of it. One of the two histories is not this group's: the owner has to end this replica's part. */
+    uint64_t contradicted_index;
     bool failed;             /**< this replica's write failed: it takes part in nothing any more */
     uint64_t deadline_ms;    /**< send a tick no later than this */
     size_t message_capacity; /* internal */

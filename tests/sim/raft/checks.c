@@ -130,6 +130,9 @@ void sim_check_step(struct sim_host *host) {
                  u(host->log.previous));
     if (world->effects.truncated_from != 0 || world->effects.persist.count > 0 || world->effects.persist.install)
         check_configuration(host);
+    if (world->effects.contradicted_index != 0)
+        sim_fail(world, "node %llu has committed another entry %llu than its leader has", u(host->id),
+                 u(world->effects.contradicted_index));
     uint64_t damaged = world->effects.damaged_peer;
     if (damaged != 0 && !sim_host(world, damaged)->lossy)
         sim_fail(world, "node %llu takes %llu for damaged; its disk lost nothing that it synced", u(host->id),

@@ -79,6 +79,10 @@ static void b1_a_committed_entry_is_never_replaced(void **state) {
     assert_int_equal(raft_entry_term(core.raft, 2), 1);
     assert_int_equal(core.effects.truncated_from, 0);
     assert_int_equal(core_sent_count(&core, RAFT_APPEND_REPLY), 0);
+    assert_int_equal(core.effects.contradicted_index, 2); /* the owner is told */
+    struct raft_message again = append(&core, 3, 5, 1, 1, NULL, 0, 0);
+    core_message(&core, &again);
+    assert_int_equal(core.effects.contradicted_index, 0);
     core_stop(&core);
 }
 
@@ -387,6 +391,11 @@ static void an_append_from_before_the_logs_beginning_touches_only_what_follows(v
     assert_int_equal(core.effects.persist.first_index, 13);
     assert_int_equal(core.effects.persist.message_skip, 7);
     assert_int_equal(core.effects.commit, 12);
+    assert_int_equal(core.effects.contradicted_index, 0);
+    entries[4] = entry_of(3); /* where the log begins, that is another entry */
+    request = append(&core, 2, 3, 5, 1, entries, 8, 12);
+    core_message(&core, &request);
+    assert_int_equal(core.effects.contradicted_index, 10);
     core_stop(&core);
 }
 

@@ -1,0 +1,333 @@
+/** A node whose groups were made to go on alone: what readers see, and what becomes of others that come back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+
+#include "node_world.h"
+#include "partition.h"
+#include "raft_configuration.h"
+#include "recover_group.h"
+
+#define assert_status(got, wanted) assert_string_equal(lf_status_name(got), lf_status_name(wanted))
+#define BATCHES 20
+#define RECORDS 5 /* in each */
+#define KEPT (BATCHES * RECORDS)
+#define NEXT (KEPT + LF_OFFSET_JUMP)
+
+static struct world *world;
+static uint64_t group, next_request, next_session;
+
+static void publish(size_t node, int batches) {
+    uint64_t session = ++next_session;
+    world_hello(world, node, session);
+    for (int i = 0; i < batches; i++) {
+        struct lf_buf *batch = world_batch(RECORDS, -1, -1, -1);
+        world_publish(world, node, session, next_request, "t", batch);
+        lf_buf_unref(&batch);
+        const struct world_reply *reply = world_answer(world, session, next_request++, 3000);
+        assert_non_null(reply);
+        assert_status((enum lf_status)reply->reply->status, LF_OK);
+    }
+}
+
+static void start_world(const struct node_limits *limits) {
+    world = calloc(1, sizeof *world);
+    world_init_limited(world, 3, limits);
+    world->verbose = getenv("VERBOSE") != NULL;
+    group = world_topic(world, "t", 1, 3);
+    next_request = 2;
+    next_session = 10;
+    publish((size_t)world_wait_leader(world, group, 3000), BATCHES);
+    world_run(world, 2000); /* all applied, and written */
+}
+
+static int setup(void **state) {
+    (void)state;
+    start_world(&(struct node_limits){.delivery_bytes_max = 300});
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    world_deinit(world);
+    free(world);
+    return 0;
+}
+
+/* ---- the tool, on a disk in memory ------------------------------------------------------------------------------- */
+
+static struct log_store_completion *wait_for(struct log_store *store) {
+    struct log_store_completion *completion = NULL;
+    while (!(completion = log_store_poll(store)))
+        mem_store_advance(store, mem_store_deadline(store));
+    return completion;
+}
+
+/** Everything is applied in the store. */
+static void recover_one(struct log_store *store, uint64_t id, uint64_t epoch) {
+    struct lf_error error;
+    assert_status(log_store_load(store, id, 1), LF_OK);
+    struct log_store_completion *completion = wait_for(store);
+    const struct log_store_loaded *loaded = completion->loaded;
+    assert_int_equal(loaded->applied_index, loaded->last_index);
+    struct recover_group about = {.group = id,
+                                  .replica_id = loaded->replica_id,
+                                  .term = loaded->term,
+                                  .last_index = loaded->last_index,
+                                  .last_term = loaded->runs[loaded->run_count - 1].term,
+                                  .applied_index = loaded->applied_index,
+                                  .epoch = epoch};
+    if (id == 0) {
+        struct metadata *metadata = metadata_new(NULL);
+        assert_status(metadata_load(metadata, loaded->applied_index, loaded->rows, loaded->row_count, &error), LF_OK);
+        about.log_time_ms = metadata_log_time_ms(metadata);
+        metadata_destroy(&metadata);
+    } else {
+        struct partition *partition = partition_new(NULL);
+        assert_status(partition_load(partition, loaded->applied_index, loaded->rows, loaded->row_count,
+                                     loaded->segments, loaded->segment_count, &error),
+                      LF_OK);
+        about.log_time_ms = partition_log_time_ms(partition);
+        about.committed_offset = about.end_offset = partition_high_watermark(partition);
+        partition_destroy(&partition);
+    }
+    log_store_completion_destroy(&completion);
+    struct log_store_write *write;
+    assert_status(recover_group_write(&about, id != 0, 1, &write, &error), LF_OK);
+    assert_status(log_store_submit(store, &write), LF_OK);
+    completion = wait_for(store);
+    assert_status(completion->status, LF_OK);
+    log_store_completion_destroy(&completion);
+}
+
+static uint64_t epoch_of(size_t node, uint64_t id) {
+    return raft_configuration(node_group_raft(world->nodes[node], id))->epoch;
+}
+
+/** The node stops, goes on alone, and starts. */
+static void recover(size_t node) {
+    struct log_store_identity identity = {.node_id = node + 1};
+    struct log_store *store;
+    struct lf_error error;
+    uint64_t epochs[2] = {epoch_of(node, 0), epoch_of(node, group)};
+    world_crash(world, node, MEM_DISK_KILL);
+    assert_status(mem_store_open(world->disks[node], &identity, world->now_ms, &store, &error), LF_OK);
+    recover_one(store, 0, epochs[0]);
+    recover_one(store, group, epochs[1]);
+    log_store_close(&store);
+    world_start(world, node);
+}
+
+static void lose(size_t node) {
+    world_crash(world, node, MEM_DISK_POWER);
+    world->cut[node] = true;
+}
+
+static void lead_alone(size_t node) {
+    assert_int_equal(world_wait_leader(world, 0, 3000), node);
+    assert_int_equal(world_wait_leader(world, group, 3000), node);
+    world_run(world, 100);
+}
+
+/* ---- readers ----------------------------------------------------------------------------------------------------- */
+
+struct reader {
+    uint64_t session;
+    enum lf_status status;
+    const Lf__SubscribeReply *said;
+};
+
+static struct reader subscribe(size_t node, Lf__StartFrom from, int64_t value, int32_t leader_epoch) {
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    Lf__Position position = LF__POSITION__INIT;
+    Lf__Subscribe body = LF__SUBSCRIBE__INIT;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    struct reader reader = {.session = ++next_session};
+    world_hello(world, node, reader.session);
+    topic.name = (char *)(uintptr_t) "t";
+    position.offset = body.tail = value;
+    position.leader_epoch = leader_epoch;
+    body.subscription = 1;
+    body.topic = &topic;
+    body.from = from;
+    body.position = &position;
+    body.credit_total = 1 << 20;
+    request.protocol_version = 1;
+    request.request_id = next_request++;
+    request.body_case = LF__CLIENT_REQUEST__BODY_SUBSCRIBE;
+    request.subscribe = &body;
+    world_request(world, node, reader.session, &request, NULL);
+    const struct world_reply *reply = world_answer(world, reader.session, request.request_id, 3000);
+    assert_non_null(reply);
+    reader.status = (enum lf_status)reply->reply->status;
+    reader.said = reply->reply->subscribe;
+    return reader;
+}
+
+static struct reader subscribe_at(size_t node, int64_t offset) {
+    return subscribe(node, LF__START_FROM__START_OFFSET, offset, -1);
+}
+
+/** Where what it was told of ends; *first: the first offset it got, -1: none. */
+static int64_t told_up_to(const struct reader *reader, int64_t *first) {
+    int64_t end = -1;
+    *first = -1;
+    for (size_t i = 0; i < world->reply_count; i++) {
+        const struct world_reply *reply = &world->replies[i];
+        if (reply->session != reader->session || reply->reply->body_case != LF__CLIENT_REPLY__BODY_DELIVER)
+            continue;
+        const Lf__Deliver *said = reply->reply->deliver;
+        for (size_t k = 0; k < reply->frame_count; k++) {
+            struct lf_batch_header header;
+            assert_status(lf_batch_verify(lf_buf_bytes(reply->frames[k]), NULL, &header, NULL), LF_OK);
+            if (end >= 0 && header.base_offset != end)
+                assert_true(said->n_gone_below > k && said->gone_below[k] == header.base_offset);
+            *first = *first < 0 ? header.base_offset : *first;
+            end = header.base_offset + header.record_count;
+        }
+        if (said->n_gone_below > reply->frame_count && said->gone_below[reply->frame_count] > end)
+            end = said->gone_below[reply->frame_count];
+    }
+    return end;
+}
+
+static const Lf__ClientReply *ended(const struct reader *reader) {
+    for (size_t i = 0; i < world->reply_count; i++)
+        if (world->replies[i].session == reader->session &&
+            world->replies[i].reply->body_case == LF__CLIENT_REPLY__BODY_SUBSCRIPTION_END)
+            return world->replies[i].reply;
+    return NULL;
+}
+
+/* ---- facts ------------------------------------------------------------------------------------------------------- */
+
+static void it_leads_alone_and_its_offsets_go_on_far_behind(void **state) {
+    (void)state;
+    int64_t first;
+    lose(1);
+    lose(2);
+    recover(0);
+    lead_alone(0);
+    assert_int_equal(partition_high_watermark(node_group_partition(world->nodes[0], group)), NEXT);
+    struct reader all = subscribe_at(0, 0), across = subscribe_at(0, KEPT);
+    world_run(world, 100);
+    assert_int_equal(told_up_to(&all, &first), NEXT); /* nothing was published yet: the gap alone is told */
+    assert_int_equal(first, 0);
+    assert_int_equal(told_up_to(&across, &first), NEXT);
+    assert_int_equal(first, -1);
+    publish(0, 3);
+    world_run(world, 100);
+    assert_int_equal(told_up_to(&all, &first), NEXT + 3 * RECORDS);
+    assert_int_equal(told_up_to(&across, &first), NEXT + 3 * RECORDS);
+    assert_int_equal(first, NEXT);
+    assert_null(ended(&all));
+    assert_null(ended(&across));
+}
+
+static void a_position_in_the_gap_is_answered_with_its_end(void **state) {
+    (void)state;
+    lose(1);
+    lose(2);
+    recover(0);
+    lead_alone(0);
+    publish(0, 3);
+    const int64_t positions[] = {KEPT + 1, KEPT + 5, NEXT - 1};
+    for (size_t i = 0; i < 3; i++) {
+        struct reader reader = subscribe_at(0, positions[i]);
+        assert_status(reader.status, LF_HISTORY_DIVERGED);
+        assert_int_equal(reader.said->start_offset, NEXT);
+    }
+    assert_status(subscribe_at(0, NEXT).status, LF_OK);
+    assert_status(subscribe_at(0, NEXT + 100).status, LF_OK); /* beyond the end: it waits */
+}
+
+static void counting_back_from_the_end_counts_records(void **state) {
+    (void)state;
+    lose(1);
+    lose(2);
+    recover(0);
+    lead_alone(0);
+    publish(0, 1);
+    assert_int_equal(subscribe(0, LF__START_FROM__START_TAIL, 3, -1).said->start_offset, NEXT + RECORDS - 3);
+    assert_int_equal(subscribe(0, LF__START_FROM__START_TAIL, RECORDS, -1).said->start_offset, NEXT);
+    assert_int_equal(subscribe(0, LF__START_FROM__START_TAIL, RECORDS + 7, -1).said->start_offset, KEPT - 7);
+    assert_int_equal(subscribe(0, LF__START_FROM__START_TAIL, 5000, -1).said->start_offset, 0);
+    assert_int_equal(subscribe(0, LF__START_FROM__START_EARLIEST, 0, -1).said->start_offset, 0);
+    assert_int_equal(subscribe(0, LF__START_FROM__START_LATEST, 0, -1).said->start_offset, NEXT + RECORDS);
+}
+
+static void a_survivor_with_no_more_than_that_comes_back(void **state) {
+    (void)state;
+    int64_t first;
+    lose(1);
+    lose(2);
+    recover(0);
+    lead_alone(0);
+    publish(0, 3);
+    world_start(world, 1); /* with its old disk, and cut off still */
+    world_run(world, 200);
+    struct reader waits = subscribe_at(1, KEPT + 5), end = subscribe_at(1, KEPT);
+    assert_status(waits.status, LF_OK); /* as far as it knows, that is to come */
+    world->cut[1] = false;
+    world_run(world, 3000);
+    assert_status(world->fatal[1], LF_OK);
+    assert_int_equal(node_group_applied(world->nodes[1], group), node_group_applied(world->nodes[0], group));
+    assert_int_equal(node_group_applied_checksum(world->nodes[1], group),
+                     node_group_applied_checksum(world->nodes[0], group));
+    assert_int_equal(node_group_applied_checksum(world->nodes[1], 0), node_group_applied_checksum(world->nodes[0], 0));
+    assert_non_null(ended(&waits));
+    assert_status((enum lf_status)ended(&waits)->status, LF_HISTORY_DIVERGED);
+    assert_int_equal(ended(&waits)->subscription_end->resume->offset, NEXT);
+    assert_null(ended(&end));
+    assert_int_equal(told_up_to(&end, &first), NEXT + 3 * RECORDS);
+}
+
+static void a_survivor_that_has_committed_more_stops_and_keeps_it(void **state) {
+    (void)state;
+    lose(0); /* it misses what comes now */
+    publish((size_t)world_wait_leader(world, group, 5000), 4);
+    world_run(world, 1000);
+    uint64_t last = raft_last_index(node_group_raft(world->nodes[1], group));
+    lose(1);
+    lose(2);
+    world->cut[0] = false;
+    world_start(world, 0);
+    world_run(world, 1000);
+    recover(0);
+    lead_alone(0);
+    publish(0, 3);
+    world->cut[1] = false;
+    world_start(world, 1);
+    world_run(world, 3000);
+    assert_status(world->fatal[1], LF_OK);
+    assert_null(node_group_raft(world->nodes[1], group)); /* stopped, visibly */
+    assert_non_null(node_group_raft(world->nodes[0], group));
+    publish(0, 1); /* who went on is not held up */
+    const struct log_store_identity identity = {.node_id = 2};
+    struct log_store *store;
+    struct lf_error error;
+    world_crash(world, 1, MEM_DISK_KILL);
+    assert_status(mem_store_open(world->disks[1], &identity, world->now_ms, &store, &error), LF_OK);
+    assert_status(log_store_load(store, group, 1), LF_OK);
+    struct log_store_completion *completion = wait_for(store);
+    assert_int_equal(completion->loaded->last_index, last); /* nothing of it was given up */
+    assert_true(completion->loaded->runs[completion->loaded->run_count - 1].term < RECOVER_TERM_STEP);
+    log_store_completion_destroy(&completion);
+    log_store_close(&store);
+}
+
+int main(void) {
+#define FACT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        FACT(it_leads_alone_and_its_offsets_go_on_far_behind),
+        FACT(a_position_in_the_gap_is_answered_with_its_end),
+        FACT(counting_back_from_the_end_counts_records),
+        FACT(a_survivor_with_no_more_than_that_comes_back),
+        FACT(a_survivor_that_has_committed_more_stops_and_keeps_it),
+    };
+    return cmocka_run_group_tests_name("recovered_node", tests, NULL, NULL);
+}
