@@ -1,4 +1,5 @@
 /** logflumed: a broker of a Logflume cluster. */
+#include "backup_command.h"
 #include "broker.h"
 #include "command_line.h"
 #include "store_command.h"
@@ -29,6 +30,8 @@ static int run(const struct command_line *line, const struct config *config) {
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "store") == 0)
         return store_command(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "backup") == 0)
+        return backup_command(argc - 1, argv + 1);
     static struct config config;
     static struct config_error error;
     struct command_line line;

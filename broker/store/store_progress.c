@@ -10,8 +10,8 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void say(const char *format, va_list args) {
-    fputs("logflumed store: ", stderr);
+static void say(const struct store_tool *tool, const char *format, va_list args) {
+    fprintf(stderr, "logflumed %s: ", tool->wish->command ? tool->wish->command : "store");
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
 }
@@ -25,14 +25,13 @@ void store_progress(struct store_tool *tool, const char *format, ...) {
     tool->said_ms = now;
     va_list args;
     va_start(args, format);
-    say(format, args);
+    say(tool, format, args);
     va_end(args);
 }
 
 void store_say(const struct store_tool *tool, const char *format, ...) {
-    (void)tool;
     va_list args;
     va_start(args, format);
-    say(format, args);
+    say(tool, format, args);
     va_end(args);
 }

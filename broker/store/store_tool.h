@@ -27,6 +27,7 @@ struct store_wish {
     uint64_t count;     /**< 0: no limit */
     const char *format; /**< -f */
     uint64_t node_id;
+    const char *command; /**< for words; NULL: "store" */
 };
 
 struct store_tool {

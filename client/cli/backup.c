@@ -83,6 +83,8 @@ static int list(struct cli_change *change) { return on_all(change, LF_BACKUP_LIS
 static int delete (struct cli_change *change) { return on_all(change, LF_BACKUP_DELETE); }
 
 int cli_backup(int argc, char **argv) {
+    if (argc > 1 && (strcmp(argv[1], "verify") == 0 || strcmp(argv[1], "restore") == 0))
+        return cli_store(argc, argv); /* as the tools on stores: they are logflumed's */
     static const struct cli_change_action actions[] = {
         {"create", create, 1, 1, "",
          "logflume backup create NAME\n"
@@ -97,6 +99,11 @@ int cli_backup(int argc, char **argv) {
          "shared).\n"
          "\n"
          "  logflume backup create monday\n"},
+        {"verify", NULL, 0, 0, "",
+         "logflume backup verify DIR ...\n\nIs it whole, and what does it cover? See `logflumed backup --help`.\n"},
+        {"restore", NULL, 0, 0, "",
+         "logflume backup restore --from DIR --data NEWDIR\n\nA new cluster of what one node's backup holds. See "
+         "`logflumed backup --help`.\n"},
         {"list", list, 0, 0, "", "logflume backup list\n\nThe backups of every node.\n"},
         {"delete", delete, 1, 1, "",
          "logflume backup delete NAME\n\nEvery node deletes its backup of this name; the room comes back.\n"},

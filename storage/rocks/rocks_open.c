@@ -9,6 +9,7 @@
 #include "store_directory.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The first files that creation makes are a MANIFEST and CURRENT; what comes later shows that CURRENT was there. */
@@ -51,6 +52,18 @@ enum lf_status rocks_store_present(const char *directory, bool *present, struct 
     return status;
 }
 
+static enum lf_status write_identity(struct rocks_store *rocks, const struct log_store_identity *identity,
+                                     struct lf_error *error) {
+    uint8_t row[LOG_IDENTITY_BYTES];
+    struct rocks_key key = rocks_key_identity();
+    log_identity_encode(identity, row);
+    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+    rocksdb_writebatch_put(batch, (const char *)key.bytes, key.size, (const char *)row, sizeof row);
+    enum lf_status status = rocks_db_write(&rocks->db, batch, true, error);
+    rocksdb_writebatch_destroy(batch);
+    return status;
+}
+
 /* The first row ever written. A store without it and with groups has lost it. */
 static enum lf_status load_identity(struct rocks_store *rocks, const struct log_store_identity *given, bool create,
                                     struct lf_error *error) {
@@ -64,17 +77,19 @@ static enum lf_status load_identity(struct rocks_store *rocks, const struct log_
         return status;
     if (found) {
         status = log_identity_decode(lf_bytes(row, sizeof row), &rocks->store.identity, error);
-        return status == LF_OK ? log_identity_check(&rocks->store.identity, given, error) : status;
+        if (status == LF_OK && rocks->options.adopt_cluster_id)
+            memcpy(rocks->store.identity.cluster_id, rocks->options.adopt_cluster_id, LOG_STORE_ID_BYTES);
+        if (status == LF_OK)
+            status = log_identity_check(&rocks->store.identity, given, error);
+        if (status != LF_OK || !rocks->options.adopt_cluster_id)
+            return status;
+        return write_identity(rocks, &rocks->store.identity, error);
     }
     if (rocks->writer.groups.count > 0)
         return lf_error_set(error, LF_DAMAGED, "the identity row is missing");
     if (!create)
         return lf_error_set(error, LF_NOT_FOUND, "the store was never finished being created");
-    log_identity_encode(given, row);
-    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    rocksdb_writebatch_put(batch, (const char *)key.bytes, key.size, (const char *)row, sizeof row);
-    status = rocks_db_write(&rocks->db, batch, true, error);
-    rocksdb_writebatch_destroy(batch);
+    status = write_identity(rocks, given, error);
     rocks->store.identity = *given;
     return status;
 }
@@ -203,6 +218,7 @@ enum lf_status rocks_store_open(const struct rocks_store_options *options, const
     rocks->writer.segments.groups = &rocks->writer.groups;
     enum lf_status status = open_steps(rocks, &rocks->options, identity, error);
     rocks->options.directory = NULL; /* borrowed for the call */
+    rocks->options.adopt_cluster_id = NULL;
     if (status == LF_OK) {
         rocks->witness_kept = true;
         *store = &rocks->store;

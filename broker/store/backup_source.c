@@ -1,0 +1,144 @@
+/** One node's backup: its files against backup.json, its store opened to read, and what its metadata says. */
+#include "backup_tool.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+static void report(const struct backup_wish *wish, struct lf_output *output, const char *directory, const char *file,
+                   const char *words) {
+    if (wish->store.json) {
+        json_t *line =
+            json_pack("{s:s, s:s, s:s, s:s}", "verdict", "damaged", "backup", directory, "file", file, "words", words);
+        char *text = json_dumps(line, JSON_COMPACT);
+        lf_output_text(output, text ? text : "{}");
+        free(text);
+        json_decref(line);
+    } else {
+        lf_output_text(output, directory);
+        lf_output_text(output, ": DAMAGED: ");
+        lf_output_text(output, file);
+        lf_output_text(output, ": ");
+        lf_output_text(output, words);
+    }
+    lf_output_text(output, "\n");
+}
+
+/** LF_OK; LF_DAMAGED in words. */
+static enum lf_status check_file(const char *directory, const struct backup_file *file, struct lf_error *error) {
+    char path[PATH_MAX];
+    struct stat seen;
+    uint32_t sum;
+    uint64_t bytes;
+    if (snprintf(path, sizeof path, "%s/" BACKUP_STORE_FOLDER "/%s", directory, file->name) >= (int)sizeof path)
+        return lf_error_set(error, LF_INVALID, "the directory's name is too long");
+    if (stat(path, &seen) != 0 || !S_ISREG(seen.st_mode))
+        return lf_error_set(error, LF_DAMAGED, "it is missing");
+    if ((uint64_t)seen.st_size != file->bytes)
+        return lf_error_set(error, LF_DAMAGED, "it has %" PRIu64 " bytes, not %" PRIu64, (uint64_t)seen.st_size,
+                            file->bytes);
+    if (!file->has_sum)
+        return LF_OK;
+    enum lf_status status = backup_file_sum(path, &sum, &bytes, error);
+    if (status == LF_OK && sum != file->crc32c)
+        status = lf_error_set(error, LF_DAMAGED, "its bytes are not those that were written: another sum");
+    return status;
+}
+
+int backup_check_files(const char *directory, struct backup_wish *wish, struct backup_about *about,
+                       struct lf_output *output) {
+    struct lf_error error = {0};
+    struct store_tool tool = {.wish = &wish->store};
+    enum lf_status status = backup_about_read(directory, about, &error);
+    size_t damaged = 0;
+    if (status != LF_OK) {
+        store_tool_failed(&tool, status, error.text);
+        return status == LF_NOT_FOUND ? STORE_EXIT_NOT_FOUND : STORE_EXIT_DAMAGED;
+    }
+    for (size_t i = 0; i < about->file_count; i++) {
+        if (check_file(directory, &about->files[i], &error) == LF_OK)
+            continue;
+        damaged++;
+        report(wish, output, directory, about->files[i].name, error.text);
+    }
+    lf_output_flush(output);
+    return damaged > 0 ? STORE_EXIT_DAMAGED : STORE_EXIT_OK;
+}
+
+/* ---- metadata --------------------------------------------------------------------------------------------------- */
+
+static enum lf_status apply_entry(struct metadata *metadata, const struct lf_buf *entry, struct lf_error *error) {
+    struct lf_entry_header header;
+    struct lf_bytes payload;
+    struct metadata_applied applied = {0};
+    enum lf_status status = lf_entry_check(lf_buf_bytes(entry), 0, &header, &payload, error);
+    return status == LF_OK ? metadata_apply(metadata, &header, payload, NULL, &applied, error) : status;
+}
+
+static enum lf_status apply_tail(struct store_tool *tool, struct metadata *metadata, uint64_t next, uint64_t last,
+                                 struct lf_error *error) {
+    enum lf_status status = LF_OK;
+    while (status == LF_OK && next <= last) {
+        struct log_store_completion *completion;
+        status = store_tool_read(tool, 0, next, last, STORE_READ_BYTES, &completion, error);
+        if (status == LF_OK && completion->entry_count == 0)
+            status = lf_error_set(error, LF_DAMAGED, "metadata: entry %" PRIu64 " is missing", next);
+        for (uint32_t i = 0; status == LF_OK && i < completion->entry_count; i++, next++)
+            status = apply_entry(metadata, completion->entries[i], error);
+        log_store_completion_destroy(&completion);
+    }
+    return status;
+}
+
+int backup_metadata_ahead(struct store_tool *tool, struct metadata **metadata, uint64_t *last_term,
+                          uint64_t *last_index) {
+    struct log_store_completion *completion = NULL;
+    struct lf_error error = {0};
+    *metadata = metadata_new(NULL);
+    enum lf_status status = *metadata ? store_tool_load(tool, 0, &completion, &error) : LF_NO_MEMORY;
+    if (status == LF_OK && !completion->loaded->exists)
+        status = lf_error_set(&error, LF_NOT_FOUND, "the backup has no metadata: the node had not joined its cluster");
+    if (status == LF_OK) {
+        const struct log_store_loaded *loaded = completion->loaded;
+        status = metadata_load(*metadata, loaded->applied_index, loaded->rows, loaded->row_count, &error);
+        if (status == LF_OK)
+            status = apply_tail(tool, *metadata, loaded->applied_index + 1, loaded->last_index, &error);
+        *last_index = loaded->last_index;
+        *last_term = loaded->run_count > 0 ? loaded->runs[loaded->run_count - 1].term : loaded->previous_term;
+    }
+    log_store_completion_destroy(&completion);
+    if (status == LF_OK && !metadata_founded(*metadata))
+        status = lf_error_set(&error, LF_INVALID, "the cluster was not founded yet when the backup was made");
+    return status == LF_OK ? STORE_EXIT_OK : store_tool_failed(tool, status, error.text);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+int backup_source_open(struct backup_source *source, struct backup_wish *wish, const char *directory) {
+    wish->store.directory = directory;
+    source->tool.wish = &wish->store;
+    int code = source->tool.store ? STORE_EXIT_OK : store_tool_open(&source->tool);
+    if (code == STORE_EXIT_OK)
+        code = backup_metadata_ahead(&source->tool, &source->metadata, &source->metadata_term, &source->metadata_index);
+    return code;
+}
+
+void backup_source_close(struct backup_source *source) {
+    metadata_destroy(&source->metadata);
+    store_tool_close(&source->tool);
+    backup_about_deinit(&source->about);
+}
+
+enum backup_part backup_part_of(const struct metadata *metadata, uint64_t node_id, const struct recover_group *group) {
+    const struct metadata_partition *partition = metadata_partition_by_group(metadata, group->group);
+    if (group->group != 0 && partition && metadata_topic_by_id(metadata, partition->topic_id)->deleted)
+        return BACKUP_PART_DELETED;
+    if (group->group != 0 && (!partition || metadata_replica_on(partition, node_id) != group->replica_id))
+        return BACKUP_PART_NOT_OURS;
+    return group->votes ? BACKUP_PART_WHOLE : BACKUP_PART_LEARNER;
+}

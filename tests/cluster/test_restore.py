@@ -1,0 +1,163 @@
+"""A cluster is lost with all its disks but for a backup that was made while it was published to. One node's backup is
+checked, restored as a cluster of its own, and new nodes join: everything that was acknowledged before the backup is there,
+at its offset."""
+import glob
+import json
+import os
+import shutil
+import subprocess
+
+from harness import BIN, Cluster, Failure, read_acks, wait_until
+from test_backup import make_while_publishing
+from workload import run
+
+JUMP = 1 << 32
+
+
+def backup(*arguments, code=0, binary="logflumed"):
+    done = subprocess.run([os.path.join(BIN, binary), "backup", *arguments], capture_output=True, text=True, timeout=120)
+    if done.returncode != code:
+        raise Failure("backup %s: exit %d, not %d: %s %s" % (" ".join(arguments), done.returncode, code, done.stdout,
+                                                            done.stderr))
+    return done
+
+
+def contents(directory):
+    found = {}
+    for folder, _, files in os.walk(directory):
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, directory)] = (file.read(), os.stat(path).st_mtime_ns)
+    return found
+
+
+def read(cluster, brokers=None):
+    done = cluster.cli("sub", "orders", "-p", "0", "-o", "start", "-e", "-f", "%o %s\\n", text=False, brokers=brokers,
+                       timeout=120, check=True)
+    return dict(line.split(b" ", 1) for line in done.stdout.split(b"\n")[:-1])
+
+
+def damage_is_found(cluster, sound):
+    """In a copy: a byte of a table, a byte of a log, and a file that is not there."""
+    bad = os.path.join(cluster.directory, "bad")
+    new = os.path.join(cluster.directory, "new")
+    table = max(glob.glob(os.path.join(sound, "store", "*.sst")), key=os.path.getsize)
+    log = max(glob.glob(os.path.join(sound, "store", "*.log")), key=os.path.getsize)
+    for victim in (table, log, os.path.join(sound, "store", "CURRENT")):
+        for way in ("flip", "cut", "remove"):
+            shutil.copytree(sound, bad)
+            path = os.path.join(bad, "store", os.path.basename(victim))
+            if way == "remove":
+                os.unlink(path)
+            else:
+                with open(path, "r+b") as file:
+                    if way == "cut":
+                        file.truncate(os.path.getsize(path) - 1)
+                    else:
+                        file.seek(os.path.getsize(path) // 2)
+                        byte = file.read(1)
+                        file.seek(-1, 1)
+                        file.write(bytes([byte[0] ^ 4]))
+            backup("verify", "-q", bad, code=6)
+            backup("restore", "-q", "--from", bad, "--data", new, code=6)
+            if os.path.exists(new):
+                raise Failure("a damaged backup was restored: %s of %s" % (way, victim))
+            shutil.rmtree(bad)
+
+
+def save_backups(cluster):
+    """Where they would be taken to. Then everything is lost."""
+    saved = {}
+    for node in cluster.nodes:
+        saved[node.number] = os.path.join(cluster.directory, "saved", str(node.number))
+        shutil.copytree(os.path.join(node.data, "backups", "second"), saved[node.number])
+    for node in cluster.nodes:
+        node.kill()
+        shutil.rmtree(node.data)
+    return saved
+
+
+def verify_says_it(saved, before):
+    said = backup("verify", "-q", "--json", *saved.values(), binary="logflume")
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    orders = {line["node"]: line for line in lines if line["verdict"] == "covered" and line["name"] == "orders/0"}
+    if sorted(orders) != [1, 2, 3] or max(line["end_offset"] for line in orders.values()) < before:
+        raise Failure("verify says %r, %d were acknowledged" % (orders, before))
+    if any(line["verdict"] in ("damaged", "missing") for line in lines):
+        raise Failure("verify says %s" % said.stdout)
+    best = max(orders.values(), key=lambda line: (line["last_term"], line["last_index"]))
+    return best["node"], best["end_offset"]
+
+
+def restore(cluster, saved, number, end):
+    node = cluster.node(number)
+    before = contents(saved)
+    words = backup("restore", "--from", saved, "--data", node.data, binary="logflume")
+    if "orders/0: restored, offsets 0 to %d; goes on at %d" % (end, end + JUMP) not in words.stdout:
+        raise Failure("restore says %s" % words.stdout)
+    backup("restore", "--from", saved, "--data", node.data, code=2)
+    if contents(saved) != before:
+        raise Failure("the backup is another one than before")
+    node.start()
+    cluster.serving(node)
+    return node
+
+
+def everything_is_there(publisher, at, before, end):
+    """Of what was acknowledged up to the backup; and nothing else at all."""
+    for line, part, offset, status in read_acks(publisher.acks_path)[:before]:
+        if at.get(str(offset).encode()) != publisher.sent[line - 1]:
+            raise Failure("message %d is not at its offset %d" % (line, offset))
+    if len(at) != end or max(int(offset) for offset in at) != end - 1:
+        raise Failure("%d messages are there, not %d" % (len(at), end))
+
+
+def others_join(cluster, node, at):
+    """As many new ones as there were; the old ones leave."""
+    olds = [other.number for other in cluster.nodes if other is not node]
+    for _ in olds:
+        cluster.join()
+    for options in ((), ("--wait=60",)):
+        for old in olds:
+            cluster.cli("cluster", "drain", str(old), *options, timeout=90, check=True)
+    for old in olds:
+        cluster.cli("cluster", "remove", str(old), timeout=60, check=True)
+    wait_until("the cluster to be healthy", lambda: cluster.cli("cluster", "check").returncode == 0, 60)
+    cluster.cli("pub", "orders", "-p", "0", input="after the restore\n", check=True)
+    for other in cluster.nodes:
+        if not other.alive():
+            continue
+        there = read(cluster, brokers=other.address)
+        if len(there) != len(at) + 1 or any(there[offset] != at[offset] for offset in at):
+            raise Failure("node %d has %d messages, not %d" % (other.number, len(there), len(at) + 1))
+        if there[str(len(at) + JUMP).encode()] != b"after the restore":
+            raise Failure("it did not go on at the right offset: %r" % max(there, key=int))
+    done = cluster.cli("sub", "orders", "-p", "0", "-o", str(len(at) + 5), "-e")
+    if done.returncode == 0:
+        raise Failure("a position of after the backup is served: %s" % done.stdout)
+
+
+def old_id(path):
+    with open(os.path.join(path, "backup.json")) as file:
+        return json.load(file)["cluster_id"]
+
+
+def a_cluster_from_a_backup():
+    with Cluster(3) as cluster:
+        cluster.start()
+        publisher, before = make_while_publishing(cluster)
+        saved = save_backups(cluster)
+        number, end = verify_says_it(saved, before)
+        damage_is_found(cluster, saved[number])
+        node = restore(cluster, saved[number], number, end)
+        status = cluster.status(node)
+        if status["id"] == old_id(saved[number]):
+            raise Failure("the restored cluster has the old id")
+        at = read(cluster)
+        everything_is_there(publisher, at, before, end)
+        others_join(cluster, node, at)
+
+
+if __name__ == "__main__":
+    run(a_cluster_from_a_backup)
