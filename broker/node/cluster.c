@@ -166,7 +166,7 @@ static void founded(struct node *node, struct group *group) {
     node->cluster_known = true;
     group_flush_applied(node, group); /* so that a node that joined never has to ask again who its members are */
     cluster_write_id(node, group);
-    node_tracef(node, "cluster founded: %s", metadata_cluster_name(node->metadata));
+    node_tracef(node, "cluster %s: %s", node->founder ? "founded" : "joined", metadata_cluster_name(node->metadata));
 }
 
 void cluster_on_applied(struct node *node, struct group *group, uint8_t entry_type,

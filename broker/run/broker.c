@@ -309,6 +309,17 @@ static void condemn(const struct config *config, const char *words, struct log *
         log_line(log, LOG_ERROR, "the store cannot be marked as damaged (%s): do not start it again", error.text);
 }
 
+/** What its operator can do, behind the words that name the damage. */
+static const char *advice_for(const struct config *config, enum broker_exit code) {
+    if (code != BROKER_EXIT_DAMAGED)
+        return "";
+    return config->node_count > 1
+               ? ". What to do: keep the directory and look at the disk; while the other nodes are well, start it with "
+                 "--replace-store, which sets this store aside and has the others fill a new one"
+               : ". What to do: keep the directory and look at the disk; no other node could fill a new store, but "
+                 "`logflumed store export --despite-damage` gives what can still be read";
+}
+
 enum broker_exit broker_run(const struct config *config, enum data_start start, enum data_replace replace,
                             const char *version, struct log *log) {
     struct broker broker = {.config = config, .log = log, .version = version, .signal_fd = -1};
@@ -325,7 +336,7 @@ enum broker_exit broker_run(const struct config *config, enum data_start start, 
     if (status == LF_OK)
         log_line(log, LOG_INFO, "logflumed stopped node=%" PRIu64, config->node_id);
     else
-        log_line(log, LOG_ERROR, "logflumed failed node=%" PRIu64 " status=%s exit=%d: %s", config->node_id,
-                 lf_status_name(status), code, error.text);
+        log_line(log, LOG_ERROR, "logflumed failed node=%" PRIu64 " status=%s exit=%d: %s%s", config->node_id,
+                 lf_status_name(status), code, error.text, advice_for(config, code));
     return code;
 }

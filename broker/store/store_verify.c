@@ -20,6 +20,7 @@ struct verify {
     struct log_segment built; /**< of what was read of it */
     struct lf_entry_header before;
     bool has_before;
+    bool files; /**< it is about the files, not about a group */
     uint64_t entries, bytes, damages;
     uint64_t all_bytes; /**< of all groups */
 };
@@ -28,8 +29,10 @@ static void report(struct verify *verify, const char *place, const char *words) 
     struct lf_output *output = &verify->tool->output;
     verify->damages++;
     if (verify->tool->wish->json) {
-        json_t *line = json_pack("{s:s, s:I, s:s, s:s, s:s}", "verdict", "damaged", "group", (json_int_t)verify->group,
-                                 "name", verify->name, "place", place, "words", words);
+        json_t *line = verify->files
+                           ? json_pack("{s:s, s:b, s:s}", "verdict", "damaged", "files", 1, "words", words)
+                           : json_pack("{s:s, s:I, s:s, s:s, s:s}", "verdict", "damaged", "group",
+                                       (json_int_t)verify->group, "name", verify->name, "place", place, "words", words);
         char *text = json_dumps(line, JSON_COMPACT);
         lf_output_text(output, text ? text : "{}");
         free(text);
@@ -38,7 +41,11 @@ static void report(struct verify *verify, const char *place, const char *words) 
         return;
     }
     char line[STORE_NAME_BYTES + LF_ERROR_TEXT_BYTES + 128];
-    snprintf(line, sizeof line, "group=%" PRIu64 " %s: DAMAGED: %s: %s\n", verify->group, verify->name, place, words);
+    if (verify->files)
+        snprintf(line, sizeof line, "the files are DAMAGED: %s\n", words);
+    else
+        snprintf(line, sizeof line, "group %" PRIu64 " (%s) is DAMAGED: %s: %s\n", verify->group, verify->name, place,
+                 words);
     lf_output_text(output, line);
 }
 
@@ -208,7 +215,7 @@ static void print_whole(struct verify *verify) {
                  loaded->segment_count);
     else
         snprintf(line, sizeof line,
-                 "group=%" PRIu64 " %s: whole: entries %" PRIu64 "..%" PRIu64 ", %" PRIu64 " bytes, %zu segments\n",
+                 "group %" PRIu64 " (%s) is whole: entries %" PRIu64 "..%" PRIu64 ", %" PRIu64 " bytes, %zu segments\n",
                  verify->group, verify->name, loaded->first_index, loaded->last_index, verify->bytes,
                  loaded->segment_count);
     lf_output_text(&verify->tool->output, line);
@@ -241,7 +248,7 @@ static void files_words(const struct rocks_inspect_verdict *verdict, char *line,
     if (verdict->bytes_torn != 0)
         snprintf(torn, sizeof torn, "; %" PRIu64 " bytes are torn, as by a power cut, and a start would cut them off",
                  verdict->bytes_torn);
-    snprintf(line, size, "files: whole: %" PRIu32 " write-ahead logs with %" PRIu64 " batches%s\n",
+    snprintf(line, size, "the files are whole: %" PRIu32 " write-ahead logs with %" PRIu64 " batches%s\n",
              verdict->report.wals, verdict->report.records, torn);
 }
 
@@ -254,8 +261,9 @@ static bool verify_files(struct store_tool *tool, struct verify *verify, int *co
     if (status != LF_OK)
         return false;
     if (verdict.error.code != LF_OK) {
-        snprintf(verify->name, sizeof verify->name, "the files");
-        report(verify, "start-up check", verdict.error.text);
+        verify->files = true;
+        report(verify, "", verdict.error.text);
+        verify->files = false;
         return false;
     }
     char line[256];
@@ -292,6 +300,6 @@ int store_verify(struct store_tool *tool) {
     free(groups);
     if (code != STORE_EXIT_OK || verify.damages == 0)
         return code;
-    store_say(tool, "%" PRIu64 " places are damaged", verify.damages);
+    store_say(tool, "%" PRIu64 " %s damaged", verify.damages, verify.damages == 1 ? "place is" : "places are");
     return STORE_EXIT_DAMAGED;
 }

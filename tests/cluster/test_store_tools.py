@@ -84,6 +84,8 @@ def look_at_torn(node):
         file.write(b"\x00" * 500)
     before = print_of(node.data)
     all_tools(node.data)
+    if not tool("verify", node.data).stdout.startswith(b"the files are whole: "):
+        raise Failure("verify says %s" % tool("verify", node.data).stdout)
     if b"500 bytes are torn" not in tool("verify", node.data).stdout:
         raise Failure("verify says %s" % tool("verify", node.data).stdout)
     if print_of(node.data) != before:
@@ -99,6 +101,8 @@ def look_at_damaged(node):
     for name in ("ls", "verify", "dump"):
         tool(name, node.data, code=6)
     done = tool("verify", node.data, code=6)
+    if not done.stdout.startswith(b"the files are DAMAGED: ") or b"group" in done.stdout:
+        raise Failure("verify of damaged files speaks of something else: %s" % done.stdout)
     if os.path.basename(path).encode() not in done.stdout or b" at byte " not in done.stdout:
         raise Failure("verify does not name the file and the place: %s" % done.stdout)
     done = subprocess.run([os.path.join(BIN, "logflumed"), "store", "ls", node.data, "--despite-damage"],

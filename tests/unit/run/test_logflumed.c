@@ -286,6 +286,42 @@ static void mistakes_of_usage_are_told_at_once(void **state) {
     assert_int_equal(RUN("--help"), 0);
 }
 
+/** The directory of its only node: nobody could fill a new store. */
+static void a_damaged_store_ends_it_with_what_to_do(void **state) {
+    (void)state;
+    char path[160];
+    start_dev(&broker);
+    wait_for(&broker, "cluster founded");
+    assert_int_equal(stop(&broker), 0);
+    snprintf(path, sizeof path, "%s/store/CURRENT", data);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("nothing of the kind\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    start_dev(&broker);
+    assert_int_equal(finish(&broker), 6);
+    assert_non_null(strstr(broker.text, "exit=6"));
+    assert_non_null(strstr(broker.text, "`logflumed store export --despite-damage`"));
+    assert_null(strstr(broker.text, "--replace-store"));
+}
+
+static void a_damaged_store_of_several_nodes_names_its_replacement(void **state) {
+    (void)state;
+    char path[160];
+    const char *config = write_config(1);
+    SPAWN(&broker, "-c", config, "--bootstrap");
+    wait_for(&broker, "ask for pre-votes");
+    assert_int_equal(stop(&broker), 0);
+    snprintf(path, sizeof path, "%s/store/CURRENT", data);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("nothing of the kind\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    SPAWN(&broker, "-c", config);
+    assert_int_equal(finish(&broker), 6);
+    assert_non_null(strstr(broker.text, "start it with --replace-store"));
+}
+
 static void its_own_absence_is_told(void **state) {
     (void)state;
     start_dev(&broker);
@@ -365,6 +401,8 @@ int main(void) {
         TEST(one_process_per_store),
         TEST(a_port_in_use_is_found_before_a_store_is_made),
         TEST(mistakes_of_usage_are_told_at_once),
+        TEST(a_damaged_store_ends_it_with_what_to_do),
+        TEST(a_damaged_store_of_several_nodes_names_its_replacement),
         TEST(its_own_absence_is_told),
         TEST(a_client_is_answered),
         TEST(two_signals_end_it_at_once),
