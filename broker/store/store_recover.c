@@ -139,8 +139,8 @@ static void say_warning(const struct store_tool *tool, bool executed) {
         tool,
         "%s\n"
         "  - one survivor per group only: of several, the one whose last entry has the highest (term, index)\n"
-        "  - the lost nodes must never start again with their old disks; nor must other survivors of a group,\n"
-        "    unless they are given new stores (--replace-store) or agree with what is kept here\n"
+        "  - the lost nodes must never start again with their old disks; other survivors may, after this one: where\n"
+        "    one of them had committed more, its replica stops and says so\n"
         "  - then start this node plainly; docs/operations.md, \"When a majority is lost for good\", has the rest",
         executed ? "done. Remember:" : "nothing was written: --execute does it. Before that:");
 }

@@ -138,7 +138,38 @@ def all_are_equal(cluster):
         expect("verify of node %d: %s%s" % (number, done.stdout, done.stderr), done.returncode, 0)
 
 
-def a_majority_is_lost():
+def the_lost_come_back_empty():
+    """Under their old ids: the partitions are moved to the one that is left, and back."""
+    with Cluster(3) as cluster:
+        cluster.start()
+        cluster.create("orders", PARTITIONS, 3)
+        lose_a_majority(cluster)
+        recover_what_is_left(cluster)
+        for partition in range(PARTITIONS):
+            cluster.cli("partition", "move", "orders/%d" % partition, "--to", "1", "--wait=30", timeout=60, check=True)
+        for number in (2, 3):
+            node = cluster.node(number)
+            cluster.cli("cluster", "remove", str(number), timeout=60, check=True)
+            shutil.rmtree(node.data, ignore_errors=True)
+            cluster.cli("cluster", "add", str(number), "--host", "127.0.0.1", "--client-port", str(node.client_port),
+                        "--peer-port", str(node.peer_port), check=True)
+            node.first_start = "--join"
+            node.start()
+            wait_until("node %d to join" % number, lambda: cluster.state(number) == "active", 30)
+        for partition in range(PARTITIONS):
+            cluster.cli("partition", "move", "orders/%d" % partition, "--to", "1,2,3", "--wait=60", timeout=90, check=True)
+        wait_until("the cluster to be healthy", lambda: cluster.cli("cluster", "check").returncode == 0, 60)
+        for partition in range(PARTITIONS):
+            publish(cluster, partition, 100, 10)
+            wanted = read(cluster, partition, "-o", "start", "-e")[0]
+            expect("records", len(wanted), 60)
+            for node in cluster.nodes:
+                expect("node %d" % node.number,
+                       read(cluster, partition, "-o", "start", "-e", brokers=node.address)[0], wanted)
+        print("both lost nodes are back, empty, and filled", flush=True)
+
+
+def new_nodes_take_their_places():
     with Cluster(3) as cluster:
         cluster.start()
         cluster.create("orders", PARTITIONS, 3)
@@ -149,6 +180,11 @@ def a_majority_is_lost():
         an_old_disk_counts_for_nothing(cluster)
         all_are_equal(cluster)
         print("what one of three had went on: %d partitions, each a gap of 2^32" % PARTITIONS, flush=True)
+
+
+def a_majority_is_lost():
+    new_nodes_take_their_places()
+    the_lost_come_back_empty()
 
 
 if __name__ == "__main__":

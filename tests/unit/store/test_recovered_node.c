@@ -286,8 +286,7 @@ static void a_survivor_with_no_more_than_that_comes_back(void **state) {
     assert_int_equal(told_up_to(&end, &first), NEXT + 3 * RECORDS);
 }
 
-static void a_survivor_that_has_committed_more_stops_and_keeps_it(void **state) {
-    (void)state;
+static void survivor_has_more(bool move_off) {
     lose(0); /* it misses what comes now */
     publish((size_t)world_wait_leader(world, group, 5000), 4);
     world_run(world, 1000);
@@ -306,7 +305,17 @@ static void a_survivor_that_has_committed_more_stops_and_keeps_it(void **state) 
     assert_status(world->fatal[1], LF_OK);
     assert_null(node_group_raft(world->nodes[1], group)); /* stopped, visibly */
     assert_non_null(node_group_raft(world->nodes[0], group));
-    publish(0, 1); /* who went on is not held up */
+    publish(0, 1);  /* who went on is not held up */
+    if (move_off) { /* and then its replica goes, because a record says so */
+        assert_status(world_move(world, "t", 0, (const uint64_t[]){1, 0}), LF_OK);
+        world_run(world, 3000);
+        assert_status(world->fatal[1], LF_OK);
+        assert_status(world_move(world, "t", 0, (const uint64_t[]){1, 2, 0}), LF_OK);
+        world_run(world, 5000);
+        assert_int_equal(node_group_applied_checksum(world->nodes[1], group),
+                         node_group_applied_checksum(world->nodes[0], group));
+        return;
+    }
     const struct log_store_identity identity = {.node_id = 2};
     struct log_store *store;
     struct lf_error error;
@@ -320,6 +329,16 @@ static void a_survivor_that_has_committed_more_stops_and_keeps_it(void **state) 
     log_store_close(&store);
 }
 
+static void a_survivor_that_has_committed_more_stops_and_keeps_it(void **state) {
+    (void)state;
+    survivor_has_more(false);
+}
+
+static void a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back(void **state) {
+    (void)state;
+    survivor_has_more(true);
+}
+
 int main(void) {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -328,6 +347,7 @@ int main(void) {
         FACT(counting_back_from_the_end_counts_records),
         FACT(a_survivor_with_no_more_than_that_comes_back),
         FACT(a_survivor_that_has_committed_more_stops_and_keeps_it),
+        FACT(a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back),
     };
     return cmocka_run_group_tests_name("recovered_node", tests, NULL, NULL);
 }
