@@ -29,15 +29,34 @@ void compaction_figures(const struct compaction_view *view, struct compaction_fi
     *figures = figures_of(view, count_old_enough(view));
 }
 
+/** K3. */
+static bool is_dirty(const struct compaction_view *view, size_t count) {
+    struct compaction_figures figures = figures_of(view, count);
+    uint64_t all = figures.clean_bytes + figures.dirty_bytes;
+    return figures.dirty_bytes > 0 && figures.dirty_bytes * DIRTY_DENOMINATOR >= all * DIRTY_NUMERATOR;
+}
+
+/** K5. */
+static size_t count_clean(const struct compaction_view *view) {
+    size_t count = 0;
+    while (count < view->segment_count && view->segments[count].last_index <= view->clean_index)
+        count++;
+    return count > 0 && view->segments[count - 1].last_index == view->clean_index ? count : 0;
+}
+
+static bool is_taken(const struct compaction_view *view) {
+    return view->taken_index == view->clean_index && view->taken_before_ms == view->clean_before_ms;
+}
+
 bool compaction_choose(const struct compaction_view *view, struct log_store_rewrite *rewrite,
                        uint64_t *clean_before_ms) {
     size_t count = count_old_enough(view);
-    struct compaction_figures figures = figures_of(view, count);
-    uint64_t all = figures.clean_bytes + figures.dirty_bytes;
-    if (figures.dirty_bytes == 0 || figures.dirty_bytes * DIRTY_DENOMINATOR < all * DIRTY_NUMERATOR)
-        return false;
     bool tombstones =
         view->clean_since_ms > 0 && has_passed(view->now_ms, view->clean_since_ms, view->delete_retention_ms); /* K4 */
+    if (!is_dirty(view, count))
+        count = tombstones && !is_taken(view) ? count_clean(view) : 0;
+    if (count == 0)
+        return false;
     *rewrite = (struct log_store_rewrite){.first_index = view->segments[0].first_index,
                                           .last_index = view->segments[count - 1].last_index,
                                           .segment_bytes = (uint64_t)view->segment_bytes,

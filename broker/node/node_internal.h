@@ -188,7 +188,8 @@ struct group {
     uint64_t hold_since_ms;         /**< since when replicas lack what is to go; 0: they do not */
     uint64_t rewrite_request;       /**< under way in the store; 0: none */
     uint64_t rewrite_index;         /**< of the entry that decided it */
-    uint64_t rewrite_since_us;      /**< when it was asked for */
+    uint64_t tombstones_index, tombstones_before_ms; /**< compaction_view.taken_*, of this leader */
+    uint64_t rewrite_since_us;                       /**< when it was asked for */
     uint64_t rewrite_retry_ms;
     /* images (images.h) */
     struct image_source *image_source; /**< leader: NULL: none */

@@ -132,14 +132,22 @@ static bool compact(struct node *node, struct group *group) {
                                    .clean_before_ms = before->clean_before_ms,
                                    .clean_since_ms = before->clean_since_ms,
                                    .now_ms = group_log_time(node, group),
+                                   .taken_index = group->tombstones_index,
+                                   .taken_before_ms = group->tombstones_before_ms,
                                    .min_compaction_lag_ms = settings->min_compaction_lag_ms,
                                    .delete_retention_ms = settings->delete_retention_ms,
                                    .segment_bytes = settings->segment_bytes};
     view.segments = partition_segments(group->partition, &view.segment_count);
     struct log_store_rewrite wanted;
     uint64_t clean_before_ms;
-    return compaction_choose(&view, &wanted, &clean_before_ms) && rewrites_may_begin(node, group, wanted.last_index) &&
-           rewrites_propose(node, group, &wanted, clean_before_ms);
+    if (!compaction_choose(&view, &wanted, &clean_before_ms) || !rewrites_may_begin(node, group, wanted.last_index) ||
+        !rewrites_propose(node, group, &wanted, clean_before_ms))
+        return false;
+    if (wanted.last_index == view.clean_index) {
+        group->tombstones_index = view.clean_index;
+        group->tombstones_before_ms = view.clean_before_ms;
+    }
+    return true;
 }
 
 void rewrites_tick(struct node *node, struct group *group) {

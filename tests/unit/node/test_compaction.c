@@ -101,6 +101,36 @@ static void tombstones_go_their_retention_after_a_compaction_was_over(void **sta
     assert_int_equal(rewrite.tombstones_before_ms, 0);
 }
 
+static void tombstones_of_what_nobody_writes_to_go_once(void **state) {
+    (void)state;
+    view.clean_index = 300;
+    view.clean_before_ms = 12999;
+    view.clean_since_ms = 13500;
+    segments[3].bytes = MIB / 2; /* not dirty enough */
+    view.now_ms = 18499;
+    assert_false(choose());
+    view.now_ms = 18500;
+    assert_true(choose());
+    assert_int_equal(rewrite.first_index, 1);
+    assert_int_equal(rewrite.last_index, 300);
+    assert_int_equal(rewrite.tombstones_before_ms, 12999);
+    assert_int_equal(clean_before_ms, 12999);
+    view.taken_index = 300;
+    view.taken_before_ms = 12999;
+    assert_false(choose());
+    view.clean_before_ms = 13999; /* compacted again since */
+    assert_true(choose());
+    view.clean_before_ms = 12999;
+    view.clean_index = 400;
+    assert_true(choose());
+    assert_int_equal(rewrite.last_index, 400);
+    view.clean_index = 50; /* all that was clean is gone */
+    segments[0].bytes = 100 * MIB;
+    view.segment_count = 1;
+    view.min_compaction_lag_ms = 10000;
+    assert_false(choose());
+}
+
 #define FACT(f) cmocka_unit_test_setup(f, setup)
 
 int main(void) {
@@ -110,6 +140,7 @@ int main(void) {
         FACT(what_is_younger_than_the_lag_is_left_out),
         FACT(it_waits_until_half_is_dirty),
         FACT(tombstones_go_their_retention_after_a_compaction_was_over),
+        FACT(tombstones_of_what_nobody_writes_to_go_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -317,6 +317,27 @@ static void tombstones_stay_their_time_and_go(void **state) {
     expect_last_values();
 }
 
+static void tombstones_go_though_nobody_writes_any_more(void **state) {
+    (void)state;
+    struct reading reading;
+    assert_status(world_alter(&world, "t", "delete.retention.ms", "30s"), LF_OK);
+    publish(100, KEYS, 2);
+    world_run(&world, 5000);
+    publish(100, 10, 0);
+    world_run(&world, 5000);
+    read_all(leader, &reading);
+    assert_true(reading.tombstones_clean > 5);
+    world_run(&world, 100000);
+    find_leader();
+    read_all(leader, &reading);
+    assert_int_equal(reading.tombstones_clean, 0);
+    assert_equal_replicas();
+    expect_last_values();
+    uint64_t finished = node_metrics(world.nodes[leader])->rewrites_finished;
+    world_run(&world, 100000); /* once is enough */
+    assert_int_equal(node_metrics(world.nodes[leader])->rewrites_finished, finished);
+}
+
 static void it_goes_on_after_restarts_and_changes_of_the_leader(void **state) {
     (void)state;
     for (size_t i = 0; i < 6; i++) {
@@ -468,6 +489,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(compacted_history_is_also_dropped, setup_three, teardown),
         cmocka_unit_test_setup_teardown(a_rewrite_and_the_drop_that_makes_it_void_are_applied_in_one_step,
                                         setup_short_messages, teardown),
+        cmocka_unit_test_setup_teardown(tombstones_go_though_nobody_writes_any_more, setup_three, teardown),
         cmocka_unit_test_setup_teardown(figures_say_what_was_rewritten, setup_three, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
