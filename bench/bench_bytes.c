@@ -107,14 +107,6 @@ static void run_one(const struct run *run, int nodes) {
     bench_cluster_stop(&cluster);
 }
 
-static void print_syncs(void) {
-    struct bench_cluster cluster;
-    bench_cluster_start(&cluster, 0, NULL, NULL);
-    printf("fdatasync            %.0f /s raw, 4 KB\n", bench_fdatasync_rate(cluster.directory));
-    fflush(stdout);
-    bench_cluster_stop(&cluster);
-}
-
 int main(int argc, char **argv) {
     bench_help(argc, argv, help);
     uint64_t bytes = (uint64_t)bench_option(argc, argv, "--megabytes", 4096) << 20;
@@ -132,7 +124,7 @@ int main(int argc, char **argv) {
     if (nodes < 1 || nodes > BENCH_NODES_MAX || few > BENCH_PARTITIONS_MAX || many > BENCH_PARTITIONS_MAX ||
         in_flight < 1)
         bench_die("between 1 and %d nodes, and at most %d partitions", BENCH_NODES_MAX, BENCH_PARTITIONS_MAX);
-    print_syncs();
+    bench_print_syncs();
     for (size_t i = 0; i < sizeof runs / sizeof runs[0]; i++)
         if (runs[i].partitions > 0 && runs[i].bytes > 0)
             run_one(&runs[i], nodes);

@@ -488,3 +488,11 @@ long bench_log_count(const struct bench_cluster *cluster, const char *text) {
     scan_logs(cluster, text, false, &count);
     return count;
 }
+
+void bench_print_syncs(void) {
+    struct bench_cluster cluster;
+    bench_cluster_start(&cluster, 0, NULL, NULL);
+    printf("fdatasync            %.0f /s raw, 4 KB\n", bench_fdatasync_rate(cluster.directory));
+    fflush(stdout);
+    bench_cluster_stop(&cluster);
+}

@@ -72,6 +72,8 @@ int64_t bench_now_us(void);
 void bench_wait_us(int64_t until_us);
 /** Raw fdatasync calls per second after a 4 KB write, in the directory. */
 double bench_fdatasync_rate(const char *directory);
+/** Prints that rate, measured beside the build while no broker of this program runs. */
+void bench_print_syncs(void);
 _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** Value at fraction 0..1 of sorted numbers. */
 int64_t bench_percentile(const int64_t *sorted, size_t count, double fraction);

@@ -9,7 +9,7 @@
 static const char help[] =
     "How soon does the disk get back what retention drops, and what do publishers notice?\n"
     "\n"
-    "  bench_retention [--megabytes N] [--nodes N] [--seconds S]\n"
+    "  bench_retention [--megabytes N] [--nodes N] [--seconds S] [--only 1|2|3]\n"
     "\n"
     "Three runs, each with new brokers and 8 equal partitions of 256-byte messages:\n"
     "  1. all drop half of what they hold (retention.bytes is lowered)\n"
@@ -19,6 +19,7 @@ static const char help[] =
     "  --megabytes N   of messages in all partitions together [2048]\n"
     "  --nodes N       brokers, each with a replica of every partition [3]\n"
     "  --seconds S     of the steady load before the drop, and from then on [10]\n"
+    "  --only N        this run alone [all three]\n"
     "\n"
     "Disk use is that of a node's data directory (blocks), without the ballast file, which is room kept for a full "
     "disk;\n"
@@ -239,20 +240,27 @@ int main(int argc, char **argv) {
     uint64_t bytes = (uint64_t)bench_option(argc, argv, "--megabytes", 2048) << 20;
     int nodes = (int)bench_option(argc, argv, "--nodes", 3);
     double seconds = (double)bench_option(argc, argv, "--seconds", 10);
+    long only = bench_option(argc, argv, "--only", 0);
     if (nodes < 1 || nodes > BENCH_NODES_MAX || seconds < 1)
         bench_die("between 1 and %d nodes, at least a second", BENCH_NODES_MAX);
-    begin(&run, nodes, PARTITIONS, bytes);
-    printf("fdatasync            %.0f /s raw, 4 KB\n", bench_fdatasync_rate(run.cluster.directory));
-    drop_at_rest(&run, "all drop half", run.bytes_before[0] / PARTITIONS / 2, 0.6);
-    check_topic(&run, "drop", PARTITIONS, false);
-    finish(&run);
-    begin(&run, nodes, PARTITIONS - 1, bytes);
-    drop_at_rest(&run, "seven drop everything, one keeps everything", 0, 0.2);
-    check_topic(&run, "keep", 1, true);
-    finish(&run);
-    begin(&run, nodes, PARTITIONS, bytes);
-    drop_under_load(&run, seconds);
-    check_topic(&run, "drop", PARTITIONS, false);
-    finish(&run);
+    bench_print_syncs();
+    if (only == 0 || only == 1) {
+        begin(&run, nodes, PARTITIONS, bytes);
+        drop_at_rest(&run, "all drop half", run.bytes_before[0] / PARTITIONS / 2, 0.6);
+        check_topic(&run, "drop", PARTITIONS, false);
+        finish(&run);
+    }
+    if (only == 0 || only == 2) {
+        begin(&run, nodes, PARTITIONS - 1, bytes);
+        drop_at_rest(&run, "seven drop everything, one keeps everything", 0, 0.2);
+        check_topic(&run, "keep", 1, true);
+        finish(&run);
+    }
+    if (only == 0 || only == 3) {
+        begin(&run, nodes, PARTITIONS, bytes);
+        drop_under_load(&run, seconds);
+        check_topic(&run, "drop", PARTITIONS, false);
+        finish(&run);
+    }
     return 0;
 }
