@@ -159,5 +159,52 @@ def a_cluster_from_a_backup():
         others_join(cluster, node, at)
 
 
+def parts_of(cluster, saved, node):
+    """Which partitions of `single` this node's backup has, as verify says."""
+    said = backup("verify", "-q", "--json", saved[node.number], code=1)
+    lines = [json.loads(line) for line in said.stdout.splitlines()]
+    has = {line["name"] for line in lines if line["verdict"] == "covered"}
+    lacks = {line["name"] for line in lines if line["verdict"] == "missing"}
+    if not lacks or has & lacks or has | lacks != {"metadata", "single/0", "single/1", "single/2", "single/3"}:
+        raise Failure("verify says %s" % said.stdout)
+    return has - {"metadata"}, lacks
+
+
+def a_part_of_a_cluster():
+    """No node has everything. Only what is asked for is restored without the rest."""
+    with Cluster(3) as cluster:
+        cluster.start()
+        cluster.create("single", 4, 1)
+        for partition in range(4):
+            cluster.cli("pub", "single", "-p", str(partition), input="m-%d\n" % partition, check=True)
+        cluster.cli("backup", "create", "second", check=True)
+        saved = save_backups(cluster)
+        backup("verify", "-q", *saved.values())
+        node = cluster.node(2)
+        has, lacks = parts_of(cluster, saved, node)
+        refused = backup("restore", "--from", saved[2], "--data", node.data, code=1)
+        if os.path.exists(node.data) or not all("missing: %s:" % name in refused.stderr for name in lacks):
+            raise Failure("a part was restored: %s" % refused.stderr)
+        backup("restore", "--from", saved[2], "--data", node.data, "--without-missing")
+        node.start()
+        wait_until("node 2 to answer", lambda: cluster.status(node), 20)
+        for name in sorted(has):
+            partition = name.split("/")[1]
+            done = cluster.cli("sub", "single", "-p", partition, "-o", "start", "-e", "-f", "%o %s\\n")
+            if done.stdout != "0 m-%s\n" % partition:
+                raise Failure("%s has %r: %s" % (name, done.stdout, done.stderr))
+            cluster.cli("pub", "single", "-p", partition, input="more\n", check=True)
+            done = cluster.cli("sub", "single", "-p", partition, "-o", "start", "-e", "-f", "%o %s\\n")
+            if done.stdout.splitlines()[-1] != "%d more" % (1 + JUMP):
+                raise Failure("%s goes on with %r" % (name, done.stdout))
+        cluster.cli("topic", "delete", "single", check=True)
+        wait_until("the topic to be gone", lambda: "single" not in cluster.cli("topic", "list").stdout, 20)
+
+
+def both():
+    a_cluster_from_a_backup()
+    a_part_of_a_cluster()
+
+
 if __name__ == "__main__":
-    run(a_cluster_from_a_backup)
+    run(both)
