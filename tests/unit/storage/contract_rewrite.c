@@ -202,6 +202,66 @@ static void segments_of_which_nothing_survives_are_empty(void **state) {
     rewrite_log_deinit(&log);
 }
 
+/** Entries 1..4, batches of one record and a jump as the third; a segment; batch 5 and a command above. */
+static void make_jump(struct rewrite_log *log) {
+    struct lf_record record = {.key = lf_bytes_text("key"), .value = lf_bytes_text("value")};
+    rewrite_log_init(log, 1, 0);
+    rewrite_log_add_records(log, LF_CODEC_NONE, &record, 1);
+    rewrite_log_add_records(log, LF_CODEC_NONE, &record, 1);
+    log->next_offset += (uint64_t)LF_OFFSET_JUMP;
+    rewrite_log_add(log, LF_ENTRY_OFFSET_JUMP, lf_bytes_text("whatever"), 0);
+    rewrite_log_add_records(log, LF_CODEC_NONE, &record, 1);
+    rewrite_log_seal(log);
+    rewrite_log_add_records(log, LF_CODEC_NONE, &record, 1);
+    rewrite_log_add(log, LF_ENTRY_NOOP, lf_bytes(NULL, 0), 0);
+}
+
+static void expect_around_the_jump(struct contract *contract, uint64_t across) {
+    const struct {
+        uint64_t offset, index;
+    } cases[] = {{0, 1},
+                 {1, 2},
+                 {2, across},
+                 {3, across},
+                 {1 + (uint64_t)LF_OFFSET_JUMP, across},
+                 {2 + (uint64_t)LF_OFFSET_JUMP, 4},
+                 {3 + (uint64_t)LF_OFFSET_JUMP, 5},
+                 {4 + (uint64_t)LF_OFFSET_JUMP, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(contract_find(contract, GROUP, LOG_STORE_READ_OFFSET, cases[i].offset, UINT64_MAX),
+                         cases[i].index);
+}
+
+static void offsets_that_jump_are_found_with_the_jump_and_without_it(void **state) {
+    struct contract *contract = *state;
+    struct rewrite_log log, made;
+    make_jump(&log);
+    struct log_store_rewrite request = rewrite_log_all(&log);
+    request.request = REQUEST;
+    request.drop_commands = true;
+    struct log_store_write *write = everything(&log);
+    assert_int_equal(log_store_write_add_hint(write, (struct log_store_hint){.index = 2, .offset = 1}), LF_OK);
+    assert_int_equal(
+        log_store_write_add_hint(write, (struct log_store_hint){.index = 4, .offset = 2 + (uint64_t)LF_OFFSET_JUMP}),
+        LF_OK);
+    assert_int_equal(contract_do(contract, write), LF_OK);
+    expect_around_the_jump(contract, 3);
+    contract_kill_and_reopen(contract);
+    expect_around_the_jump(contract, 3);
+    assert_int_equal(rewrite_log_run(&log, &request, 0, SIZE_MAX / 2, &made, NULL, NULL), LF_OK);
+    assert_int_equal(made.segments[0].entry_count, 3);
+    assert_int_equal(made.segments[0].base_offset, 0);
+    assert_int_equal(made.segments[0].end_offset, 3 + (uint64_t)LF_OFFSET_JUMP);
+    assert_int_equal(do_rewrite(contract, &request), LF_OK);
+    put_in_place(contract, &made);
+    expect_log(contract, &made, &log);
+    expect_around_the_jump(contract, 4);
+    contract_kill_and_reopen(contract);
+    expect_around_the_jump(contract, 4);
+    rewrite_log_deinit(&made);
+    rewrite_log_deinit(&log);
+}
+
 static void neighbours_are_merged(void **state) {
     struct contract *contract = *state;
     struct rewrite_log log, made;
@@ -371,6 +431,7 @@ const struct CMUnitTest contract_rewrite_tests[] = {
     CONTRACT_TEST(what_survives_takes_the_place_of_the_old_segments),
     CONTRACT_TEST(rewritten_segments_can_be_rewritten_again),
     CONTRACT_TEST(segments_of_which_nothing_survives_are_empty),
+    CONTRACT_TEST(offsets_that_jump_are_found_with_the_jump_and_without_it),
     CONTRACT_TEST(neighbours_are_merged),
     CONTRACT_TEST(a_rewrite_sees_the_writes_submitted_before_it),
     CONTRACT_TEST(a_range_that_is_not_from_border_to_border_is_refused),
