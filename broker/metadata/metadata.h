@@ -3,7 +3,9 @@
  *
  *  Invariants:
  *   M1  the state is a function of the entries applied
- *   M2  group, topic, replica and producer ids come from counters that only rise; none is ever reused
+ *   M2  group, topic, replica and producer ids come from counters that only rise; none is ever reused. After a lost
+ *       majority (an OFFSET_JUMP) those of replicas and producers go on 2^32 behind, since stores and clients may have
+ *       ids that this log never gave
  *   M3  a deleted topic stays as a tombstone for ever; its name may be used again under a new id
  *   M4  replicas of a partition are on different nodes; leaders-to-be (first replicas) are spread over the nodes
  *   M5  a store UUID is pinned once, to one node. Only removing the node, or replacing its store, takes it away, and

@@ -185,6 +185,8 @@ static enum lf_status check(const struct metadata *metadata, const struct lf_ent
     if (header->type == LF_ENTRY_CONFIGURATION && payload_bytes > METADATA_CONFIGURATION_BYTES_MAX)
         return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": a configuration of %zu bytes", header->index,
                             payload_bytes);
+    if (header->type == LF_ENTRY_OFFSET_JUMP && metadata->next_producer > (uint64_t)(INT64_MAX - LF_OFFSET_JUMP))
+        return lf_error_set(error, LF_INTERNAL, "entry %" PRIu64 ": producer ids are used up", header->index);
     if (header->type > LF_ENTRY_TYPE_MAX_KNOWN && (header->flags & LF_ENTRY_MUST_UNDERSTAND))
         return lf_error_set(error, LF_UNSUPPORTED, "entry %" PRIu64 " of type %u is newer: upgrade this node",
                             header->index, header->type);
@@ -239,6 +241,10 @@ static enum lf_status advance(struct metadata *metadata, const struct lf_entry_h
     if (header->type == LF_ENTRY_CONFIGURATION) {
         changes.configuration = true;
         status = metadata_set_configuration(metadata, header->index, payload);
+    }
+    if (header->type == LF_ENTRY_OFFSET_JUMP) { /* M2: whoever was lost may have given some */
+        metadata->next_replica += (uint64_t)LF_OFFSET_JUMP;
+        metadata->next_producer += (uint64_t)LF_OFFSET_JUMP;
     }
     if (status == LF_OK && write)
         status = add_rows(metadata, &changes, write);

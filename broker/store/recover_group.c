@@ -196,13 +196,12 @@ static enum lf_status add_jump(const struct recover_group *group, struct log_sto
     entry.committed_offset = group->committed_offset;
     entry.last_term = group->last_term;
     lf_check(lf__offset_jump_entry__get_packed_size(&entry) <= sizeof bytes);
-    return add_entry(group, write, LF_ENTRY_OFFSET_JUMP, recover_group_next_offset(group),
+    return add_entry(group, write, LF_ENTRY_OFFSET_JUMP, group->group != 0 ? recover_group_next_offset(group) : 0,
                      lf_bytes(bytes, lf__offset_jump_entry__pack(&entry, bytes)));
 }
 
 enum lf_status recover_group_write(const struct recover_group *group, bool jump, uint64_t token,
                                    struct log_store_write **where, struct lf_error *error) {
-    lf_check(!jump || group->group != 0);
     *where = NULL;
     if (group->term > TERM_MAX - 3 * (uint64_t)RECOVER_TERM_STEP)
         return lf_error_set(error, LF_INVALID, "group %" PRIu64 ": after term %" PRIu64 " there is no room for another",

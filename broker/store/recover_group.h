@@ -1,10 +1,11 @@
 /** A group is made to go on with one replica alone, on the directory of a stopped node: after its majority was lost, or
  *  in a store that was restored.
  *
- *  One atomic write does it: a higher term without a vote, a configuration whose only voter is the replica, and for a
- *  partition, if wanted, an OFFSET_JUMP. Nothing that is in the log is taken out. What was not known to be committed
- *  becomes so once the node leads. The assignment epoch stays, so that whoever leads goes on to the members that group
- * 0 wants (broker/node/moves.c). It is for one replica of each group only: two that go on alone are two histories.
+ *  One atomic write does it: a higher term without a vote, a configuration whose only voter is the replica, and, if
+ *  wanted, an OFFSET_JUMP: of offsets in a partition, of replica and producer ids in group 0. Nothing that is in the
+ * log is taken out. What was not known to be committed becomes so once the node leads. The assignment epoch stays, so
+ * that whoever leads goes on to the members that group 0 wants (broker/node/moves.c). It is for one replica of each
+ * group only: two that go on alone are two histories.
  */
 #ifndef RECOVER_GROUP_H
 #define RECOVER_GROUP_H

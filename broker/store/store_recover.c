@@ -185,8 +185,7 @@ static int judge_all(struct recover *recover, bool executing) {
 static enum lf_status write_group(struct recover *recover, const struct recover_group *group) {
     struct store_tool *tool = recover->tool;
     struct log_store_write *write;
-    enum lf_status status =
-        recover_group_write(group, group->group != 0, ++tool->next_request, &write, &recover->error);
+    enum lf_status status = recover_group_write(group, true, ++tool->next_request, &write, &recover->error);
     if (status == LF_OK)
         status = store_tool_write(tool, &write, &recover->error);
     log_store_write_destroy(&write);

@@ -46,7 +46,7 @@ def visit(node, original, before, call, number, power):
     for number_, group in seen.items():
         was = before[number_]
         alone = group["verdict"] == "alone"
-        wanted = was["last_index"] + ((1 if number_ == 0 else 2) if alone else 0)
+        wanted = was["last_index"] + (2 if alone else 0)
         if group["last_index"] != wanted or group["verdict"] not in ("alone", "recover"):
             raise Failure("%s: group %d: %r, was %r" % (place, number_, group, was))
         if said.get(number_, {}).get("done") and not alone:
@@ -78,7 +78,7 @@ def every_crash_point_of_a_recovery_is_recovered_from(every):
                 points += 1
                 number += every
         print("%d points" % points, flush=True)
-        if points < 20:
+        if points < 40 // every:
             raise Failure("only %d points" % points)
 
 

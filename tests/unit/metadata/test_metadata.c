@@ -344,6 +344,16 @@ static void newer_types_and_commands_stop_applying(void **state) {
     assert_int_equal(metadata_applied_index(log->metadata), 2);
 }
 
+static void ids_of_producers_and_replicas_go_on_behind_after_a_lost_majority(void **state) {
+    struct log0 *log = *state;
+    assert_int_equal(log0_command(log, metadata_command_take_producers(1)).first_producer_id, 1);
+    uint64_t before = log0_command(log, metadata_command_add_node(8, "h8", 7700, 7701)).replica_id;
+    assert_status(log0_apply(log, LF_ENTRY_OFFSET_JUMP, LF_ENTRY_MUST_UNDERSTAND, lf_bytes(NULL, 0), NULL), LF_OK);
+    assert_int_equal(log0_command(log, metadata_command_take_producers(1)).first_producer_id, 2 + LF_OFFSET_JUMP);
+    assert_int_equal(log0_command(log, metadata_command_add_node(9, "h9", 7700, 7701)).replica_id,
+                     before + 1 + (uint64_t)LF_OFFSET_JUMP);
+}
+
 static void configuration_is_kept(void **state) {
     struct log0 *log = *state;
     uint64_t index;
@@ -629,6 +639,7 @@ int main(void) {
         FOUNDED_FACT(what_a_lost_node_led_is_shared_by_the_others),
         FOUNDED_FACT(entries_that_do_not_belong_are_internal),
         FOUNDED_FACT(newer_types_and_commands_stop_applying),
+        FOUNDED_FACT(ids_of_producers_and_replicas_go_on_behind_after_a_lost_majority),
         FOUNDED_FACT(configuration_is_kept),
         cmocka_unit_test(random_commands_survive_loading_from_rows),
         FOUNDED_FACT(large_topic_goes_into_several_rows),

@@ -97,7 +97,7 @@ static void recover_one(struct log_store *store, uint64_t id, uint64_t epoch) {
     }
     log_store_completion_destroy(&completion);
     struct log_store_write *write;
-    assert_status(recover_group_write(&about, id != 0, 1, &write, &error), LF_OK);
+    assert_status(recover_group_write(&about, true, 1, &write, &error), LF_OK);
     assert_status(log_store_submit(store, &write), LF_OK);
     completion = wait_for(store);
     assert_status(completion->status, LF_OK);
@@ -260,6 +260,50 @@ static void counting_back_from_the_end_counts_records(void **state) {
     assert_int_equal(subscribe(0, LF__START_FROM__START_LATEST, 0, -1).said->start_offset, NEXT + RECORDS);
 }
 
+static void a_trim_into_the_gap_takes_what_is_before_it_and_no_more(void **state) {
+    (void)state;
+    Lf__TopicRef topic = LF__TOPIC_REF__INIT;
+    Lf__TrimPartition body = LF__TRIM_PARTITION__INIT;
+    Lf__ClientRequest request = LF__CLIENT_REQUEST__INIT;
+    lose(1);
+    lose(2);
+    recover(0);
+    lead_alone(0);
+    publish(0, 1);
+    uint64_t session = ++next_session;
+    world_hello(world, 0, session);
+    topic.name = (char *)(uintptr_t) "t";
+    body.topic = &topic;
+    body.before_offset = KEPT + 50;
+    request.protocol_version = 1;
+    request.request_id = next_request++;
+    request.body_case = LF__CLIENT_REQUEST__BODY_TRIM_PARTITION;
+    request.trim_partition = &body;
+    world_request(world, 0, session, &request, NULL);
+    const struct world_reply *reply = world_answer(world, session, request.request_id, 3000);
+    assert_non_null(reply);
+    assert_status((enum lf_status)reply->reply->status, LF_OK);
+    assert_int_equal(reply->reply->trim_partition->log_start_offset, KEPT);
+    assert_status(subscribe_at(0, KEPT).status, LF_OK);
+    assert_status(subscribe_at(0, KEPT - 1).status, LF_OFFSET_BELOW_START);
+    assert_status(subscribe_at(0, KEPT + 50).status, LF_HISTORY_DIVERGED);
+}
+
+static void a_reader_of_a_term_that_was_lost_goes_back_to_what_is_certain(void **state) {
+    (void)state;
+    lose(1);
+    lose(2);
+    recover(0);
+    lead_alone(0);
+    struct reader reader = subscribe(0, LF__START_FROM__START_OFFSET, KEPT, 1); /* what is here is of term 1 */
+    assert_status(reader.status, LF_OK);
+    reader = subscribe(0, LF__START_FROM__START_OFFSET, KEPT, 77);
+    assert_status(reader.status, LF_OK); /* all of it was known to be committed: the same everywhere */
+    reader = subscribe(0, LF__START_FROM__START_OFFSET, KEPT + 1, 77);
+    assert_status(reader.status, LF_HISTORY_DIVERGED);
+    assert_int_equal(reader.said->start_offset, NEXT);
+}
+
 static void a_survivor_with_no_more_than_that_comes_back(void **state) {
     (void)state;
     int64_t first;
@@ -345,6 +389,8 @@ int main(void) {
         FACT(it_leads_alone_and_its_offsets_go_on_far_behind),
         FACT(a_position_in_the_gap_is_answered_with_its_end),
         FACT(counting_back_from_the_end_counts_records),
+        FACT(a_trim_into_the_gap_takes_what_is_before_it_and_no_more),
+        FACT(a_reader_of_a_term_that_was_lost_goes_back_to_what_is_certain),
         FACT(a_survivor_with_no_more_than_that_comes_back),
         FACT(a_survivor_that_has_committed_more_stops_and_keeps_it),
         FACT(a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back),

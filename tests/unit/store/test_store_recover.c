@@ -190,7 +190,7 @@ static void assert_recovered(struct fixture *f, uint64_t group) {
     assert_true(found.alone);
     assert_int_equal(found.voter_count, 1);
     assert_int_equal(found.epoch, 4);
-    assert_int_equal(found.last_index, partition ? 7 : 2);
+    assert_int_equal(found.last_index, partition ? 7 : 3);
     assert_int_equal(found.term, TERM + RECOVER_TERM_STEP + (partition ? SELF : 1));
     assert_int_equal(found.last_term, found.term);
     assert_int_equal(found.end_offset, partition ? 40 + LF_OFFSET_JUMP : 0);
