@@ -12,7 +12,7 @@ FULL = [("test_kills.py", "10"), ("test_pause.py",), ("test_two_down.py",), ("te
         ("test_images.py",),
         ("test_dev_broker.py",),
         ("test_admin.py",), ("test_admin_scale.py",), ("test_power_cuts.py", "30", "7"),
-        ("test_membership.py", "--full"), ("test_lost_node.py",), ("test_replace_store.py",), ("test_store_tools.py",), ("test_replace_points.py",), ("test_bitflips.py", "700", "1", "100"),
+        ("test_membership.py", "--full"), ("test_lost_node.py",), ("test_replace_store.py",), ("test_store_tools.py",), ("test_replace_points.py",), ("test_lost_majority.py",), ("test_recover_points.py",), ("test_bitflips.py", "700", "1", "100"),
         ("test_shrink_and_grow.py", "1"), ("test_shrink_and_grow.py", "2", "unreliable"),
         ("test_moves_and_kills.py", "60", "1"), ("test_moves_and_kills.py", "60", "2", "unreliable")]
 

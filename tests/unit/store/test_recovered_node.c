@@ -260,6 +260,48 @@ static void counting_back_from_the_end_counts_records(void **state) {
     assert_int_equal(subscribe(0, LF__START_FROM__START_LATEST, 0, -1).said->start_offset, NEXT + RECORDS);
 }
 
+static bool jump_is_rewritten(void) {
+    size_t count;
+    const struct partition *partition = node_group_partition(world->nodes[0], group);
+    const struct log_segment *segments = partition_segments(partition, &count);
+    uint64_t jump = partition_jumps(partition)->items[0].index;
+    for (size_t i = 0; i < count; i++)
+        if (segments[i].first_index <= jump && jump <= segments[i].last_index)
+            return segments[i].rewrites > 0 && !log_segment_whole(&segments[i]);
+    return false;
+}
+
+static void who_stands_before_a_gap_crosses_it_without_the_entry_that_made_it(void **state) {
+    (void)state;
+    int64_t first;
+    lose(1);
+    lose(2);
+    recover(0);
+    lead_alone(0);
+    assert_status(world_alter(world, "t", "cleanup.policy", "compact"), LF_OK);
+    assert_status(world_alter(world, "t", "segment.ms", "1s"), LF_OK);
+    for (int i = 0; i < 40 && !jump_is_rewritten(); i++) {
+        publish(0, 1);
+        world_run(world, 2000);
+    }
+    assert_true(jump_is_rewritten());
+    struct reader all = subscribe_at(0, 0), across = subscribe_at(0, KEPT);
+    world_run(world, 500);
+    int64_t end = partition_high_watermark(node_group_partition(world->nodes[0], group));
+    assert_int_equal(told_up_to(&all, &first), end);
+    assert_int_equal(first, 0);
+    assert_int_equal(told_up_to(&across, &first), end);
+    assert_int_equal(first, NEXT);
+    assert_status(subscribe_at(0, KEPT + 1).status, LF_HISTORY_DIVERGED);
+    world_crash(world, 0, MEM_DISK_KILL); /* nor does a start need it */
+    world_start(world, 0);
+    lead_alone(0);
+    struct reader again = subscribe_at(0, KEPT);
+    world_run(world, 500);
+    assert_int_equal(told_up_to(&again, &first), end);
+    assert_status(subscribe_at(0, NEXT - 1).status, LF_HISTORY_DIVERGED);
+}
+
 static void a_trim_into_the_gap_takes_what_is_before_it_and_no_more(void **state) {
     (void)state;
     Lf__TopicRef topic = LF__TOPIC_REF__INIT;
@@ -389,6 +431,7 @@ int main(void) {
         FACT(it_leads_alone_and_its_offsets_go_on_far_behind),
         FACT(a_position_in_the_gap_is_answered_with_its_end),
         FACT(counting_back_from_the_end_counts_records),
+        FACT(who_stands_before_a_gap_crosses_it_without_the_entry_that_made_it),
         FACT(a_trim_into_the_gap_takes_what_is_before_it_and_no_more),
         FACT(a_reader_of_a_term_that_was_lost_goes_back_to_what_is_certain),
         FACT(a_survivor_with_no_more_than_that_comes_back),
