@@ -21,7 +21,8 @@ static struct lf_buf *entry_of(uint64_t index, uint8_t type, struct lf_bytes pay
                                      .term = 3,
                                      .log_time_ms = 1000 + index,
                                      .replica_id = 2};
-    memcpy(entry->data + LF_ENTRY_HEADER_BYTES, payload.data, payload.size);
+    if (payload.size > 0)
+        memcpy(entry->data + LF_ENTRY_HEADER_BYTES, payload.data, payload.size);
     lf_entry_encode(&header, 0, payload, entry->data);
     return entry;
 }
