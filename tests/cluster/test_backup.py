@@ -83,6 +83,35 @@ def leftovers_go_at_the_next_start(cluster):
         raise Failure("backup list says %r" % names(cluster))
 
 
+def files_in(directory):
+    return sum(1 + len(files) for _, _, files in os.walk(directory)) - 1
+
+
+def killed_in_the_middle_leaves_all_or_nothing(cluster):
+    """At any moment: a backup is there whole, or not at all."""
+    node = cluster.node(2)
+    folder = os.path.join(node.data, "backups")
+    outcomes = []
+    for round_ in range(12):
+        name = "k%d" % round_
+        client = cluster.popen("backup", "create", name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        making = os.path.join(folder, "." + name + ".making")  # a little further each time
+        wait_until("it to have begun, or to be done", lambda: client.poll() is not None or os.path.exists(
+            os.path.join(folder, name)) or files_in(making) >= round_, 20)
+        node.kill()
+        client.wait(timeout=60)
+        cluster.start()
+        cluster.serving(node)
+        left = [entry for entry in os.listdir(folder) if entry not in ("first", "second", name)]
+        if left:
+            raise Failure("round %d: left of a killed backup: %r" % (round_, left))
+        outcomes.append(os.path.exists(os.path.join(folder, name)))
+        if outcomes[-1]:
+            verify_store(store_of(node, name))
+        cluster.cli("backup", "delete", name, check=True)
+    print("killed in the middle: %d of %d backups were there, whole" % (sum(outcomes), len(outcomes)), flush=True)
+
+
 def a_node_that_is_down_is_said(cluster):
     cluster.node(3).kill()
     done = cluster.cli("backup", "create", "third")
@@ -102,6 +131,7 @@ def backups_of_a_running_cluster():
         look_at(cluster)
         refusals(cluster)
         leftovers_go_at_the_next_start(cluster)
+        killed_in_the_middle_leaves_all_or_nothing(cluster)
         a_node_that_is_down_is_said(cluster)
         cluster.cli("backup", "delete", "first", check=True)
         for node in cluster.nodes:

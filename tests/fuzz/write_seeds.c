@@ -196,6 +196,10 @@ static void setting_requests(Lf__TopicRef *topic) {
     REQUEST_SEED("alter", alter_topic, ALTER_TOPIC, &alter);
     REQUEST_SEED("describe-settings", describe_settings, DESCRIBE_SETTINGS, &describe);
     REQUEST_SEED("goodbye", goodbye, GOODBYE, &goodbye);
+    Lf__Backup backup = LF__BACKUP__INIT;
+    backup.action = LF__BACKUP_ACTION__BACKUP_CREATE;
+    backup.name = (char *)(uintptr_t) "monday";
+    REQUEST_SEED("backup", backup, BACKUP, &backup);
 }
 
 static void put_publish(struct seed *seed, Lf__TopicRef *topic, int64_t producer) {
