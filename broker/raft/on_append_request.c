@@ -18,17 +18,14 @@ static bool well_formed(const struct raft_message *message) {
     return term <= message->term;
 }
 
-/** The first of its entries that is another one than what is committed here; 0: none. What lies before the log's begin
- * cannot be compared. */
+/** The first of what it names that is another entry than the one committed here; 0: none. */
 static uint64_t contradicted(const struct raft *raft, const struct raft_message *message) {
-    for (uint32_t i = 0; i < message->append_request.count; i++) {
-        uint64_t index = message->append_request.prev_index + 1 + i;
-        if (index > raft->commit)
-            return 0;
-        if (index >= raft->log.previous_index && index > 0 &&
-            raft_log_term(&raft->log, index) != message->append_request.entries[i].term)
+    uint64_t index = message->append_request.prev_index;
+    if (raft_contradicts(raft, index, message->append_request.prev_term))
+        return index;
+    for (uint32_t i = 0; i < message->append_request.count && ++index <= raft->commit; i++)
+        if (raft_contradicts(raft, index, message->append_request.entries[i].term))
             return index;
-    }
     return 0;
 }
 
@@ -128,15 +125,13 @@ void raft_on_append_request(struct raft *raft, const struct raft_message *messag
     }
     if (!raft_hear_leader(raft, message))
         return;
-    if (!previous_matches(raft, message)) {
-        refuse(raft, message);
+    uint64_t index = contradicted(raft, message);
+    if (index != 0) {
+        raft_contradicted(raft, message, index);
         return;
     }
-    uint64_t index = contradicted(raft, message);
-    if (index != 0) { /* no majority that knew of it can have chosen that leader: keep what we have, and say so */
-        RAFT_TRACE(raft, "drop append from=%llu: it contradicts committed %llu^%llu", raft_u(message->from),
-                   raft_u(index), raft_u(raft_log_term(&raft->log, index)));
-        raft->effects->contradicted_index = index;
+    if (!previous_matches(raft, message)) {
+        refuse(raft, message);
         return;
     }
     if (!store_entries(raft, message))

@@ -29,6 +29,10 @@ void raft_on_image_offer(struct raft *raft, const struct raft_message *message) 
     }
     if (!raft_hear_leader(raft, message))
         return;
+    if (raft_contradicts(raft, message->image_offer.index, message->image_offer.entry_term)) {
+        raft_contradicted(raft, message, message->image_offer.index);
+        return;
+    }
     uint64_t equal = equal_with(raft, message);
     struct raft_message *reply = reply_to(raft, message);
     if (equal == 0) {

@@ -213,6 +213,11 @@ void raft_send_vote_requests(struct raft *raft, enum raft_message_type type);
 bool raft_hear_leader(struct raft *raft, const struct raft_message *message);
 /** Commit up to `index`, known equal to the leader's log. */
 void raft_follow_commit(struct raft *raft, uint64_t index);
+/** Is the leader's entry, of this term at `index`, another one than what is committed here? No majority that knew of
+ * ours can have chosen that leader. Before the log's begin only terms that are too high tell. */
+bool raft_contradicts(const struct raft *raft, uint64_t index, uint64_t term);
+/** The message says so: nothing is taken of it, and the owner is told. */
+void raft_contradicted(struct raft *raft, const struct raft_message *message, uint64_t index);
 
 /* progress.c */
 struct raft_peer *raft_peer(struct raft *raft, uint64_t replica);

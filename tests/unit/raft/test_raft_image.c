@@ -45,6 +45,52 @@ static void what_no_image_can_be_is_refused_and_changes_nothing(void **state) {
     core_stop(&core);
 }
 
+static void an_offer_or_append_of_another_history_is_told(void **state) {
+    (void)state;
+    struct core core;
+    struct raft_run run = {.first_index = 11, .term = 3};
+    struct raft_entry other = {.term = 9, .bytes = 100};
+    core_start_from(&core,
+                    &(struct raft_start){.self = 1,
+                                         .term = 3,
+                                         .previous_index = 10,
+                                         .previous_term = 2,
+                                         .runs = &run,
+                                         .run_count = 1,
+                                         .last_index = 12,
+                                         .commit = 12,
+                                         .configurations = &founders,
+                                         .configuration_count = 1},
+                    NULL);
+    const struct {
+        uint64_t index, term, told;
+    } cases[] = {{12, 3, 0}, {12, 9, 12}, {10, 2, 0}, {10, 9, 10}, {7, 2, 0}, {7, 1, 0}, {7, 9, 7}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct raft_message offered = offer(&core, 2, 9, cases[i].index, cases[i].term);
+        core_message(&core, &offered);
+        assert_int_equal(core.effects.contradicted_index, cases[i].told);
+        assert_int_equal(core.effects.offered_by, 0);
+        struct raft_message append = {
+            .type = RAFT_APPEND_REQUEST,
+            .from = 2,
+            .to = 1,
+            .term = 9,
+            .append_request = {.prev_index = cases[i].index, .prev_term = cases[i].term, .sequence = 6}};
+        core_message(&core, &append);
+        assert_int_equal(core.effects.contradicted_index, cases[i].told);
+    }
+    struct raft_message append = {
+        .type = RAFT_APPEND_REQUEST,
+        .from = 2,
+        .to = 1,
+        .term = 9,
+        .append_request = {.prev_index = 4, .prev_term = 1, .entries = &other, .count = 1, .sequence = 7}};
+    core_message(&core, &append); /* where the log cannot tell, its terms do */
+    assert_int_equal(core.effects.contradicted_index, 5);
+    assert_int_equal(raft_last_index(core.raft), 12);
+    core_stop(&core);
+}
+
 static void an_image_is_one_write_with_nothing_beside_it(void **state) {
     (void)state;
     struct core core;
@@ -184,6 +230,7 @@ static void an_owner_offers_only_what_is_committed_and_lacking(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_image_can_be_is_refused_and_changes_nothing),
+        cmocka_unit_test(an_offer_or_append_of_another_history_is_told),
         cmocka_unit_test(an_image_is_one_write_with_nothing_beside_it),
         cmocka_unit_test(a_leader_installs_nothing),
         cmocka_unit_test(a_candidate_gives_up_for_an_image),
