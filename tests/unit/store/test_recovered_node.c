@@ -372,7 +372,21 @@ static void a_survivor_with_no_more_than_that_comes_back(void **state) {
     assert_int_equal(told_up_to(&end, &first), NEXT + 3 * RECORDS);
 }
 
-static void survivor_has_more(bool move_off) {
+enum then { KEEP, MOVE_OFF, LOG_BEGINS_LATER };
+
+/** The one that went on drops what it had when it did. */
+static void drop_everything(void) {
+    assert_status(world_alter(world, "t", "segment.ms", "1s"), LF_OK);
+    assert_status(world_alter(world, "t", "retention.ms", "1s"), LF_OK);
+    uint64_t jump = partition_jumps(node_group_partition(world->nodes[0], group))->items[0].index;
+    for (int i = 0; i < 40 && raft_previous_index(node_group_raft(world->nodes[0], group)) < jump + 10; i++) {
+        publish(0, 1);
+        world_run(world, 2000);
+    }
+    assert_true(raft_previous_index(node_group_raft(world->nodes[0], group)) >= jump + 10);
+}
+
+static void survivor_has_more(enum then then) {
     lose(0); /* it misses what comes now */
     publish((size_t)world_wait_leader(world, group, 5000), 4);
     world_run(world, 1000);
@@ -385,14 +399,16 @@ static void survivor_has_more(bool move_off) {
     recover(0);
     lead_alone(0);
     publish(0, 3);
+    if (then == LOG_BEGINS_LATER)
+        drop_everything();
     world->cut[1] = false;
     world_start(world, 1);
     world_run(world, 3000);
     assert_status(world->fatal[1], LF_OK);
     assert_null(node_group_raft(world->nodes[1], group)); /* stopped, visibly */
     assert_non_null(node_group_raft(world->nodes[0], group));
-    publish(0, 1);  /* who went on is not held up */
-    if (move_off) { /* and then its replica goes, because a record says so */
+    publish(0, 1);          /* who went on is not held up */
+    if (then == MOVE_OFF) { /* and then its replica goes, because a record says so */
         assert_status(world_move(world, "t", 0, (const uint64_t[]){1, 0}), LF_OK);
         world_run(world, 3000);
         assert_status(world->fatal[1], LF_OK);
@@ -417,12 +433,17 @@ static void survivor_has_more(bool move_off) {
 
 static void a_survivor_that_has_committed_more_stops_and_keeps_it(void **state) {
     (void)state;
-    survivor_has_more(false);
+    survivor_has_more(KEEP);
 }
 
 static void a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back(void **state) {
     (void)state;
-    survivor_has_more(true);
+    survivor_has_more(MOVE_OFF);
+}
+
+static void it_stops_as_well_where_the_log_of_who_went_on_begins_later(void **state) {
+    (void)state;
+    survivor_has_more(LOG_BEGINS_LATER);
 }
 
 int main(void) {
@@ -437,6 +458,7 @@ int main(void) {
         FACT(a_survivor_with_no_more_than_that_comes_back),
         FACT(a_survivor_that_has_committed_more_stops_and_keeps_it),
         FACT(a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back),
+        FACT(it_stops_as_well_where_the_log_of_who_went_on_begins_later),
     };
     return cmocka_run_group_tests_name("recovered_node", tests, NULL, NULL);
 }
