@@ -66,16 +66,19 @@ void image_install_written(struct node *node, struct group *group, uint64_t comm
     group_apply(node, group, commit);
 }
 
-/** Did the image's history leave this one's, where more is committed here than went with it? *index: from where on. */
-static bool contradicts(const struct partition *own, const struct partition *image, uint64_t *index) {
-    const struct partition_jumps *ours = partition_jumps(own), *theirs = partition_jumps(image);
+/** Did the image's history leave this one's, where more is committed here than went with it? Either records beyond
+ * those that did; or something of a term that who went on never had: then it had others at the same indexes. Terms from
+ * the jump's on are its own: the entry before the jump may be committed here without it. */
+static bool contradicts(const struct group *group, const struct partition *image) {
+    const struct partition_jumps *ours = partition_jumps(group->partition), *theirs = partition_jumps(image);
+    uint64_t own_term = raft_entry_term(group->raft, raft_commit(group->raft));
     for (uint32_t i = 0; i < theirs->count; i++) {
         const struct partition_jump *jump = &theirs->items[i];
-        bool known = false;
+        bool known = false, more = partition_high_watermark(group->partition) > jump->from,
+             other = own_term > jump->last_term && own_term < jump->term;
         for (uint32_t k = 0; k < ours->count; k++)
             known |= memcmp(jump, &ours->items[k], sizeof *jump) == 0;
-        *index = jump->index;
-        if (!known && partition_high_watermark(own) > jump->from)
+        if (!known && (more || other))
             return true;
     }
     return false;
@@ -95,10 +98,9 @@ enum lf_status image_install(struct node *node, struct group *group, struct lf_e
         partition_destroy(&machine);
         return LF_DAMAGED;
     }
-    uint64_t index;
-    if (contradicts(group->partition, machine, &index)) {
+    if (contradicts(group, machine)) {
         partition_destroy(&machine);
-        group_contradicted(node, group, index);
+        group_contradicted(node, group, raft_commit(group->raft));
         return LF_CANCELLED;
     }
     group->image_machine = machine;

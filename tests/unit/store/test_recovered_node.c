@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "node_world.h"
@@ -67,13 +68,31 @@ static struct log_store_completion *wait_for(struct log_store *store) {
     return completion;
 }
 
-/** Everything is applied in the store. */
+/** What comes after the applied one was never known to be committed. */
+static void look_at_the_last(struct log_store *store, struct recover_group *about) {
+    const struct log_store_read read = {.group = about->group,
+                                        .request = 1,
+                                        .from = LOG_STORE_READ_INDEX,
+                                        .value = (int64_t)about->last_index,
+                                        .last_index = about->last_index,
+                                        .bytes_max = 1 << 20,
+                                        .entries_max = 1};
+    struct lf_entry_header header;
+    struct lf_bytes payload;
+    assert_status(log_store_read(store, &read), LF_OK);
+    struct log_store_completion *completion = wait_for(store);
+    assert_int_equal(completion->entry_count, 1);
+    assert_status(lf_entry_decode(lf_buf_bytes(completion->entries[0]), &header, &payload), LF_OK);
+    about->log_time_ms = header.log_time_ms;
+    about->end_offset = about->group == 0 ? 0 : (int64_t)header.end_offset;
+    log_store_completion_destroy(&completion);
+}
+
 static void recover_one(struct log_store *store, uint64_t id, uint64_t epoch) {
     struct lf_error error;
     assert_status(log_store_load(store, id, 1), LF_OK);
     struct log_store_completion *completion = wait_for(store);
     const struct log_store_loaded *loaded = completion->loaded;
-    assert_int_equal(loaded->applied_index, loaded->last_index);
     struct recover_group about = {.group = id,
                                   .replica_id = loaded->replica_id,
                                   .term = loaded->term,
@@ -96,6 +115,8 @@ static void recover_one(struct log_store *store, uint64_t id, uint64_t epoch) {
         partition_destroy(&partition);
     }
     log_store_completion_destroy(&completion);
+    if (about.applied_index < about.last_index)
+        look_at_the_last(store, &about);
     struct log_store_write *write;
     assert_status(recover_group_write(&about, true, 1, &write, &error), LF_OK);
     assert_status(log_store_submit(store, &write), LF_OK);
@@ -375,15 +396,15 @@ static void a_survivor_with_no_more_than_that_comes_back(void **state) {
 enum then { KEEP, MOVE_OFF, LOG_BEGINS_LATER };
 
 /** The one that went on drops what it had when it did. */
-static void drop_everything(void) {
+static void drop_everything(size_t node) {
     assert_status(world_alter(world, "t", "segment.ms", "1s"), LF_OK);
     assert_status(world_alter(world, "t", "retention.ms", "1s"), LF_OK);
-    uint64_t jump = partition_jumps(node_group_partition(world->nodes[0], group))->items[0].index;
-    for (int i = 0; i < 40 && raft_previous_index(node_group_raft(world->nodes[0], group)) < jump + 10; i++) {
-        publish(0, 1);
+    uint64_t jump = partition_jumps(node_group_partition(world->nodes[node], group))->items[0].index;
+    for (int i = 0; i < 40 && raft_previous_index(node_group_raft(world->nodes[node], group)) < jump + 10; i++) {
+        publish(node, 1);
         world_run(world, 2000);
     }
-    assert_true(raft_previous_index(node_group_raft(world->nodes[0], group)) >= jump + 10);
+    assert_true(raft_previous_index(node_group_raft(world->nodes[node], group)) >= jump + 10);
 }
 
 static void survivor_has_more(enum then then) {
@@ -400,7 +421,7 @@ static void survivor_has_more(enum then then) {
     lead_alone(0);
     publish(0, 3);
     if (then == LOG_BEGINS_LATER)
-        drop_everything();
+        drop_everything(0);
     world->cut[1] = false;
     world_start(world, 1);
     world_run(world, 3000);
@@ -446,6 +467,46 @@ static void it_stops_as_well_where_the_log_of_who_went_on_begins_later(void **st
     survivor_has_more(LOG_BEGINS_LATER);
 }
 
+/** The leader wrote more than it could tell anybody, and others acknowledged less, at the same offsets. */
+static void it_stops_as_well_where_what_it_committed_lies_at_the_same_offsets(void **state) {
+    (void)state;
+    char words[64];
+    size_t chosen = (size_t)world_wait_leader(world, group, 5000), survivor = (chosen + 1) % 3;
+    world->cut[chosen] = true;
+    uint64_t session = ++next_session;
+    world_hello(world, chosen, session);
+    struct lf_buf *batch = world_batch(5 * RECORDS, -1, -1, -1);
+    world_publish(world, chosen, session, next_request++, "t", batch);
+    lf_buf_unref(&batch);
+    world_run(world, 50);
+    world_crash(world, chosen, MEM_DISK_KILL);
+    publish((size_t)world_wait_leader(world, group, 5000), 4);
+    world_run(world, 1000);
+    uint64_t commit = raft_commit(node_group_raft(world->nodes[survivor], group));
+    assert_int_equal(partition_high_watermark(node_group_partition(world->nodes[survivor], group)), KEPT + 4 * RECORDS);
+    lose(survivor);
+    lose((chosen + 2) % 3);
+    world->cut[chosen] = false;
+    world_start(world, chosen);
+    world_run(world, 1000);
+    recover(chosen);
+    lead_alone(chosen);
+    const struct partition_jumps *jumps = partition_jumps(node_group_partition(world->nodes[chosen], group));
+    assert_int_equal(jumps->items[0].from, KEPT + 5 * RECORDS);
+    drop_everything(chosen);
+    world_start(world, survivor);
+    world_run(world, 200);
+    struct reader reader = subscribe_at(survivor, KEPT);
+    world->cut[survivor] = false;
+    world_run(world, 3000);
+    assert_status(world->fatal[survivor], LF_OK);
+    assert_null(node_group_raft(world->nodes[survivor], group)); /* stopped, visibly */
+    snprintf(words, sizeof words, "entry %llu, committed here,", (unsigned long long)commit);
+    assert_non_null(ended(&reader));
+    if (!strstr(ended(&reader)->error, words))
+        fail_msg("not about entry %llu: %s", (unsigned long long)commit, ended(&reader)->error);
+}
+
 int main(void) {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -459,6 +520,7 @@ int main(void) {
         FACT(a_survivor_that_has_committed_more_stops_and_keeps_it),
         FACT(a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back),
         FACT(it_stops_as_well_where_the_log_of_who_went_on_begins_later),
+        FACT(it_stops_as_well_where_what_it_committed_lies_at_the_same_offsets),
     };
     return cmocka_run_group_tests_name("recovered_node", tests, NULL, NULL);
 }
