@@ -8,6 +8,9 @@
 
 /** Beyond this a term is no leader epoch. */
 #define TERM_MAX ((uint64_t)INT32_MAX)
+/** Odd, so that ids that differ modulo the step stay so; the golden section of the step, so that ids that are close
+ * come to lie far apart. */
+#define TERM_SPREAD 648055u
 
 /* ---- members ---------------------------------------------------------------------------------------------------- */
 
@@ -154,7 +157,7 @@ enum lf_status recover_group_look(struct store_tool *tool, uint64_t group, struc
 /* ---- the write -------------------------------------------------------------------------------------------------- */
 
 uint64_t recover_group_term(const struct recover_group *group) {
-    return group->term + RECOVER_TERM_STEP + group->replica_id % RECOVER_TERM_STEP;
+    return group->term + RECOVER_TERM_STEP + group->replica_id * TERM_SPREAD % RECOVER_TERM_STEP;
 }
 
 int64_t recover_group_next_offset(const struct recover_group *group) { return group->end_offset + LF_OFFSET_JUMP; }

@@ -12,8 +12,11 @@
 
 #include "store_tool.h"
 
-/** By how much the term rises at least, so that no replica of the lost majority can have come near, in terms. The
- *  replica's id, modulo this, is added: two replicas that were wrongly recovered both do not meet in one term. */
+/** By how much the term rises at least, so that no replica of the lost majority can have come near, in terms. What is
+ *  added to it, less than it again, is made of the replica's id: for ids at most 100 apart, and the same term before,
+ *  terms at least 5000 apart. A node that leads alone raises its term by one with each start: two that were wrongly
+ *  recovered would need as many to meet in one term. It is no permission: where the terms before differed that is
+ *  likely only, and once they talk to each other they take up each other's terms. */
 #define RECOVER_TERM_STEP (1u << 20)
 /** Voters and learners that are looked at, together. */
 #define RECOVER_MEMBERS_MAX 64
