@@ -154,6 +154,10 @@ enum lf_status recover_group_look(struct store_tool *tool, uint64_t group, struc
     return status;
 }
 
+bool recover_group_left_behind(const struct recover_group *group) {
+    return group->term - group->last_term >= RECOVER_TERM_STEP;
+}
+
 /* ---- the write -------------------------------------------------------------------------------------------------- */
 
 uint64_t recover_group_term(const struct recover_group *group) {

@@ -40,6 +40,10 @@ struct recover_group {
  *  LF_INVALID when it cannot be told who its members are; in words. */
 enum lf_status recover_group_look(struct store_tool *tool, uint64_t group, struct recover_group *out,
                                   struct lf_error *error);
+/** Has another replica gone on alone, or one that was with it, and this one heard of its term, without having an entry
+ *  of it? Then what is here is another history, and going on with it would give offsets that the other has given. No
+ *  row of elections comes so far. */
+bool recover_group_left_behind(const struct recover_group *group);
 /** The term in which it goes on. */
 uint64_t recover_group_term(const struct recover_group *group);
 /** Where its offsets go on after a jump. */

@@ -17,10 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum verdict { RECOVER, ALONE, DELETED, NOT_OURS, NO_VOTER };
+enum verdict { RECOVER, ALONE, DELETED, NOT_OURS, NO_VOTER, LEFT_BEHIND };
 
 static const char *const verdict_names[] = {
-    [RECOVER] = "recover", [ALONE] = "alone", [DELETED] = "deleted", [NOT_OURS] = "not_ours", [NO_VOTER] = "no_voter"};
+    [RECOVER] = "recover",   [ALONE] = "alone",       [DELETED] = "deleted",
+    [NOT_OURS] = "not_ours", [NO_VOTER] = "no_voter", [LEFT_BEHIND] = "left_behind"};
 
 struct recover {
     struct store_tool *tool;
@@ -48,6 +49,8 @@ static enum verdict judge(const struct store_tool *tool, const struct recover_gr
         return NOT_OURS;
     if (group->alone)
         return ALONE;
+    if (recover_group_left_behind(group))
+        return LEFT_BEHIND;
     return group->votes || (group->learns && tool->wish->learners) ? RECOVER : NO_VOTER;
 }
 
@@ -117,6 +120,13 @@ static void verdict_words(const struct recover_group *group, enum verdict verdic
         snprintf(words, size, "this replica is no voter%s: left as it is",
                  group->learns ? ", but a learner (--learners takes those too; they may lack more)" : "");
         return;
+    case LEFT_BEHIND:
+        snprintf(words, size,
+                 "another replica went on alone, in term %" PRIu64
+                 " or before, and nothing of that is here: left as it "
+                 "is (recover that one; `store export --all` shows what is here)",
+                 group->term);
+        return;
     }
 }
 
@@ -140,7 +150,7 @@ static void say_warning(const struct store_tool *tool, bool executed) {
         "%s\n"
         "  - one survivor per group only: of several, the one whose last entry has the highest (term, index)\n"
         "  - the lost nodes must never start again with their old disks; other survivors may, after this one: where\n"
-        "    one of them had committed more, its replica stops and says so\n"
+        "    one of them knows of more that was committed, its replica stops and says so\n"
         "  - then start this node plainly; docs/operations.md, \"When a majority is lost for good\", has the rest",
         executed ? "done. Remember:" : "nothing was written: --execute does it. Before that:");
 }
@@ -174,7 +184,7 @@ static int judge_all(struct recover *recover, bool executing) {
     for (size_t i = 0; i < recover->count; i++) {
         enum verdict verdict = judge(recover->tool, &recover->groups[i]);
         recover->alone += verdict == ALONE;
-        recover->refused += verdict == NOT_OURS || verdict == NO_VOTER;
+        recover->refused += verdict == NOT_OURS || verdict == NO_VOTER || verdict == LEFT_BEHIND;
         if (!executing || verdict != RECOVER)
             print(recover, &recover->groups[i], verdict, false);
     }

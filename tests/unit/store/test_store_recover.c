@@ -303,6 +303,34 @@ static void who_has_no_voice_is_left_alone(void **state) {
     assert_int_equal(look(f, 8).last_index, 5);
 }
 
+/** Group 5 hears of a term, without an entry of it. */
+static void hear_of_term(struct fixture *f, uint64_t term) {
+    log_store_close(&f->store);
+    open_store(f);
+    struct log_store_write *write = log_store_write_new(5, 1);
+    write->has_hard_state = write->sync = true;
+    write->term = term;
+    submit(f, write);
+}
+
+static void who_heard_of_another_that_went_on_alone_is_refused(void **state) {
+    struct fixture *f = *state;
+    hear_of_term(f, TERM + RECOVER_TERM_STEP);
+    assert_int_equal(recover(f, "--lost-majority", "--execute", NULL), STORE_EXIT_OK);
+    assert_int_equal(look(f, 5).last_index, 5);
+    assert_int_equal(look(f, 5).voter_count, 3);
+    assert_recovered(f, 6);
+    assert_int_equal(recover(f, "--lost-majority", "--execute", "5"), STORE_EXIT_FAILED);
+    assert_int_equal(look(f, 5).last_index, 5);
+}
+
+static void elections_that_nobody_won_do_not_count_as_another(void **state) {
+    struct fixture *f = *state;
+    hear_of_term(f, TERM + 1000);
+    assert_int_equal(recover(f, "--lost-majority", "--execute", "5"), STORE_EXIT_OK);
+    assert_true(look(f, 5).alone);
+}
+
 static void a_store_in_use_is_refused(void **state) {
     struct fixture *f = *state;
     char *argv[] = {(char[]){"store"},
@@ -367,6 +395,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_log_it_leaves_is_one_that_a_start_takes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_run_does_what_is_left, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_has_no_voice_is_left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_heard_of_another_that_went_on_alone_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(elections_that_nobody_won_do_not_count_as_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_in_use_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_store_is_refused, set_up, tear_down),
         cmocka_unit_test(terms_that_are_used_up_are_refused),
