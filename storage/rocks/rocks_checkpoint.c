@@ -157,11 +157,11 @@ static enum lf_status witness_wals(const char *directory, uint64_t needed, struc
         struct wal_judgement judgement = wal_scan(&stream, lf_bytes(bytes.data, bytes.size));
         if (judgement.verdict != WAL_WHOLE)
             status = lf_error_set(error, LF_DAMAGED, "%s/%s at byte %zu", directory, file->name, judgement.bad_offset);
-        if (stream.records > 0 && stream.sequence_next - 1 > witness->last_sequence)
-            witness->last_sequence = stream.sequence_next - 1;
-        witness_add(witness, &(struct witness_wal){.number = file->number,
-                                                   .bytes = judgement.whole_bytes,
-                                                   .last_sequence = witness->last_sequence});
+        uint64_t end = stream.records > 0 ? stream.sequence_next - 1 : 0;
+        if (end > witness->last_sequence)
+            witness->last_sequence = end;
+        witness_add(witness, &(struct witness_wal){
+                                 .number = file->number, .bytes = judgement.whole_bytes, .last_sequence = end});
         preflight_bytes_free(&bytes);
     }
     store_files_deinit(&files);

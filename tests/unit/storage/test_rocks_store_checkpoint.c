@@ -147,6 +147,39 @@ static void copies_share_the_tables_that_did_not_change(void **state) {
     segments_expect(contract, 1, 1, 200, 1000);
 }
 
+static size_t count_files(const char *path, const char *end) {
+    size_t count = 0;
+    DIR *directory = opendir(path);
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        size_t length = strlen(entry->d_name), tail = strlen(end);
+        count += length > tail && strcmp(entry->d_name + length - tail, end) == 0;
+    }
+    closedir(directory);
+    return count;
+}
+
+/* A flush of the entries begins a new log, and the old one is still needed for the rows: the MANIFEST's end is behind
+ * the old log's then. */
+static void a_copy_with_several_logs_demands_of_each_what_is_in_it(void **state) {
+    struct copies *copies = *state;
+    struct contract *contract = &copies->contract;
+    const struct rocks_disk *disk = contract->disk;
+    struct rocks_store_options options = {.directory = disk->directory, .memtable_bytes = 128 * 1024};
+    struct lf_error error = {0};
+    log_store_close(&contract->store);
+    assert_int_equal(rocks_store_open(&options, &contract_identity, &contract->store, &error), LF_OK);
+    assert_int_equal(contract_do(contract, contract_create(1, 1)), LF_OK);
+    size_t tables = count_files(disk->directory, ".sst") + 4; /* the newest may be unfinished */
+    uint32_t entries = 0;
+    for (; entries < 20000 && count_files(disk->directory, ".sst") < tables; entries += 20)
+        segments_append(contract, 1, 20, 1000);
+    assert_true(count_files(disk->directory, ".sst") >= tables);
+    copy(copies, 0);
+    assert_true(count_files(copy_path(copies, 0), ".log") >= 2);
+    open_copy(copies, 0);
+    segments_expect(contract, 1, 1, entries, 1000);
+}
+
 struct copier {
     struct log_store *store;
     const struct copies *copies;
@@ -205,6 +238,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_copy_holds_what_was_written_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_misses_bytes_that_are_cut_from_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_with_several_logs_demands_of_each_what_is_in_it, setup, teardown),
         cmocka_unit_test_setup_teardown(copies_share_the_tables_that_did_not_change, setup, teardown),
         cmocka_unit_test_setup_teardown(copies_beside_seals_and_drops_are_whole, setup, teardown),
         cmocka_unit_test_setup_teardown(a_copy_to_a_place_that_is_taken_is_refused, setup, teardown),
