@@ -45,30 +45,6 @@ static enum lf_status sync_directory(const char *path, struct lf_error *error) {
 
 /* ---- removing ---------------------------------------------------------------------------------------------------- */
 
-static enum lf_status remove_at(const char *path, int depth, struct lf_error *error) {
-    DIR *stream = opendir(path);
-    char below[PATH_MAX];
-    if (!stream)
-        return errno == ENOENT ? LF_OK : failed("list", path, error);
-    enum lf_status status = LF_OK;
-    for (struct dirent *entry; status == LF_OK && (entry = readdir(stream)) != NULL;) {
-        if (is_dots(entry->d_name))
-            continue;
-        status = path_of(below, path, "", entry->d_name, "", error);
-        if (status != LF_OK || unlink(below) == 0)
-            continue;
-        status = errno == EISDIR && depth > 0 ? remove_at(below, depth - 1, error) : failed("remove", below, error);
-    }
-    closedir(stream);
-    if (status == LF_OK && rmdir(path) != 0)
-        status = failed("remove", path, error);
-    return status;
-}
-
-enum lf_status backup_remove_tree(const char *path, struct lf_error *error) {
-    return remove_at(path, 2, error); /* RocksDB begins its copy in a directory of its own */
-}
-
 enum lf_status backup_clean(const struct backup_place *place, struct lf_error *error) {
     DIR *stream = opendir(place->directory);
     char path[PATH_MAX];
@@ -87,6 +63,24 @@ enum lf_status backup_clean(const struct backup_place *place, struct lf_error *e
     return status;
 }
 
+/* Whatever else somebody put there is not ours to delete. */
+static enum lf_status check_is_backup(const struct backup_place *place, const char *name, const char *path,
+                                      struct lf_error *error) {
+    char about[PATH_MAX];
+    struct stat seen;
+    if (lstat(path, &seen) != 0)
+        return errno == ENOENT ? lf_error_set(error, LF_NOT_FOUND, "this node has no backup %s", name)
+                               : failed("look at", path, error);
+    enum lf_status status = path_of(about, path, "", BACKUP_ABOUT_FILE, "", error);
+    if (status != LF_OK)
+        return status;
+    if (S_ISDIR(seen.st_mode) && lstat(about, &seen) == 0 && S_ISREG(seen.st_mode))
+        return LF_OK;
+    return lf_error_set(error, LF_INVALID,
+                        "%s in %.200s is no backup (a directory with a file " BACKUP_ABOUT_FILE "), and was left alone",
+                        name, place->directory);
+}
+
 /* From the moment of the renaming on it is no backup any more. */
 enum lf_status backup_delete(const struct backup_place *place, const char *name, struct lf_error *error) {
     char path[PATH_MAX], gone[PATH_MAX];
@@ -96,10 +90,11 @@ enum lf_status backup_delete(const struct backup_place *place, const char *name,
     if (status == LF_OK)
         status = path_of(gone, place->directory, ".", name, DELETING, error);
     if (status == LF_OK)
+        status = check_is_backup(place, name, path, error);
+    if (status == LF_OK)
         status = backup_remove_tree(gone, error);
     if (status == LF_OK && rename(path, gone) != 0)
-        status = errno == ENOENT ? lf_error_set(error, LF_NOT_FOUND, "this node has no backup %s", name)
-                                 : failed("rename", path, error);
+        status = failed("rename", path, error);
     if (status == LF_OK)
         status = sync_directory(place->directory, error);
     return status == LF_OK ? backup_remove_tree(gone, error) : status;

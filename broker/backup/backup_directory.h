@@ -25,14 +25,21 @@ enum lf_status backup_make(const struct backup_place *place, struct log_store *s
 enum lf_status backup_list(const struct backup_place *place, struct backup_about **list, size_t *count,
                            struct lf_error *error);
 void backup_list_free(struct backup_about *list, size_t count);
-/** LF_NOT_FOUND, LF_INVALID, LF_IO. */
+/** LF_NOT_FOUND; LF_INVALID: a bad name, or what has it is no directory with a backup.json, and is left alone; LF_IO.
+ */
 enum lf_status backup_delete(const struct backup_place *place, const char *name, struct lf_error *error);
 
 /** DIRECTORY/backup.json. LF_NOT_FOUND; LF_MALFORMED, LF_UNSUPPORTED; LF_IO. Deinit it also after a failure. */
 enum lf_status backup_about_read(const char *directory, struct backup_about *about, struct lf_error *error);
 /** The sum of a file's bytes, and how many there are. LF_NOT_FOUND, LF_IO. */
 enum lf_status backup_file_sum(const char *path, uint32_t *crc32c, uint64_t *bytes, struct lf_error *error);
-/** A directory with what is in it, and in the directories right below. Fine when it is not there. */
+/** A directory with what is in it, and in the directories two levels down. No link is followed: links go, what they
+ * lead to stays. Fine when it is not there. LF_IO. */
 enum lf_status backup_remove_tree(const char *path, struct lf_error *error);
+/** May backups be made in `directory`? It need not be there yet, nor need `data`, the node's. Returns in `own` the name
+ * in `data` that leads to it, "" when it is elsewhere. LF_INVALID in words: it is `data` or holds it, or is in the
+ * store. */
+enum lf_status backup_place_judge(const char *directory, const char *data, char *own, size_t own_size,
+                                  struct lf_error *error);
 
 #endif

@@ -173,6 +173,103 @@ static void one_that_is_not_there_cannot_be_deleted(void **state) {
     assert_int_equal(backup_clean(&place->place, NULL), LF_OK);
 }
 
+static void path_in(const struct place *place, const char *name, char path[PATH_MAX]) {
+    snprintf(path, PATH_MAX, "%s/%s", place->directory, name);
+}
+
+static void what_is_no_backup_is_not_deleted(void **state) {
+    struct place *place = *state;
+    struct lf_error error = {0};
+    char path[PATH_MAX];
+    assert_int_equal(make(place, "a", NULL), LF_OK);
+    path_in(place, "b", path);
+    assert_int_equal(mkdir(path, 0750), 0);
+    write_file(path, "CURRENT", "somebody's");
+    assert_int_equal(backup_delete(&place->place, "b", &error), LF_INVALID);
+    assert_non_null(strstr(error.text, "is no backup"));
+    assert_true(is_there(place, "b/CURRENT"));
+    path_in(place, "b/" BACKUP_ABOUT_FILE, path);
+    assert_int_equal(symlink("../a/" BACKUP_ABOUT_FILE, path), 0);
+    assert_int_equal(backup_delete(&place->place, "b", NULL), LF_INVALID);
+    assert_true(is_there(place, "b/CURRENT"));
+    path_in(place, "c", path); /* a link to a backup */
+    assert_int_equal(symlink("a", path), 0);
+    assert_int_equal(backup_delete(&place->place, "c", NULL), LF_INVALID);
+    assert_true(is_there(place, "a/store/CURRENT"));
+    assert_true(is_there(place, "c"));
+    path_in(place, "d", path);
+    write_file(place->directory, "d", "a file");
+    assert_int_equal(backup_delete(&place->place, "d", NULL), LF_INVALID);
+    assert_true(is_there(place, "d"));
+    path_in(place, "b", path);
+    assert_int_equal(backup_remove_tree(path, NULL), LF_OK);
+}
+
+static void the_live_store_is_not_deleted_by_its_name(void **state) {
+    struct place *place = *state;
+    write_file(place->store_path, "CURRENT", "live");
+    place->place.directory = place->root;
+    assert_int_equal(backup_delete(&place->place, "store", NULL), LF_INVALID);
+    place->place.directory = place->directory;
+    assert_int_equal(access(place->store_path, F_OK), 0);
+}
+
+static void removing_follows_no_links(void **state) {
+    struct place *place = *state;
+    char path[PATH_MAX];
+    static const char *const links[] = {"a/linked", "a/store/linked", ".b.making"};
+    write_file(place->store_path, "CURRENT", "live");
+    assert_int_equal(make(place, "a", NULL), LF_OK);
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        path_in(place, links[i], path);
+        assert_int_equal(symlink(i == 2 ? "../store" : i == 1 ? "../../../store" : "../../store", path), 0);
+        assert_int_equal(access(path, F_OK), 0);
+    }
+    assert_int_equal(backup_clean(&place->place, NULL), LF_OK);
+    assert_int_equal(backup_delete(&place->place, "a", NULL), LF_OK);
+    assert_false(is_there(place, "a"));
+    assert_int_equal(readlink(path, (char[8]){0}, 8), -1); /* the link itself is gone */
+    snprintf(path, sizeof path, "%s/CURRENT", place->store_path);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+static enum lf_status judge(const struct place *place, const char *directory, char *own, struct lf_error *error) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", place->root, directory);
+    return backup_place_judge(path, place->root, own, 16, error);
+}
+
+static void a_place_is_neither_the_data_nor_the_store_nor_around_them(void **state) {
+    struct place *place = *state;
+    struct lf_error error = {0};
+    char own[16], path[PATH_MAX];
+    static const char *const bad[] = {
+        "", ".", "..", "backups/..", "store", "store/below/it", "store/", "not/../store/.", "link"};
+    snprintf(path, sizeof path, "%s/link", place->root);
+    assert_int_equal(symlink("store", path), 0);
+    snprintf(path, sizeof path, "%s/not", place->root);
+    assert_int_equal(mkdir(path, 0750), 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (judge(place, bad[i], own, &error) != LF_INVALID)
+            fail_msg("\"%s\" passes", bad[i]);
+    assert_int_equal(judge(place, "", own, &error), LF_INVALID);
+    assert_non_null(strstr(error.text, "is node.data"));
+    assert_int_equal(judge(place, "backups", own, NULL), LF_OK);
+    assert_string_equal(own, "backups");
+    assert_int_equal(judge(place, "mine/deep", own, NULL), LF_OK);
+    assert_string_equal(own, "mine");
+    assert_int_equal(judge(place, "stores", own, NULL), LF_OK);
+    assert_string_equal(own, "stores");
+    assert_int_equal(judge(place, "../beside", own, NULL), LF_OK);
+    assert_string_equal(own, "");
+    assert_int_equal(backup_place_judge("not-there/backups", "not-there", own, sizeof own, NULL), LF_OK);
+    assert_string_equal(own, "backups");
+    assert_int_equal(backup_place_judge("not-there", "not-there/data", own, sizeof own, NULL), LF_INVALID);
+    assert_int_equal(backup_place_judge("/", "not-there", own, sizeof own, NULL), LF_INVALID);
+    assert_int_equal(backup_place_judge("/not-there/it", "/not-there", own, sizeof own, NULL), LF_OK);
+    assert_string_equal(own, "it");
+}
+
 static void another_filesystem_is_refused_in_words(void **state) {
     struct place *place = *state;
     struct lf_error error = {0};
@@ -194,6 +291,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_failed_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_crash_left_is_removed_and_what_is_whole_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_not_there_cannot_be_deleted, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_backup_is_not_deleted, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_live_store_is_not_deleted_by_its_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(removing_follows_no_links, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_place_is_neither_the_data_nor_the_store_nor_around_them, setup, teardown),
         cmocka_unit_test_setup_teardown(another_filesystem_is_refused_in_words, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
