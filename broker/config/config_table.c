@@ -195,8 +195,8 @@ const struct config_row config_rows[] = {
      .unit = "path",
      .text = "backups in node.data",
      .help =
-         "Where this node's backups are made. On the filesystem of node.data, since they share files with the store; "
-         "its parent exists."},
+         "Where this node's backups are made: a directory of their own, not node.data, what holds it, or the store. On "
+         "the filesystem of node.data, since they share files with the store; its parent exists."},
     NUMBER("backup.backups_max", backup.backups_max, 1, 1000, "", 8,
            "Backups this node keeps; with so many no further one is made until one is deleted."),
 

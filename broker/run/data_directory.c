@@ -1,5 +1,6 @@
 #include "data_directory.h"
 
+#include "backup_directory.h"
 #include "clock.h"
 #include "disk_guard.h"
 #include "file_write.h"
@@ -15,13 +16,15 @@
 
 #define STORE_FOLDER "store"
 #define BACKUPS_FOLDER "backups"
+#define NAME_BYTES 256
 
 static enum lf_status store_path(const char *data, char *path, size_t size, struct lf_error *error) {
     int used = snprintf(path, size, "%s/" STORE_FOLDER, data);
     return used > 0 && (size_t)used < size ? LF_OK : lf_error_set(error, LF_INVALID, "node.data is too long");
 }
 
-static bool is_ours(const char *name) {
+/** backups: the name of what leads to them, "" when they are elsewhere. */
+static bool is_ours(const char *name, const char *backups) {
     static const char *const ours[] = {".",
                                        "..",
                                        STORE_FOLDER,
@@ -32,7 +35,7 @@ static bool is_ours(const char *name) {
                                        DISK_GUARD_BALLAST_FILE,
                                        BACKUPS_FOLDER,
                                        "lost+found"};
-    if (strncmp(name, STORE_REPLACED_PREFIX, strlen(STORE_REPLACED_PREFIX)) == 0)
+    if (strcmp(name, backups) == 0 || strncmp(name, STORE_REPLACED_PREFIX, strlen(STORE_REPLACED_PREFIX)) == 0)
         return true;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         if (strcmp(name, ours[i]) == 0)
@@ -41,19 +44,42 @@ static bool is_ours(const char *name) {
 }
 
 /** A directory without a store must be empty, so that nobody's files are mixed with ours. */
-static enum lf_status judge_strangers(const char *data, struct lf_error *error) {
+static enum lf_status judge_strangers(const char *data, const char *backups, struct lf_error *error) {
     DIR *directory = opendir(data);
     if (!directory)
         return errno == ENOENT ? LF_OK : lf_error_set(error, LF_IO, "%.180s: %s", data, strerror(errno));
     enum lf_status status = LF_OK;
     for (struct dirent *entry; status == LF_OK && (entry = readdir(directory)) != NULL;)
-        if (!is_ours(entry->d_name))
+        if (!is_ours(entry->d_name, backups))
             status = lf_error_set(error, LF_INVALID,
                                   "%.120s holds no store but other files (%.60s); name an empty "
                                   "directory",
                                   data, entry->d_name);
     closedir(directory);
     return status;
+}
+
+/** What a broker wrote or sent since a backup was made it would not know any more, and could vote a second time. */
+static enum lf_status judge_is_backup(const char *data, struct lf_error *error) {
+    char path[PATH_MAX];
+    struct stat about;
+    if (snprintf(path, sizeof path, "%s/" BACKUP_ABOUT_FILE, data) >= (int)sizeof path)
+        return lf_error_set(error, LF_INVALID, "node.data is too long");
+    if (lstat(path, &about) != 0)
+        return errno == ENOENT ? LF_OK : lf_error_set(error, LF_IO, "%.180s: %s", path, strerror(errno));
+    return lf_error_set(error, LF_INVALID,
+                        "%.150s is a backup, and no node may go on from it; `logflume backup restore` makes a new "
+                        "data directory of it. Correct node.data",
+                        data);
+}
+
+static enum lf_status judge_backups(const struct config *config, char *own, size_t own_size, struct lf_error *error) {
+    char path[PATH_MAX];
+    int used = config->backup.directory[0] ? snprintf(path, sizeof path, "%s", config->backup.directory)
+                                           : snprintf(path, sizeof path, "%s/" BACKUPS_FOLDER, config->node_data);
+    if (used >= (int)sizeof path)
+        return lf_error_set(error, LF_INVALID, "the directory's name is too long");
+    return backup_place_judge(path, config->node_data, own, own_size, error);
 }
 
 /** Only others can fill a new store. */
@@ -89,16 +115,21 @@ static enum lf_status judge_absent(const struct config *config, enum data_start 
 enum lf_status data_directory_judge(const struct config *config, enum data_start start, enum data_replace replace,
                                     bool *create, struct lf_error *error) {
     const char *data = config->node_data;
-    char path[PATH_MAX];
+    char path[PATH_MAX], backups[NAME_BYTES];
     bool present = false;
     *create = false;
-    enum lf_status status = store_path(data, path, sizeof path, error);
+    enum lf_status status = judge_is_backup(data, error);
+    if (status == LF_OK)
+        status = judge_backups(config, backups, sizeof backups, error);
+    if (status != LF_OK)
+        return status;
+    status = store_path(data, path, sizeof path, error);
     if (status == LF_OK)
         status = rocks_store_present(path, &present, error);
     if (is_damage(status) && may_replace(config, replace))
         return LF_OK; /* opening finds it again, and deals with it */
     if (status == LF_OK && !present)
-        status = judge_strangers(data, error);
+        status = judge_strangers(data, backups, error);
     if (status == LF_OK && !present)
         status = judge_absent(config, start, replace, error);
     if (status != LF_OK)

@@ -8,6 +8,7 @@
  *  writes, does what is left. */
 #include "recover_group.h"
 
+#include "backup_about.h"
 #include "rocks_store.h"
 
 #include <inttypes.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum verdict { RECOVER, ALONE, DELETED, NOT_OURS, NO_VOTER, LEFT_BEHIND };
@@ -230,11 +232,28 @@ static int execute(struct recover *recover) {
     return STORE_EXIT_OK;
 }
 
+/** A file of this name beside the store, or in what was named. */
+static bool beside(const struct store_tool *tool, const char *name) {
+    char path[PATH_MAX];
+    struct stat about;
+    bool there = snprintf(path, sizeof path, "%s/../%s", tool->directory, name) < (int)sizeof path;
+    there = there && lstat(path, &about) == 0;
+    if (!there && snprintf(path, sizeof path, "%s/%s", tool->wish->directory, name) < (int)sizeof path)
+        there = lstat(path, &about) == 0;
+    return there;
+}
+
 int store_recover(struct store_tool *tool) {
     struct recover recover = {.tool = tool};
     if (!tool->wish->lost_majority) {
         store_say(tool, "recover: from what? --lost-majority says that a majority is lost for good");
         return STORE_EXIT_USAGE;
+    }
+    if (tool->wish->execute && beside(tool, BACKUP_ABOUT_FILE)) {
+        store_say(tool,
+                  "%s is a backup, in which nothing is written: `logflume backup restore` makes a data directory of it",
+                  tool->wish->directory);
+        return STORE_EXIT_FAILED;
     }
     enum lf_status status = look(&recover);
     int code = status == LF_OK ? STORE_EXIT_OK : store_exit_of(status);

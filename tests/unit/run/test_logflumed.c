@@ -254,6 +254,58 @@ static void strangers_files_are_left_alone(void **state) {
     assert_non_null(strstr(other.text, "holds no store but other files (letter)"));
 }
 
+static void put(const char *name) {
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", data, name);
+    int fd = open(path, O_CREAT | O_WRONLY, 0644);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+/** It has a whole store, of some moment in the past. */
+static void a_backup_is_no_nodes_data(void **state) {
+    (void)state;
+    char path[160];
+    const char *config = write_config(1);
+    SPAWN(&broker, "-c", config, "--bootstrap");
+    wait_for(&broker, "logflumed ready");
+    assert_int_equal(stop(&broker), 0);
+    put("backup.json");
+    static const char *const flags[] = {"--log.level=info", "--join", "--bootstrap", "--replace-store"};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        assert_int_equal(RUN("-c", config, flags[i]), 2);
+        assert_non_null(strstr(other.text, "is a backup"));
+        assert_non_null(strstr(other.text, "`logflume backup restore`"));
+    }
+    assert_int_equal(RUN("store", "recover", "--lost-majority", "--execute", data), 1);
+    assert_non_null(strstr(other.text, "is a backup"));
+    snprintf(path, sizeof path, "%s/store", data);
+    assert_int_equal(RUN("store", "recover", "--lost-majority", "--execute", path), 1);
+    assert_non_null(strstr(other.text, "is a backup"));
+    assert_int_equal(RUN("store", "ls", data), 0); /* to look is fine */
+}
+
+static void backups_have_a_directory_of_their_own(void **state) {
+    (void)state;
+    char flag[256];
+    const char *config = write_config(1);
+    static const char *const bad[] = {"", "/..", "/store", "/store/backups"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(flag, sizeof flag, "--backup.directory=%s%s", data, bad[i]);
+        mkdir(data, 0755);
+        assert_int_equal(RUN("-c", config, "--bootstrap", flag), 2);
+        assert_non_null(strstr(other.text, "name a directory of its own"));
+    }
+    snprintf(flag, sizeof flag, "%s/copies", data);
+    assert_int_equal(mkdir(flag, 0755), 0);
+    snprintf(flag, sizeof flag, "--backup.directory=%s/copies", data);
+    assert_int_equal(RUN("-c", config, "--bootstrap"), 2);
+    assert_non_null(strstr(other.text, "holds no store but other files (copies)"));
+    SPAWN(&broker, "-c", config, "--bootstrap", flag); /* its own is no stranger's */
+    wait_for(&broker, "logflumed ready");
+    assert_int_equal(stop(&broker), 0);
+}
+
 static void one_process_per_store(void **state) {
     (void)state;
     start_dev(&broker);
@@ -398,6 +450,8 @@ int main(void) {
         TEST(a_start_to_join_makes_a_store_that_waits_and_may_be_repeated),
         TEST(another_nodes_store_is_refused),
         TEST(strangers_files_are_left_alone),
+        TEST(a_backup_is_no_nodes_data),
+        TEST(backups_have_a_directory_of_their_own),
         TEST(one_process_per_store),
         TEST(a_port_in_use_is_found_before_a_store_is_made),
         TEST(mistakes_of_usage_are_told_at_once),
