@@ -35,11 +35,11 @@ static void publish(size_t node, int batches) {
     }
 }
 
-static void start_world(const struct node_limits *limits) {
+static void start_world(size_t count, const struct node_limits *limits) {
     world = calloc(1, sizeof *world);
-    world_init_limited(world, 3, limits);
+    world_init_limited(world, count, limits);
     world->verbose = getenv("VERBOSE") != NULL;
-    group = world_topic(world, "t", 1, 3);
+    group = world_topic(world, "t", 1, (uint32_t)count);
     next_request = 2;
     next_session = 10;
     publish((size_t)world_wait_leader(world, group, 3000), BATCHES);
@@ -48,7 +48,7 @@ static void start_world(const struct node_limits *limits) {
 
 static int setup(void **state) {
     (void)state;
-    start_world(&(struct node_limits){.delivery_bytes_max = 300});
+    start_world(3, &(struct node_limits){.delivery_bytes_max = 300});
     return 0;
 }
 
@@ -507,6 +507,122 @@ static void it_stops_as_well_where_what_it_committed_lies_at_the_same_offsets(vo
         fail_msg("not about entry %llu: %s", (unsigned long long)commit, ended(&reader)->error);
 }
 
+/* ---- several survivors of five ----------------------------------------------------------------------------------- */
+
+#define FIVE 5
+#define SURVIVORS 2
+
+static uint32_t chance;
+
+static uint32_t below(uint32_t limit) {
+    chance = chance * 1664525u + 1013904223u;
+    return (chance >> 8) % limit;
+}
+
+/** Each node that takes itself for the leader gets a batch, and may lose it. */
+static void publish_to_whoever_leads(void) {
+    for (size_t i = 0; i < FIVE; i++) {
+        const struct raft *raft = world->nodes[i] ? node_group_raft(world->nodes[i], group) : NULL;
+        if (!raft || !raft_leads_fully(raft))
+            continue;
+        struct lf_buf *batch = world_batch((int32_t)(1 + below(2 * RECORDS)), -1, -1, -1);
+        world_hello(world, i, ++next_session);
+        world_publish(world, i, next_session, next_request++, "t", batch);
+        lf_buf_unref(&batch);
+    }
+}
+
+/** Up to two nodes at a time hear nothing: logs grow apart, in several terms. */
+static void live_in_unrest(void) {
+    for (int round = 0; round < 8; round++) {
+        memset(world->cut, 0, sizeof world->cut);
+        world->cut[below(FIVE)] = true;
+        world->cut[below(FIVE)] = true;
+        for (int i = 0; i < 3; i++) {
+            publish_to_whoever_leads();
+            world_run(world, 5 + below(600));
+        }
+    }
+}
+
+struct survivor {
+    size_t node;
+    uint64_t last_term, last_index;
+    uint64_t commit, commit_term; /* as it knows after a start */
+};
+
+/** All are killed; those that are left start alone, each for itself. */
+static void lose_all_but(struct survivor survivors[SURVIVORS]) {
+    for (size_t i = 0; i < FIVE; i++)
+        lose(i);
+    for (size_t i = 0; i < SURVIVORS; i++) {
+        struct survivor *one = &survivors[i];
+        world_start(world, one->node);
+        world_run(world, 100);
+        const struct raft *raft = node_group_raft(world->nodes[one->node], group);
+        one->last_index = raft_last_index(raft);
+        one->last_term = raft_entry_term(raft, one->last_index);
+        one->commit = raft_commit(raft);
+        one->commit_term = raft_entry_term(raft, one->commit);
+    }
+}
+
+static bool is_behind(const struct survivor *one, const struct survivor *other) {
+    return one->last_term < other->last_term ||
+           (one->last_term == other->last_term && one->last_index < other->last_index);
+}
+
+/** One goes on, the other comes back. Returns whether that one stopped. */
+static bool one_goes_on(const struct survivor *chosen, const struct survivor *other, bool drops) {
+    const struct raft *raft = node_group_raft(world->nodes[chosen->node], group);
+    bool has_all = raft_entry_term(raft, other->commit) == other->commit_term;
+    recover(chosen->node);
+    world->cut[chosen->node] = false;
+    lead_alone(chosen->node);
+    publish(chosen->node, 2);
+    if (drops)
+        drop_everything(chosen->node);
+    world->cut[other->node] = false;
+    world_run(world, 8000);
+    assert_status(world->fatal[other->node], LF_OK);
+    bool stopped = !node_group_raft(world->nodes[other->node], group);
+    assert_int_equal(stopped, !has_all); /* nothing that is known to be committed is ever taken back */
+    if (!stopped)
+        assert_int_equal(node_group_applied_checksum(world->nodes[other->node], group),
+                         node_group_applied_checksum(world->nodes[chosen->node], group));
+    return stopped;
+}
+
+static int of_two_survivors_of_five(bool best, bool drops) {
+    int stopped = 0;
+    for (uint32_t seed = 1; seed <= 40; seed++) {
+        chance = seed;
+        start_world(FIVE, &(struct node_limits){0});
+        live_in_unrest();
+        struct survivor two[SURVIVORS] = {{.node = below(FIVE)}};
+        two[1].node = (two[0].node + 1 + below(FIVE - 1)) % FIVE;
+        lose_all_but(two);
+        size_t chosen = is_behind(&two[0], &two[1]) == best ? 1 : 0;
+        stopped += one_goes_on(&two[chosen], &two[1 - chosen], drops);
+        world_deinit(world);
+        free(world);
+    }
+    return stopped;
+}
+
+static void behind_the_one_with_the_last_entry_the_other_survivor_follows(void **state) {
+    (void)state;
+    assert_int_equal(of_two_survivors_of_five(true, false), 0);
+    assert_int_equal(of_two_survivors_of_five(true, true), 0);
+}
+
+static void behind_the_wrong_one_the_other_survivor_stops_if_it_knows_of_more(void **state) {
+    (void)state;
+    int stopped = of_two_survivors_of_five(false, false);
+    assert_true(stopped > 0);
+    assert_int_equal(of_two_survivors_of_five(false, true), stopped); /* an image is judged as entries are */
+}
+
 int main(void) {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -521,6 +637,8 @@ int main(void) {
         FACT(a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back),
         FACT(it_stops_as_well_where_the_log_of_who_went_on_begins_later),
         FACT(it_stops_as_well_where_what_it_committed_lies_at_the_same_offsets),
+        cmocka_unit_test(behind_the_one_with_the_last_entry_the_other_survivor_follows),
+        cmocka_unit_test(behind_the_wrong_one_the_other_survivor_stops_if_it_knows_of_more),
     };
     return cmocka_run_group_tests_name("recovered_node", tests, NULL, NULL);
 }
