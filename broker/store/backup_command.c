@@ -13,8 +13,10 @@ static const char help[] =
     "  verify DIR ...               is it whole? which partitions does it hold, up to where? Of several nodes' "
     "backups:\n"
     "                               which partitions does none of them hold?\n"
-    "  restore --from DIR --data NEWDIR\n"
-    "                               a new cluster of one node, with everything that this node's backup holds\n"
+    "  restore --from DIR [--from DIR ...] --data NEWDIR\n"
+    "                               a new cluster of one node, with everything that this node's backup holds, or "
+    "several\n"
+    "                               nodes' backups together\n"
     "\n"
     "DIR is one node's backup (DATA/backups/NAME, or a copy of it): the directory with backup.json. Nothing in it is\n"
     "written. `logflume backup verify | restore` is the same.\n"
@@ -22,18 +24,23 @@ static const char help[] =
     "The restored cluster has an id of its own, so that it never talks with the old one. The node keeps its id and\n"
     "leads everything alone, until others join and the nodes that are no more are drained and removed. Messages keep\n"
     "their offsets; each partition goes on 2^32 behind its last one, so that what was published after the backup can\n"
-    "never be taken for something else. Restore one node's backup only, once.\n"
+    "never be taken for something else. Of several nodes' backups of one cluster, the one with the newest metadata is\n"
+    "the base: the restored node has its id. Of each partition the newest copy among all of them is taken, the one "
+    "whose\n"
+    "last entry has the highest term, then index. Give them all, and restore once.\n"
     "\n"
-    "      --from DIR          restore: the backup\n"
-    "      --data NEWDIR       restore: the node's new data directory, absent or empty. Tables are shared by hard "
-    "links\n"
-    "                          where it is on the backup's filesystem, else copied\n"
-    "      --without-missing   restore: also when the backup lacks partitions, which are then without a leader\n"
+    "      --from DIR          restore: the backup; again for each further node's\n"
+    "      --data NEWDIR       restore: the node's new data directory, absent or empty. The base's tables are shared "
+    "by\n"
+    "                          hard links where it is on its filesystem, else copied\n"
+    "      --without-missing   restore: also when none of the backups has some partitions, which are then without a "
+    "leader\n"
     "      --json              a JSON object per line\n"
     "  -q, --quiet             no progress on stderr\n"
     "\n"
     "  logflumed backup verify /mnt/backups/*/monday\n"
     "  logflumed backup restore --from /mnt/backups/node1/monday --data /var/lib/logflume\n"
+    "  logflumed backup restore --from /mnt/b/1/monday --from /mnt/b/2/monday --data /var/lib/logflume\n"
     "\n"
     "Exit codes: 0 ok, 1 failed, or a partition is in none of them, 2 usage, 5 no backup there, 6 damaged.\n";
 
@@ -108,10 +115,6 @@ static int run_restore(struct backup_wish *wish, int argc, char **argv) {
         return usage("a word too many: ", argv[optind + 1]);
     if (wish->source_count == 0 || !wish->data)
         return usage("restore: --from DIR and --data NEWDIR are needed", "");
-    if (wish->source_count > 1)
-        return usage("restore: of one node's backup only: take the one that `verify` shows to hold the most, and let "
-                     "other nodes join",
-                     "");
     return backup_restore(wish);
 }
 

@@ -1,14 +1,17 @@
-/** A new cluster of one node, of what this node's backup holds.
+/** A new cluster of one node, of what one node's backup holds, or several nodes' backups together.
  *
- *  1. the backup is checked as a whole, and what it lacks is said: nothing is written before
- *  2. NEWDIR/store.restoring: links to its tables, copies of all else
- *  3. opened there as a store of a cluster with a new random id; the metadata is written anew with it
- *  4. every group goes on with this node's replica alone, partitions 2^32 offsets further on (recover_group.h)
+ *  1. the backups are checked as a whole, and of each group the best copy is chosen (restore_plan.c); what none of them
+ *     has is said: nothing is written before. The base is the backup with the newest metadata
+ *  2. NEWDIR/store.restoring: links to the base's tables, copies of all else in it
+ *  3. opened there as a store of a cluster with a new random id; the metadata is written anew with it, goes on with
+ * this node alone, and names it for what comes from other backups (restore_assign.c)
+ *  4. where the best copy is in another backup, it is imported (restore_import.c), in place of the base's, if there is
+ *     one; every group goes on with this node's replica alone, partitions 2^32 offsets further on (recover_group.h)
  *  5. closed and renamed to NEWDIR/store
  *
  *  Replicas of a group in different backups are of different moments: started beside each other they could count what
- *  they acknowledged later as lost, and vote for it. Hence one backup only; other nodes come with empty disks and new
- *  replica ids, and learn. A crash before 5 leaves no store; a new run begins anew. */
+ *  they acknowledged later as lost, and vote for it. Hence one copy of each group, all on one node; other nodes come
+ * with empty disks and new replica ids, and learn. A crash before 5 leaves no store; a new run begins anew. */
 #include "backup_tool.h"
 
 #include "rocks_store.h"
@@ -23,20 +26,25 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define RESTORING "store.restoring"
 #define STORE "store"
 #define COPY_BYTES (1024u * 1024)
+/** Room that is asked for beside what is copied: logs of the new store, and what tables take beside entries. */
+#define ROOM_BYTES (64u * 1024 * 1024)
+#define ROOM_DIVISOR 8
 
 struct restore {
     struct backup_wish *wish;
-    struct backup_source source;
+    struct restore_plan plan;
+    struct backup_source source; /**< the base; what its metadata will be is the tool's from 3. on */
     struct lf_output output;
     char building[PATH_MAX], final[PATH_MAX];
     uint8_t cluster_id[LOG_STORE_ID_BYTES];
     struct store_tool tool; /**< the new store */
-    size_t done, left;
+    size_t done, left, imported;
     struct lf_error error;
 };
 
@@ -61,60 +69,56 @@ static enum lf_status sync_path(struct restore *restore, const char *path) {
 
 /* ---- 1. --------------------------------------------------------------------------------------------------------- */
 
-static bool holds(struct restore *restore, uint64_t group) {
-    struct recover_group look;
-    struct lf_error error = {0};
-    const struct log_store *store = restore->source.tool.store;
-    for (size_t i = 0; i < store->group_count; i++)
-        if (store->groups[i] == group)
-            return recover_group_look(&restore->source.tool, group, &look, &error) == LF_OK &&
-                   backup_part_of(restore->source.metadata, restore->source.about.node_id, &look) == BACKUP_PART_WHOLE;
-    return false;
-}
+static const char *base_directory(const struct restore *restore) { return restore->wish->sources[restore->plan.base]; }
 
-/** Says which partitions it lacks; how many. */
+/** Says which partitions are in none of the backups; how many. */
 static size_t count_missing(struct restore *restore) {
-    size_t cursor = 0, missing = holds(restore, 0) ? 0 : 1;
+    size_t cursor = 0, missing = 0;
     const struct metadata *metadata = restore->source.metadata;
-    if (missing > 0)
-        store_say(&restore->source.tool, "missing: the metadata: this node was no voter there");
     for (const struct metadata_topic *topic; (topic = metadata_next_topic(metadata, &cursor)) != NULL;)
         for (uint32_t i = 0; !topic->deleted && i < topic->partition_count; i++) {
-            if (holds(restore, topic->partitions[i].group))
+            if (restore_plan_find(&restore->plan, topic->partitions[i].group))
                 continue;
             missing++;
-            store_say(&restore->source.tool, "missing: %s/%" PRIu32 ": no whole replica in this backup", topic->name,
-                      i);
+            store_say(&restore->source.tool, "missing: %s/%" PRIu32 ": no whole replica in %s", topic->name, i,
+                      restore->wish->source_count == 1 ? "this backup" : "these backups");
         }
     return missing;
 }
 
-static int check_backup(struct restore *restore) {
+/** Opens the base, which was examined as all the others. */
+static int open_base(struct restore *restore) {
+    struct lf_error error = {0};
+    restore->source.tool.wish = &restore->wish->store;
+    enum lf_status status = backup_about_read(base_directory(restore), &restore->source.about, &error);
+    if (status != LF_OK)
+        return store_tool_failed(&restore->source.tool, status, error.text);
+    return backup_source_open(&restore->source, restore->wish, base_directory(restore));
+}
+
+static int check_backups(struct restore *restore) {
     struct backup_wish *wish = restore->wish;
-    const char *directory = wish->sources[0];
-    wish->store.directory = directory;
-    restore->source.tool.wish = &wish->store;
-    int code = backup_check_files(directory, wish, &restore->source.about, &restore->output);
+    int code = restore_plan_make(&restore->plan, wish, &restore->output);
     if (code == STORE_EXIT_OK)
-        code = store_verify(&restore->source.tool);
-    if (code == STORE_EXIT_OK)
-        code = backup_source_open(&restore->source, wish, directory);
-    if (code != STORE_EXIT_OK) {
-        store_say(&restore->source.tool, "nothing was restored: %s is not whole", directory);
+        code = open_base(restore);
+    if (code != STORE_EXIT_OK)
         return code;
-    }
-    if (!holds(restore, 0)) {
-        store_say(&restore->source.tool,
-                  "nothing was restored: this node was no voter of the metadata; take another's");
-        return STORE_EXIT_FAILED;
-    }
+    if (wish->source_count > 1)
+        store_say(&restore->source.tool, "the newest metadata is in %s, of node %" PRIu64 ": that is the base",
+                  base_directory(restore), restore->source.about.node_id);
+    size_t unknown = restore_plan_keep_known(&restore->plan, restore->source.metadata);
+    if (unknown > 0)
+        store_say(&restore->source.tool, "%zu groups are left out: the newest metadata does not know them", unknown);
     size_t missing = count_missing(restore);
     if (missing == 0 || wish->without_missing)
         return STORE_EXIT_OK;
     store_say(
         &restore->source.tool,
-        "nothing was restored: this backup lacks %zu partitions. `verify` with the other nodes' backups shows which "
-        "holds the most; --without-missing restores the others",
+        wish->source_count == 1
+            ? "nothing was restored: this backup lacks %zu partitions. Name the other nodes' backups too (--from, "
+              "once for each); --without-missing restores what there is"
+            : "nothing was restored: these backups lack %zu partitions. Name the other nodes' too; "
+              "--without-missing restores what there is",
         missing);
     return STORE_EXIT_FAILED;
 }
@@ -188,12 +192,46 @@ static enum lf_status copy_file(struct restore *restore, const char *from_path, 
     return status;
 }
 
+static bool is_table(const struct backup_file *file) {
+    size_t length = strlen(file->name);
+    return length > 4 && strcmp(file->name + length - 4, ".sst") == 0;
+}
+
+/** What is copied from the base, where links cannot be made; and what is imported. */
+static uint64_t bytes_needed(const struct restore *restore, bool links) {
+    const struct backup_about *about = &restore->source.about;
+    const struct restore_plan *plan = &restore->plan;
+    uint64_t bytes = ROOM_BYTES;
+    for (size_t i = 0; i < about->file_count; i++)
+        if (!links || !is_table(&about->files[i]))
+            bytes += about->files[i].bytes;
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->parts[i].source != plan->base)
+            bytes += plan->parts[i].bytes + plan->parts[i].bytes / ROOM_DIVISOR;
+    return bytes;
+}
+
+static enum lf_status check_room(struct restore *restore) {
+    struct stat from, to;
+    struct statvfs room;
+    if (stat(base_directory(restore), &from) != 0 || stat(restore->building, &to) != 0 ||
+        statvfs(restore->building, &room) != 0)
+        return failed(restore, "look at", restore->building);
+    uint64_t needed = bytes_needed(restore, from.st_dev == to.st_dev);
+    uint64_t there = (uint64_t)room.f_bavail * room.f_frsize;
+    if (there >= needed)
+        return LF_OK;
+    rmdir(restore->building);
+    return lf_error_set(&restore->error, LF_NO_SPACE,
+                        "%.200s: %" PRIu64 " MiB are free, and about %" PRIu64 " MiB are needed", restore->wish->data,
+                        there >> 20, (needed >> 20) + 1);
+}
+
 /* Tables never change; everything else does. */
 static enum lf_status take_file(struct restore *restore, const struct backup_file *file) {
     char store[PATH_MAX], from[PATH_MAX], to[PATH_MAX];
-    size_t length = strlen(file->name);
-    bool table = length > 4 && strcmp(file->name + length - 4, ".sst") == 0;
-    enum lf_status status = path_of(restore, store, restore->wish->sources[0], BACKUP_STORE_FOLDER);
+    bool table = is_table(file);
+    enum lf_status status = path_of(restore, store, base_directory(restore), BACKUP_STORE_FOLDER);
     if (status == LF_OK)
         status = path_of(restore, from, store, file->name);
     if (status == LF_OK)
@@ -206,6 +244,8 @@ static enum lf_status take_file(struct restore *restore, const struct backup_fil
 static enum lf_status take_files(struct restore *restore) {
     const struct backup_about *about = &restore->source.about;
     enum lf_status status = make_directories(restore);
+    if (status == LF_OK)
+        status = check_room(restore);
     for (size_t i = 0; status == LF_OK && i < about->file_count; i++) {
         status = take_file(restore, &about->files[i]);
         store_progress(&restore->source.tool, "restore: file %zu of %zu", i + 1, about->file_count);
@@ -240,15 +280,18 @@ static enum lf_status open_anew(struct restore *restore) {
     return status == LF_OK ? load_metadata(restore) : status;
 }
 
-static void print_group(struct restore *restore, const struct recover_group *group) {
-    char name[STORE_NAME_BYTES], line[STORE_NAME_BYTES + 256];
+static void print_group(struct restore *restore, const struct recover_group *group, uint32_t source) {
+    char name[STORE_NAME_BYTES], line[STORE_NAME_BYTES + PATH_MAX + 256], of[PATH_MAX + 64] = "";
+    const char *directory = restore->wish->sources[source];
+    uint64_t node = restore->plan.node_ids[source];
     store_group_name(&restore->tool, group->group, name);
     int64_t next = group->group != 0 ? recover_group_next_offset(group) : 0;
     if (restore->wish->store.json) {
-        json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "verdict", "restored", "name", name, "group",
-                                 (json_int_t)group->group, "log_start_offset", (json_int_t)group->log_start_offset,
-                                 "end_offset", (json_int_t)group->end_offset, "next_offset", (json_int_t)next, "term",
-                                 (json_int_t)recover_group_term(group));
+        json_t *json =
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I}", "verdict", "restored", "name", name, "group",
+                      (json_int_t)group->group, "log_start_offset", (json_int_t)group->log_start_offset, "end_offset",
+                      (json_int_t)group->end_offset, "next_offset", (json_int_t)next, "term",
+                      (json_int_t)recover_group_term(group), "backup", directory, "node", (json_int_t)node);
         char *text = json_dumps(json, JSON_COMPACT);
         lf_output_text(&restore->output, text ? text : "{}");
         lf_output_text(&restore->output, "\n");
@@ -256,36 +299,147 @@ static void print_group(struct restore *restore, const struct recover_group *gro
         json_decref(json);
         return;
     }
+    if (restore->wish->source_count > 1)
+        snprintf(of, sizeof of, "; from node %" PRIu64 "'s backup, %s", node, directory);
     if (group->group == 0)
-        snprintf(line, sizeof line, "metadata: restored, %" PRIu64 " entries\n", group->last_index);
+        snprintf(line, sizeof line, "metadata: restored, %" PRIu64 " entries%s\n", group->last_index, of);
     else
-        snprintf(line, sizeof line, "%s: restored, offsets %" PRId64 " to %" PRId64 "; goes on at %" PRId64 "\n", name,
-                 group->log_start_offset, group->end_offset, next);
+        snprintf(line, sizeof line, "%s: restored, offsets %" PRId64 " to %" PRId64 "; goes on at %" PRId64 "%s\n",
+                 name, group->log_start_offset, group->end_offset, next, of);
     lf_output_text(&restore->output, line);
 }
 
-static enum lf_status go_on_alone(struct restore *restore, uint64_t id) {
+static enum lf_status submit(struct restore *restore, struct log_store_write **write, const struct recover_group *group,
+                             uint32_t source) {
+    enum lf_status status = store_tool_write(&restore->tool, write, &restore->error);
+    log_store_write_destroy(write);
+    if (status == LF_OK) {
+        restore->done++;
+        print_group(restore, group, source);
+    }
+    return status;
+}
+
+/** Several nodes' backups: of other moments, so that they may know ids that this metadata never gave. It jumps, too.
+ * The tool has the metadata as it will be from then on. */
+static enum lf_status go_on_with_metadata(struct restore *restore) {
     struct recover_group group;
     struct log_store_write *write = NULL;
+    enum lf_status status = recover_group_look(&restore->tool, 0, &group, &restore->error);
+    if (status == LF_OK)
+        status = recover_group_write(&group, restore->wish->source_count > 1, ++restore->tool.next_request, &write,
+                                     &restore->error);
+    if (status == LF_OK)
+        status = restore_assign(&restore->plan, restore->source.about.node_id, &group, write, restore->source.metadata,
+                                &restore->error);
+    if (status == LF_OK)
+        return submit(restore, &write, &group, restore->plan.base);
+    log_store_write_destroy(&write);
+    return status;
+}
+
+static void take_metadata_ahead(struct restore *restore) {
+    metadata_destroy(&restore->tool.metadata);
+    restore->tool.metadata = restore->source.metadata;
+    restore->source.metadata = NULL;
+}
+
+static enum lf_status write_alone(struct restore *restore, const struct recover_group *group, uint32_t source) {
+    struct log_store_write *write = NULL;
+    enum lf_status status = recover_group_write(group, true, ++restore->tool.next_request, &write, &restore->error);
+    return status == LF_OK ? submit(restore, &write, group, source) : status;
+}
+
+/** A group of the base. */
+static enum lf_status go_on_alone(struct restore *restore, uint64_t id) {
+    struct recover_group group;
     enum lf_status status = recover_group_look(&restore->tool, id, &group, &restore->error);
-    if (status == LF_INVALID && id != 0) { /* nobody knows it any more */
+    if (status == LF_INVALID) { /* nobody knows it any more */
         restore->left++;
         return LF_OK;
     }
     if (status != LF_OK)
         return status;
-    if (backup_part_of(restore->source.metadata, restore->source.about.node_id, &group) != BACKUP_PART_WHOLE) {
+    if (backup_part_of(restore->tool.metadata, restore->source.about.node_id, &group) != BACKUP_PART_WHOLE) {
         restore->left++;
         return LF_OK;
     }
-    status = recover_group_write(&group, id != 0, ++restore->tool.next_request, &write, &restore->error);
-    if (status == LF_OK)
-        status = store_tool_write(&restore->tool, &write, &restore->error);
+    return write_alone(restore, &group, restore->plan.base);
+}
+
+static enum lf_status destroy(struct restore *restore, uint64_t group) {
+    struct log_store_write *write = log_store_write_new(group, ++restore->tool.next_request);
+    if (!write)
+        return lf_error_set(&restore->error, LF_NO_MEMORY, "no memory to write");
+    write->destroy = true;
+    enum lf_status status = store_tool_write(&restore->tool, &write, &restore->error);
     log_store_write_destroy(&write);
-    if (status == LF_OK) {
-        restore->done++;
-        print_group(restore, &group);
+    return status;
+}
+
+/** What the base has the best copy of goes on; what another backup has the best copy of goes. */
+static enum lf_status go_on_with_base(struct restore *restore) {
+    enum lf_status status = LF_OK;
+    const struct log_store *store = restore->tool.store;
+    for (size_t i = 0; status == LF_OK && i < store->group_count; i++) {
+        const struct restore_part *part = restore_plan_find(&restore->plan, store->groups[i]);
+        if (store->groups[i] == 0)
+            continue;
+        status = part && part->source != restore->plan.base ? destroy(restore, store->groups[i])
+                                                            : go_on_alone(restore, store->groups[i]);
+        store_progress(&restore->tool, "restore: group %zu of %zu", i + 1, store->group_count);
     }
+    return status;
+}
+
+static enum lf_status import_part(struct restore *restore, struct store_tool *from, const struct restore_part *part) {
+    struct recover_group group;
+    const struct metadata_partition *partition = metadata_partition_by_group(restore->tool.metadata, part->group);
+    uint64_t replica = metadata_replica_on(partition, restore->source.about.node_id);
+    enum lf_status status = restore_import(from, &restore->tool, part->group, replica, &restore->error);
+    if (status == LF_OK)
+        status = recover_group_look(&restore->tool, part->group, &group, &restore->error);
+    if (status == LF_OK && (group.last_term != part->last_term || group.last_index != part->last_index))
+        status = lf_error_set(&restore->error, LF_INTERNAL, "group %" PRIu64 " does not end where its backup ends",
+                              part->group);
+    if (status == LF_OK)
+        status = write_alone(restore, &group, part->source);
+    restore->imported += status == LF_OK;
+    return status;
+}
+
+static bool has_parts(const struct restore_plan *plan, uint32_t source) {
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->parts[i].source == source)
+            return true;
+    return false;
+}
+
+/** All that comes from this backup. */
+static enum lf_status import_from(struct restore *restore, uint32_t source) {
+    const struct restore_plan *plan = &restore->plan;
+    struct store_wish wish = restore->wish->store;
+    struct store_tool *from = calloc(1, sizeof *from);
+    wish.directory = restore->wish->sources[source];
+    enum lf_status status = from ? LF_OK : lf_error_set(&restore->error, LF_NO_MEMORY, "no memory");
+    if (from)
+        from->wish = &wish;
+    if (from && store_tool_open(from) != STORE_EXIT_OK)
+        status = lf_error_set(&restore->error, LF_DAMAGED, "%.200s cannot be read any more", wish.directory);
+    for (size_t i = 0; status == LF_OK && i < plan->count; i++)
+        if (plan->parts[i].source == source)
+            status = import_part(restore, from, &plan->parts[i]);
+    if (from)
+        store_tool_close(from);
+    free(from);
+    return status;
+}
+
+static enum lf_status import_all(struct restore *restore) {
+    enum lf_status status = LF_OK;
+    for (uint32_t i = 0; status == LF_OK && i < restore->wish->source_count; i++)
+        if (i != restore->plan.base && has_parts(&restore->plan, i))
+            status = import_from(restore, i);
     return status;
 }
 
@@ -300,17 +454,19 @@ static enum lf_status finish(struct restore *restore) {
 }
 
 static void say_what_next(struct restore *restore) {
-    char id[2 * LOG_STORE_ID_BYTES + 1];
+    char id[2 * LOG_STORE_ID_BYTES + 1], imported[64] = "";
+    if (restore->imported > 0)
+        snprintf(imported, sizeof imported, ", %zu of them from other nodes' backups,", restore->imported);
     for (size_t i = 0; i < LOG_STORE_ID_BYTES; i++)
         snprintf(id + 2 * i, 3, "%02x", restore->cluster_id[i]);
     store_say(
         &restore->tool,
-        "%zu groups restored%s into %s, as node %" PRIu64 " of cluster \"%s\" with the new id %s.\n"
+        "%zu groups restored%s%s into %s, as node %" PRIu64 " of cluster \"%s\" with the new id %s.\n"
         "  Start it plainly, with this node id and cluster.name in its configuration. It leads everything alone;\n"
         "  then let other nodes join with ids that the old cluster did not have (`logflume cluster add`, --join),\n"
         "  and drain and remove the old ones: docs/operations.md, \"Backups\".\n"
-        "  Restore no other node's backup of this cluster beside it.",
-        restore->done, restore->left ? " (others were left as they are)" : "", restore->wish->data,
+        "  Restore no backup of the old cluster beside it.",
+        restore->done, imported, restore->left ? " (others were left as they are)" : "", restore->wish->data,
         restore->source.about.node_id, restore->source.about.cluster_name, id);
 }
 
@@ -318,10 +474,14 @@ static enum lf_status run(struct restore *restore) {
     enum lf_status status = take_files(restore);
     if (status == LF_OK)
         status = open_anew(restore);
-    for (size_t i = 0; status == LF_OK && i < restore->tool.store->group_count; i++) {
-        status = go_on_alone(restore, restore->tool.store->groups[i]);
-        store_progress(&restore->tool, "restore: group %zu of %zu", i + 1, restore->tool.store->group_count);
+    if (status == LF_OK)
+        status = go_on_with_metadata(restore);
+    if (status == LF_OK) {
+        take_metadata_ahead(restore);
+        status = go_on_with_base(restore);
     }
+    if (status == LF_OK)
+        status = import_all(restore);
     return status == LF_OK ? finish(restore) : status;
 }
 
@@ -334,7 +494,7 @@ int backup_restore(struct backup_wish *wish) {
     int code = STORE_EXIT_OK;
     enum lf_status status = check_target(restore);
     if (status == LF_OK)
-        code = check_backup(restore);
+        code = check_backups(restore);
     if (status == LF_OK && code == STORE_EXIT_OK) {
         status = run(restore);
         lf_output_flush(&restore->output);
@@ -348,6 +508,7 @@ int backup_restore(struct backup_wish *wish) {
     metadata_destroy(&restore->tool.metadata);
     log_store_close(&restore->tool.store);
     backup_source_close(&restore->source);
+    restore_plan_deinit(&restore->plan);
     lf_output_deinit(&restore->output);
     free(restore);
     return code;

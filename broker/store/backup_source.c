@@ -128,6 +128,32 @@ int backup_source_open(struct backup_source *source, struct backup_wish *wish, c
     return code;
 }
 
+int backup_source_examine(struct backup_source *source, struct backup_wish *wish, const char *directory,
+                          struct lf_output *output) {
+    wish->store.directory = directory;
+    source->tool.wish = &wish->store;
+    int code = backup_check_files(directory, wish, &source->about, output);
+    if (code == STORE_EXIT_OK)
+        code = store_verify(&source->tool);
+    return code == STORE_EXIT_OK ? backup_source_open(source, wish, directory) : code;
+}
+
+int backup_source_of_cluster(const struct backup_source *source, const char *directory,
+                             struct backup_cluster *cluster) {
+    const uint8_t *id = source->about.cluster_id;
+    if (cluster->known && memcmp(cluster->id, id, LOG_STORE_ID_BYTES) != 0) {
+        store_say(&source->tool, "%s is of another cluster than the backups before it", directory);
+        return STORE_EXIT_FAILED;
+    }
+    memcpy(cluster->id, id, LOG_STORE_ID_BYTES);
+    cluster->known = true;
+    if (memcmp(metadata_cluster_id(source->metadata), id, LOG_STORE_ID_BYTES) == 0 &&
+        source->tool.store->identity.node_id == source->about.node_id)
+        return STORE_EXIT_OK;
+    store_say(&source->tool, "%s: " BACKUP_ABOUT_FILE " and the store are not of one node of one cluster", directory);
+    return STORE_EXIT_DAMAGED;
+}
+
 void backup_source_close(struct backup_source *source) {
     metadata_destroy(&source->metadata);
     store_tool_close(&source->tool);

@@ -23,6 +23,12 @@ enum backup_part {
     BACKUP_PART_DELETED,  /**< of a deleted topic */
 };
 
+/** The cluster of several backups. */
+struct backup_cluster {
+    bool known;
+    uint8_t id[LOG_STORE_ID_BYTES];
+};
+
 /** One backup, opened. */
 struct backup_source {
     struct backup_about about;
@@ -38,6 +44,11 @@ int backup_check_files(const char *directory, struct backup_wish *wish, struct b
                        struct lf_output *output);
 /** Opens the backup for reading. The exit code; words are said. Close it in any case. */
 int backup_source_open(struct backup_source *source, struct backup_wish *wish, const char *directory);
+/** The same after its files were checked and its store was verified. */
+int backup_source_examine(struct backup_source *source, struct backup_wish *wish, const char *directory,
+                          struct lf_output *output);
+/** Is it of the cluster of those before it (the first one says which), and of one node? The exit code. */
+int backup_source_of_cluster(const struct backup_source *source, const char *directory, struct backup_cluster *cluster);
 /** The metadata of a store whose group 0 has these rows, with the entries behind them applied. */
 int backup_metadata_ahead(struct store_tool *tool, struct metadata **metadata, uint64_t *last_term,
                           uint64_t *last_index);
@@ -47,6 +58,44 @@ enum backup_part backup_part_of(const struct metadata *metadata, uint64_t node_i
 /* The tools: the exit code. */
 int backup_verify(struct backup_wish *wish);
 int backup_restore(struct backup_wish *wish);
+
+/* restore_plan.c */
+/** A replica, in one of the backups that were named. */
+struct restore_part {
+    uint64_t group, last_term, last_index, bytes;
+    uint32_t source; /**< position in wish->sources */
+};
+/** Of each group the copy that is taken. */
+struct restore_plan {
+    struct restore_part *parts; /**< by rising group */
+    size_t count;
+    uint32_t base;                           /**< the backup whose metadata is taken: the newest */
+    uint64_t node_ids[BACKUP_SOURCES_MAX];   /**< of the backups */
+    uint64_t held_bytes[BACKUP_SOURCES_MAX]; /**< in their whole replicas */
+};
+/** Examines all backups, one after the other, and chooses. The exit code; words are said. Deinit in any case. */
+int restore_plan_make(struct restore_plan *plan, struct backup_wish *wish, struct lf_output *output);
+void restore_plan_deinit(struct restore_plan *plan);
+/** NULL: no backup has a whole replica. */
+const struct restore_part *restore_plan_find(const struct restore_plan *plan, uint64_t group);
+/** Those that are in another backup than the base: the parts that `metadata` (the base's) knows and has not deleted
+ * stay, others go; how many went because it does not know them. */
+size_t restore_plan_keep_known(struct restore_plan *plan, const struct metadata *metadata);
+/** Pure. Of all parts (any order), the best of each group is left, the base is chosen. False: none has group 0. */
+bool restore_plan_choose(struct restore_plan *plan);
+
+/* restore_import.c */
+/** Copies the group as it is, by the contract of the store, in bounded memory, under another replica id; without the
+ *  vote. In `to` the group must not exist; not atomic. */
+enum lf_status restore_import(struct store_tool *from, struct store_tool *to, uint64_t group, uint64_t replica_id,
+                              struct lf_error *error);
+
+/* restore_assign.c */
+/** Adds to the write of group 0 (recover_group_write) what makes the metadata name `node_id` for every part that comes
+ *  from another backup, where it does not yet, and applies the whole write to `metadata`, which is at the entry before.
+ */
+enum lf_status restore_assign(const struct restore_plan *plan, uint64_t node_id, const struct recover_group *group,
+                              struct log_store_write *write, struct metadata *metadata, struct lf_error *error);
 
 /* restore_metadata.c */
 /** Group 0 of the tool's store, which is open to write, is written anew: the same history, of a cluster with this id.

@@ -24,8 +24,7 @@ struct verify {
     size_t count;
     struct metadata *metadata; /**< the newest */
     uint64_t term, index;      /**< of it */
-    uint8_t cluster_id[LOG_STORE_ID_BYTES];
-    bool has_cluster;
+    struct backup_cluster cluster;
     size_t missing;
 };
 
@@ -71,35 +70,14 @@ static void take_metadata(struct verify *verify, struct backup_source *source) {
     source->metadata = NULL;
 }
 
-static int check_cluster(struct verify *verify, const struct backup_source *source, const char *directory) {
-    const uint8_t *id = source->about.cluster_id;
-    if (verify->has_cluster && memcmp(verify->cluster_id, id, LOG_STORE_ID_BYTES) != 0) {
-        store_say(&source->tool, "%s is of another cluster than the backups before it", directory);
-        return STORE_EXIT_FAILED;
-    }
-    memcpy(verify->cluster_id, id, LOG_STORE_ID_BYTES);
-    verify->has_cluster = true;
-    if (memcmp(metadata_cluster_id(source->metadata), id, LOG_STORE_ID_BYTES) == 0 &&
-        source->tool.store->identity.node_id == source->about.node_id)
-        return STORE_EXIT_OK;
-    store_say(&source->tool, "%s: " BACKUP_ABOUT_FILE " and the store are not of one node of one cluster", directory);
-    return STORE_EXIT_DAMAGED;
-}
-
 static int verify_one(struct verify *verify, const char *directory) {
     struct backup_source *source = calloc(1, sizeof *source);
     struct lf_error error = {0};
     if (!source)
         return STORE_EXIT_FAILED;
-    source->tool.wish = &verify->wish->store;
-    verify->wish->store.directory = directory;
-    int code = backup_check_files(directory, verify->wish, &source->about, &verify->output);
+    int code = backup_source_examine(source, verify->wish, directory, &verify->output);
     if (code == STORE_EXIT_OK)
-        code = store_verify(&source->tool);
-    if (code == STORE_EXIT_OK)
-        code = backup_source_open(source, verify->wish, directory);
-    if (code == STORE_EXIT_OK)
-        code = check_cluster(verify, source, directory);
+        code = backup_source_of_cluster(source, directory, &verify->cluster);
     if (code == STORE_EXIT_OK && add_covers(verify, source, &error) != LF_OK)
         code = store_tool_failed(&source->tool, error.code, error.text);
     if (code == STORE_EXIT_OK)

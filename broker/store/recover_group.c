@@ -85,6 +85,7 @@ static enum lf_status take_state(struct store_tool *tool, const struct log_store
         out->log_time_ms = partition_log_time_ms(partition);
         out->log_start_offset = partition_log_start_offset(partition);
         out->committed_offset = out->end_offset = partition_high_watermark(partition);
+        out->bytes = partition_bytes(partition).sealed + partition_bytes(partition).open;
         if (partition_configuration(partition, &index, &payload))
             status = take_configuration(out, payload, error);
         else
@@ -108,8 +109,10 @@ static enum lf_status take_entry(struct recover_group *out, const struct lf_buf 
         return lf_error_context(error, "group %" PRIu64 ": entry %" PRIu64, out->group, index);
     out->log_time_ms = header.log_time_ms;
     out->last_term = header.term;
-    if (out->group != 0)
+    if (out->group != 0) {
         out->end_offset = (int64_t)header.end_offset;
+        out->bytes += lf_buf_bytes(entry).size;
+    }
     return header.type == LF_ENTRY_CONFIGURATION ? take_configuration(out, payload, error) : LF_OK;
 }
 
@@ -229,4 +232,9 @@ enum lf_status recover_group_write(const struct recover_group *group, bool jump,
     write->sync = true;
     *where = write;
     return LF_OK;
+}
+
+enum lf_status recover_group_add_command(const struct recover_group *group, struct log_store_write *write,
+                                         struct lf_bytes command) {
+    return add_entry(group, write, LF_ENTRY_METADATA, 0, command);
 }

@@ -28,6 +28,7 @@ struct recover_group {
     uint64_t last_index, last_term, applied_index;
     uint64_t log_time_ms;                                   /**< of the last entry */
     int64_t log_start_offset, committed_offset, end_offset; /**< 0 in group 0. committed: as known here */
+    uint64_t bytes;                                         /**< of its entries that are left, roughly; 0 for group 0 */
     uint64_t epoch;
     uint64_t members[RECOVER_MEMBERS_MAX]; /**< voters (outgoing ones too) first, then learners */
     uint32_t voter_count, member_count;
@@ -52,5 +53,8 @@ int64_t recover_group_next_offset(const struct recover_group *group);
  *  (caller's); LF_INVALID in words: terms or offsets are used up; LF_NO_MEMORY. */
 enum lf_status recover_group_write(const struct recover_group *group, bool jump, uint64_t token,
                                    struct log_store_write **write, struct lf_error *error);
+/** One command more in such a write of group 0, after all that is in it. LF_OK, LF_NO_MEMORY. */
+enum lf_status recover_group_add_command(const struct recover_group *group, struct log_store_write *write,
+                                         struct lf_bytes command);
 
 #endif

@@ -149,3 +149,10 @@ enum lf_status store_tool_write(struct store_tool *tool, struct log_store_write 
     log_store_completion_destroy(&completion);
     return status;
 }
+
+enum lf_status store_tool_stage(struct store_tool *tool, const struct log_store_stage *piece, struct lf_error *error) {
+    struct log_store_completion *completion = NULL;
+    enum lf_status status = finish(tool, log_store_stage(tool->store, piece), &completion, error);
+    log_store_completion_destroy(&completion);
+    return status;
+}

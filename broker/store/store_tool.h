@@ -63,6 +63,9 @@ enum lf_status store_tool_read(struct store_tool *tool, uint64_t group, uint64_t
 /** Submits and waits. *write is taken when it was submitted. */
 enum lf_status store_tool_write(struct store_tool *tool, struct log_store_write **write, struct lf_error *error);
 
+/** Hands a piece of a segment over, and waits. */
+enum lf_status store_tool_stage(struct store_tool *tool, const struct log_store_stage *piece, struct lf_error *error);
+
 /* store_names.c */
 /** "metadata", "orders/0", "orders/0 (deleted)", or "?" when group 0 does not tell. */
 void store_group_name(const struct store_tool *tool, uint64_t group, char name[STORE_NAME_BYTES]);
