@@ -102,8 +102,8 @@ int cli_backup(int argc, char **argv) {
         {"verify", NULL, 0, 0, "",
          "logflume backup verify DIR ...\n\nIs it whole, and what does it cover? See `logflumed backup --help`.\n"},
         {"restore", NULL, 0, 0, "",
-         "logflume backup restore --from DIR --data NEWDIR\n\nA new cluster of what one node's backup holds. See "
-         "`logflumed backup --help`.\n"},
+         "logflume backup restore --from DIR [--from DIR ...] --data NEWDIR\n\nA new cluster of one node, of what one "
+         "node's backup holds, or several nodes' together. See\n`logflumed backup --help`.\n"},
         {"list", list, 0, 0, "", "logflume backup list\n\nThe backups of every node.\n"},
         {"delete", delete, 1, 1, "",
          "logflume backup delete NAME\n\nEvery node deletes its backup of this name; the room comes back.\n"},

@@ -93,20 +93,22 @@ def command(sources, new):
 
 
 def killed_anywhere_leaves_no_store(sources, new):
-    for delay in (0.0, 0.05, 0.1, 0.2, 0.4):
+    building = os.path.join(new, "store.restoring")
+    for delay in (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.6):
+        began = time.time_ns()
         process = subprocess.Popen([os.path.join(BIN, "logflumed"), "backup", *command(sources, new)],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_until("it to have begun", lambda: process.poll() is not None or os.path.exists(
-            os.path.join(new, "store.restoring")), 60)
+        wait_until("it to have begun anew", lambda: process.poll() is not None or (
+            os.path.exists(building) and os.stat(building).st_mtime_ns > began), 60)
         time.sleep(delay)  # a little further each time
         process.kill()
         process.wait()
         if os.path.exists(os.path.join(new, "store")):
             if process.returncode != 0:
                 raise Failure("a killed restore left a store")
-            print("not killed after %.2f s: it was done" % delay)
             shutil.rmtree(new)
-            return
+            break
+        print("killed %.2f s after it began to write: %d files" % (delay, len(os.listdir(building))))
 
 
 def restore(cluster, sources, new):
