@@ -2,7 +2,7 @@
  *
  *  1. the backups are checked as a whole, and of each group the best copy is chosen (restore_plan.c); what none of them
  *     has is said: nothing is written before. The base is the backup with the newest metadata
- *  2. NEWDIR/store.restoring: links to the base's tables, copies of all else in it
+ *  2. NEWDIR/store.restoring: links to the base's tables, copies of all else in it (restore_files.c)
  *  3. opened there as a store of a cluster with a new random id; the metadata is written anew with it, goes on with
  * this node alone, and names it for what comes from other backups (restore_assign.c)
  *  4. where the best copy is in another backup, it is imported (restore_import.c), in place of the base's, if there is
@@ -18,7 +18,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -26,15 +25,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define RESTORING "store.restoring"
 #define STORE "store"
-#define COPY_BYTES (1024u * 1024)
-/** Room that is asked for beside what is copied: logs of the new store, and what tables take beside entries. */
-#define ROOM_BYTES (64u * 1024 * 1024)
-#define ROOM_DIVISOR 8
 
 struct restore {
     struct backup_wish *wish;
@@ -47,25 +41,6 @@ struct restore {
     size_t done, left, imported;
     struct lf_error error;
 };
-
-static enum lf_status failed(struct restore *restore, const char *doing, const char *path) {
-    enum lf_status status = errno == ENOSPC || errno == EDQUOT ? LF_NO_SPACE : LF_IO;
-    return lf_error_set(&restore->error, status, "%s %.300s: %s", doing, path, strerror(errno));
-}
-
-static enum lf_status path_of(struct restore *restore, char path[PATH_MAX], const char *directory, const char *name) {
-    if (snprintf(path, PATH_MAX, "%s/%s", directory, name) >= PATH_MAX)
-        return lf_error_set(&restore->error, LF_INVALID, "the directory's name is too long");
-    return LF_OK;
-}
-
-static enum lf_status sync_path(struct restore *restore, const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum lf_status status = fd >= 0 && fsync(fd) == 0 ? LF_OK : failed(restore, "sync", path);
-    if (fd >= 0)
-        close(fd);
-    return status;
-}
 
 /* ---- 1. --------------------------------------------------------------------------------------------------------- */
 
@@ -127,11 +102,11 @@ static int check_backups(struct restore *restore) {
 static enum lf_status check_target(struct restore *restore) {
     const char *data = restore->wish->data;
     DIR *stream = opendir(data);
-    enum lf_status status = path_of(restore, restore->building, data, RESTORING);
+    enum lf_status status = restore_path(restore->building, data, RESTORING, &restore->error);
     if (status == LF_OK)
-        status = path_of(restore, restore->final, data, STORE);
+        status = restore_path(restore->final, data, STORE, &restore->error);
     if (!stream)
-        return status != LF_OK || errno == ENOENT ? status : failed(restore, "list", data);
+        return status != LF_OK || errno == ENOENT ? status : restore_failed(&restore->error, "list", data);
     for (struct dirent *entry; status == LF_OK && (entry = readdir(stream)) != NULL;)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             strcmp(entry->d_name, RESTORING) != 0 && strcmp(entry->d_name, "lost+found") != 0)
@@ -139,118 +114,6 @@ static enum lf_status check_target(struct restore *restore) {
                                   data, entry->d_name);
     closedir(stream);
     return status;
-}
-
-/* ---- 2. --------------------------------------------------------------------------------------------------------- */
-
-static enum lf_status make_directories(struct restore *restore) {
-    char parent[PATH_MAX];
-    const char *data = restore->wish->data;
-    enum lf_status status = backup_remove_tree(restore->building, &restore->error);
-    if (status == LF_OK && mkdir(data, 0755) != 0 && errno != EEXIST)
-        status = failed(restore, "make", data);
-    if (status == LF_OK)
-        status = path_of(restore, parent, data, "..");
-    if (status == LF_OK)
-        status = sync_path(restore, parent);
-    if (status == LF_OK && mkdir(restore->building, 0750) != 0)
-        status = failed(restore, "make", restore->building);
-    return status;
-}
-
-static enum lf_status copy_bytes(struct restore *restore, int from, int to, const char *path) {
-    char *buffer = malloc(COPY_BYTES);
-    enum lf_status status = buffer ? LF_OK : lf_error_set(&restore->error, LF_NO_MEMORY, "no memory to copy");
-    for (ssize_t got = 1; status == LF_OK && got != 0;) {
-        got = read(from, buffer, COPY_BYTES);
-        if (got < 0 && errno != EINTR)
-            status = failed(restore, "read", path);
-        for (ssize_t done = 0; status == LF_OK && done < got;) {
-            ssize_t wrote = write(to, buffer + done, (size_t)(got - done));
-            if (wrote > 0)
-                done += wrote;
-            else if (errno != EINTR)
-                status = failed(restore, "write", path);
-        }
-    }
-    free(buffer);
-    if (status == LF_OK && fsync(to) != 0)
-        status = failed(restore, "sync", path);
-    return status;
-}
-
-static enum lf_status copy_file(struct restore *restore, const char *from_path, const char *to_path) {
-    int from = open(from_path, O_RDONLY | O_CLOEXEC);
-    int to = open(to_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-    enum lf_status status = from < 0 ? failed(restore, "open", from_path)
-                            : to < 0 ? failed(restore, "create", to_path)
-                                     : copy_bytes(restore, from, to, to_path);
-    if (from >= 0)
-        close(from);
-    if (to >= 0)
-        close(to);
-    return status;
-}
-
-static bool is_table(const struct backup_file *file) {
-    size_t length = strlen(file->name);
-    return length > 4 && strcmp(file->name + length - 4, ".sst") == 0;
-}
-
-/** What is copied from the base, where links cannot be made; and what is imported. */
-static uint64_t bytes_needed(const struct restore *restore, bool links) {
-    const struct backup_about *about = &restore->source.about;
-    const struct restore_plan *plan = &restore->plan;
-    uint64_t bytes = ROOM_BYTES;
-    for (size_t i = 0; i < about->file_count; i++)
-        if (!links || !is_table(&about->files[i]))
-            bytes += about->files[i].bytes;
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->parts[i].source != plan->base)
-            bytes += plan->parts[i].bytes + plan->parts[i].bytes / ROOM_DIVISOR;
-    return bytes;
-}
-
-static enum lf_status check_room(struct restore *restore) {
-    struct stat from, to;
-    struct statvfs room;
-    if (stat(base_directory(restore), &from) != 0 || stat(restore->building, &to) != 0 ||
-        statvfs(restore->building, &room) != 0)
-        return failed(restore, "look at", restore->building);
-    uint64_t needed = bytes_needed(restore, from.st_dev == to.st_dev);
-    uint64_t there = (uint64_t)room.f_bavail * room.f_frsize;
-    if (there >= needed)
-        return LF_OK;
-    rmdir(restore->building);
-    return lf_error_set(&restore->error, LF_NO_SPACE,
-                        "%.200s: %" PRIu64 " MiB are free, and about %" PRIu64 " MiB are needed", restore->wish->data,
-                        there >> 20, (needed >> 20) + 1);
-}
-
-/* Tables never change; everything else does. */
-static enum lf_status take_file(struct restore *restore, const struct backup_file *file) {
-    char store[PATH_MAX], from[PATH_MAX], to[PATH_MAX];
-    bool table = is_table(file);
-    enum lf_status status = path_of(restore, store, base_directory(restore), BACKUP_STORE_FOLDER);
-    if (status == LF_OK)
-        status = path_of(restore, from, store, file->name);
-    if (status == LF_OK)
-        status = path_of(restore, to, restore->building, file->name);
-    if (status != LF_OK || (table && link(from, to) == 0))
-        return status;
-    return copy_file(restore, from, to);
-}
-
-static enum lf_status take_files(struct restore *restore) {
-    const struct backup_about *about = &restore->source.about;
-    enum lf_status status = make_directories(restore);
-    if (status == LF_OK)
-        status = check_room(restore);
-    for (size_t i = 0; status == LF_OK && i < about->file_count; i++) {
-        status = take_file(restore, &about->files[i]);
-        store_progress(&restore->source.tool, "restore: file %zu of %zu", i + 1, about->file_count);
-    }
-    return status == LF_OK ? sync_path(restore, restore->building) : status;
 }
 
 /* ---- 3. and 4. -------------------------------------------------------------------------------------------------- */
@@ -272,7 +135,7 @@ static enum lf_status open_anew(struct restore *restore) {
     struct log_store_identity identity = {.node_id = restore->source.about.node_id};
     struct rocks_store_options options = {.directory = restore->building, .adopt_cluster_id = restore->cluster_id};
     if (getrandom(restore->cluster_id, sizeof restore->cluster_id, 0) != (ssize_t)sizeof restore->cluster_id)
-        return failed(restore, "make", "a cluster id");
+        return restore_failed(&restore->error, "make", "a cluster id");
     restore->tool.wish = &restore->wish->store;
     enum lf_status status = rocks_store_open(&options, &identity, &restore->tool.store, &restore->error);
     if (status == LF_OK)
@@ -447,10 +310,10 @@ static enum lf_status import_all(struct restore *restore) {
 
 static enum lf_status finish(struct restore *restore) {
     log_store_close(&restore->tool.store);
-    enum lf_status status = sync_path(restore, restore->building);
+    enum lf_status status = restore_sync(restore->building, &restore->error);
     if (status == LF_OK && rename(restore->building, restore->final) != 0)
-        status = failed(restore, "rename", restore->building);
-    return status == LF_OK ? sync_path(restore, restore->wish->data) : status;
+        status = restore_failed(&restore->error, "rename", restore->building);
+    return status == LF_OK ? restore_sync(restore->wish->data, &restore->error) : status;
 }
 
 static void say_what_next(struct restore *restore) {
@@ -470,8 +333,21 @@ static void say_what_next(struct restore *restore) {
         restore->source.about.node_id, restore->source.about.cluster_name, id);
 }
 
+static uint64_t imported_bytes(const struct restore_plan *plan) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->parts[i].source != plan->base)
+            bytes += plan->parts[i].bytes;
+    return bytes;
+}
+
 static enum lf_status run(struct restore *restore) {
-    enum lf_status status = take_files(restore);
+    const struct restore_files files = {.about = &restore->source.about,
+                                        .backup = base_directory(restore),
+                                        .data = restore->wish->data,
+                                        .building = restore->building,
+                                        .imported_bytes = imported_bytes(&restore->plan)};
+    enum lf_status status = restore_files(&files, &restore->source.tool, &restore->error);
     if (status == LF_OK)
         status = open_anew(restore);
     if (status == LF_OK)

@@ -84,6 +84,21 @@ size_t restore_plan_keep_known(struct restore_plan *plan, const struct metadata 
 /** Pure. Of all parts (any order), the best of each group is left, the base is chosen. False: none has group 0. */
 bool restore_plan_choose(struct restore_plan *plan);
 
+/* restore_files.c */
+struct restore_files {
+    const struct backup_about *about; /**< of the backup */
+    const char *backup, *data;        /**< directories: of the backup, and the new one */
+    const char *building;             /**< below data; what is there already goes */
+    uint64_t imported_bytes;          /**< for which there has to be room too */
+};
+/** Durably. LF_NO_SPACE, LF_IO, LF_INVALID, in words. */
+enum lf_status restore_files(const struct restore_files *files, struct store_tool *tool, struct lf_error *error);
+/** Words for what errno says. */
+enum lf_status restore_failed(struct lf_error *error, const char *doing, const char *path);
+/** DIRECTORY/NAME. LF_INVALID: too long. */
+enum lf_status restore_path(char path[PATH_MAX], const char *directory, const char *name, struct lf_error *error);
+enum lf_status restore_sync(const char *path, struct lf_error *error);
+
 /* restore_import.c */
 /** Copies the group as it is, by the contract of the store, in bounded memory, under another replica id; without the
  *  vote. In `to` the group must not exist; not atomic. */

@@ -1,6 +1,7 @@
 """A cluster whose partitions no node has all of is lost with its disks but for each node's backup. From all of them one node
 is restored: everything that was acknowledged before is there at its offset, compacted and trimmed logs too, and a new node
 joins, is filled, and takes partitions over."""
+import glob
 import json
 import os
 import shutil
@@ -191,6 +192,28 @@ def refused_without_all(cluster, saved, nodes, new):
         raise Failure("two backups that lack partitions: %s" % few.stderr)
 
 
+def refused_with_a_bad_one(cluster, sources, new):
+    """One that is damaged, and one of another cluster."""
+    bad = os.path.join(cluster.directory, "bad")
+    table = max(glob.glob(os.path.join(sources[-1], "store", "*.sst")), key=os.path.getsize)
+    for words, code in (("not whole", 6), ("another cluster", 1)):
+        shutil.copytree(sources[-1], bad)
+        if code == 6:
+            with open(os.path.join(bad, "store", os.path.basename(table)), "r+b") as file:
+                file.truncate(os.path.getsize(table) - 1)
+        else:
+            about = os.path.join(bad, "backup.json")
+            with open(about) as file:
+                text = json.load(file)
+            text["cluster_id"] = "00" * 16
+            with open(about, "w") as file:
+                json.dump(text, file)
+        done = backup(*command([*sources[:-1], bad], new), code=code)
+        if os.path.exists(new) or words not in done.stderr:
+            raise Failure("a bad one among them: %s" % done.stderr)
+        shutil.rmtree(bad)
+
+
 def check_choice(restored, sources, base):
     """Each from where it is newest; something came from elsewhere although the base had it."""
     said = [json.loads(line) for line in backup("verify", "-q", "--json", *sources).stdout.splitlines()]
@@ -218,6 +241,7 @@ def a_cluster_from_all_its_backups():
         new = os.path.join(cluster.directory, "new")
         refused_without_all(cluster, saved, nodes, new)
         sources = [saved[n, "second"] for n in nodes]
+        refused_with_a_bad_one(cluster, sources, new)
         base = restore(cluster, sources, new)["metadata"]["node"]
         shutil.rmtree(new)
         # An older one of the base: what it has, others have newer. The metadata is the same in all of them.
