@@ -107,6 +107,25 @@ static bool take_file(const json_t *one, struct backup_file *file) {
     return true;
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const struct backup_file *)a)->name, ((const struct backup_file *)b)->name);
+}
+
+static enum lf_status order_files(struct backup_about *about) {
+    qsort(about->files, about->file_count, sizeof about->files[0], by_name);
+    for (size_t i = 1; i < about->file_count; i++)
+        if (by_name(&about->files[i - 1], &about->files[i]) == 0)
+            return LF_MALFORMED;
+    return LF_OK;
+}
+
+const struct backup_file *backup_about_find(const struct backup_about *about, const char *name) {
+    struct backup_file wanted;
+    if (about->file_count == 0 || (size_t)snprintf(wanted.name, sizeof wanted.name, "%s", name) >= sizeof wanted.name)
+        return NULL;
+    return bsearch(&wanted, about->files, about->file_count, sizeof about->files[0], by_name);
+}
+
 static enum lf_status take_files(const json_t *files, struct backup_about *about) {
     size_t count = json_array_size(files);
     about->files = calloc(count + 1, sizeof about->files[0]);
@@ -115,7 +134,7 @@ static enum lf_status take_files(const json_t *files, struct backup_about *about
     for (; about->file_count < count; about->file_count++)
         if (!take_file(json_array_get(files, about->file_count), &about->files[about->file_count]))
             return LF_MALFORMED;
-    return json_is_array(files) && count > 0 ? LF_OK : LF_MALFORMED;
+    return json_is_array(files) && count > 0 ? order_files(about) : LF_MALFORMED;
 }
 
 static enum lf_status take_all(const json_t *all, struct backup_about *about) {

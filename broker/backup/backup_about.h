@@ -34,13 +34,15 @@ struct backup_about {
     uint8_t cluster_id[LOG_STORE_ID_BYTES];
     uint64_t node_id;
     uint8_t store_uuid[LOG_STORE_ID_BYTES];
-    struct backup_file *files; /**< owned */
+    struct backup_file *files; /**< owned; by name, each once */
     size_t file_count;
 };
 
 /** 1 to BACKUP_NAME_BYTES_MAX of a-z A-Z 0-9 . _ -, not beginning with a dot: a file's name, and nothing else. */
 bool backup_name_good(const char *name);
 uint64_t backup_about_bytes(const struct backup_about *about);
+/** NULL: it is not listed. */
+const struct backup_file *backup_about_find(const struct backup_about *about, const char *name);
 /** Returns (caller frees) the text, or NULL without memory. */
 char *backup_about_encode(const struct backup_about *about);
 /** LF_OK; LF_MALFORMED, LF_UNSUPPORTED (another format), LF_NO_MEMORY, in words. Deinit also after a failure. */

@@ -1,6 +1,8 @@
 /** One node's backup: its files against backup.json, its store opened to read, and what its metadata says. */
 #include "backup_tool.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -50,12 +52,51 @@ static enum lf_status check_file(const char *directory, const struct backup_file
     return status;
 }
 
+/** Without one of these it is no store, and its damage could not be told from a power cut's. */
+static size_t check_listed(const char *directory, const struct backup_wish *wish, const struct backup_about *about,
+                           struct lf_output *output) {
+    static const char *const names[] = {"CURRENT", "WITNESS"};
+    size_t missing = 0, manifests = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!backup_about_find(about, names[i])) {
+            report(wish, output, directory, names[i], BACKUP_ABOUT_FILE " does not list it");
+            missing++;
+        }
+    for (size_t i = 0; i < about->file_count; i++)
+        manifests += strncmp(about->files[i].name, "MANIFEST-", 9) == 0;
+    if (manifests == 0)
+        report(wish, output, directory, "MANIFEST", BACKUP_ABOUT_FILE " does not list one");
+    return missing + (manifests == 0);
+}
+
+/** What was put there later, as by a start on it. */
+static enum lf_status check_strangers(const char *directory, const struct backup_wish *wish,
+                                      const struct backup_about *about, struct lf_output *output, size_t *strangers,
+                                      struct lf_error *error) {
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s/" BACKUP_STORE_FOLDER, directory) >= (int)sizeof path)
+        return lf_error_set(error, LF_INVALID, "the directory's name is too long");
+    DIR *stream = opendir(path);
+    if (!stream) /* its files are missing, which was said */
+        return errno == ENOENT ? LF_OK : lf_error_set(error, LF_IO, "list %.300s: %s", path, strerror(errno));
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            backup_about_find(about, entry->d_name))
+            continue;
+        report(wish, output, directory, entry->d_name,
+               "it is not of the backup: " BACKUP_ABOUT_FILE " does not list it");
+        (*strangers)++;
+    }
+    closedir(stream);
+    return LF_OK;
+}
+
 int backup_check_files(const char *directory, struct backup_wish *wish, struct backup_about *about,
                        struct lf_output *output) {
     struct lf_error error = {0};
     struct store_tool tool = {.wish = &wish->store};
     enum lf_status status = backup_about_read(directory, about, &error);
-    size_t damaged = 0;
+    size_t damaged = 0, strangers = 0;
     if (status != LF_OK) {
         store_tool_failed(&tool, status, error.text);
         return status == LF_NOT_FOUND ? STORE_EXIT_NOT_FOUND : STORE_EXIT_DAMAGED;
@@ -66,8 +107,12 @@ int backup_check_files(const char *directory, struct backup_wish *wish, struct b
         damaged++;
         report(wish, output, directory, about->files[i].name, error.text);
     }
+    damaged += check_listed(directory, wish, about, output);
+    status = check_strangers(directory, wish, about, output, &strangers, &error);
     lf_output_flush(output);
-    return damaged > 0 ? STORE_EXIT_DAMAGED : STORE_EXIT_OK;
+    if (status != LF_OK)
+        return store_tool_failed(&tool, status, error.text);
+    return damaged + strangers > 0 ? STORE_EXIT_DAMAGED : STORE_EXIT_OK;
 }
 
 /* ---- metadata --------------------------------------------------------------------------------------------------- */

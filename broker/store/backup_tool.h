@@ -38,7 +38,7 @@ struct backup_source {
 };
 
 /* backup_source.c */
-/** Every file of backup.json is there with its size, and its sum where it has one. Says what is not, to `output` too.
+/** Every file of backup.json is there with its size, and its sum where it has one, and no other file is. Says what is not, to `output` too.
  *  The exit code. */
 int backup_check_files(const char *directory, struct backup_wish *wish, struct backup_about *about,
                        struct lf_output *output);

@@ -66,6 +66,27 @@ def damage_is_found(cluster, sound):
             shutil.rmtree(bad)
 
 
+def what_is_not_listed_is_found(sound, bad):
+    """A file more than backup.json says; and a witness that it says nothing of."""
+    shutil.copytree(sound, bad)
+    with open(os.path.join(bad, "store", "999999.sst"), "wb") as file:
+        file.write(b"somebody's")
+    said = backup("verify", "-q", bad, code=6)
+    if "999999.sst: it is not of the backup" not in said.stdout:
+        raise Failure("verify of a file too many: %s" % said.stdout)
+    os.unlink(os.path.join(bad, "store", "999999.sst"))
+    with open(os.path.join(bad, "backup.json")) as file:
+        about = json.load(file)
+    about["files"] = [entry for entry in about["files"] if entry["name"] != "WITNESS"]
+    with open(os.path.join(bad, "backup.json"), "w") as file:
+        json.dump(about, file)
+    os.unlink(os.path.join(bad, "store", "WITNESS"))
+    said = backup("verify", "-q", bad, code=6)
+    if "WITNESS: backup.json does not list it" not in said.stdout:
+        raise Failure("verify without a witness: %s" % said.stdout)
+    shutil.rmtree(bad)
+
+
 def save_backups(cluster):
     """Where they would be taken to. Then everything is lost."""
     saved = {}
@@ -150,6 +171,7 @@ def a_cluster_from_a_backup():
         saved = save_backups(cluster)
         number, end = verify_says_it(saved, before)
         damage_is_found(cluster, saved[number])
+        what_is_not_listed_is_found(saved[number], os.path.join(cluster.directory, "bad"))
         node = restore(cluster, saved[number], number, end)
         status = cluster.status(node)
         if status["id"] == old_id(saved[number]):

@@ -85,6 +85,27 @@ static void a_file_that_leads_elsewhere_is_refused(void **state) {
     }
 }
 
+static void files_are_found_by_name_and_listed_once(void **state) {
+    (void)state;
+    struct backup_file mixed[] = {{.name = "b"}, {.name = "c", .bytes = 7}, {.name = "a"}};
+    struct backup_about written = about(), read;
+    written.files = mixed;
+    written.file_count = 3;
+    char *text = backup_about_encode(&written);
+    assert_int_equal(backup_about_decode(lf_bytes_text(text), &read, NULL), LF_OK);
+    free(text);
+    assert_int_equal(backup_about_find(&read, "c")->bytes, 7);
+    assert_non_null(backup_about_find(&read, "a"));
+    assert_non_null(backup_about_find(&read, "b"));
+    assert_null(backup_about_find(&read, "d"));
+    assert_null(backup_about_find(&read, ""));
+    backup_about_deinit(&read);
+    strcpy(mixed[2].name, "b");
+    text = backup_about_encode(&written);
+    assert_int_equal(decode(text, NULL), LF_MALFORMED);
+    free(text);
+}
+
 static void another_format_is_refused_in_words(void **state) {
     (void)state;
     struct lf_error error = {0};
@@ -116,6 +137,7 @@ int main(void) {
         cmocka_unit_test(what_was_written_is_read),
         cmocka_unit_test(every_beginning_of_it_is_refused),
         cmocka_unit_test(a_file_that_leads_elsewhere_is_refused),
+        cmocka_unit_test(files_are_found_by_name_and_listed_once),
         cmocka_unit_test(another_format_is_refused_in_words),
         cmocka_unit_test(names_are_names_of_files_and_nothing_else),
     };
