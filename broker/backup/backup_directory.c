@@ -43,6 +43,27 @@ static enum lf_status sync_directory(const char *path, struct lf_error *error) {
     return status;
 }
 
+/** Is there a backup of this name: a directory with a regular backup.json, readable or not? LF_NOT_FOUND: nothing is.
+ */
+static enum lf_status look(const struct backup_place *place, const char *name, bool *found, struct lf_error *error) {
+    char path[PATH_MAX];
+    struct stat seen;
+    *found = false;
+    enum lf_status status = path_of(path, place->directory, "", name, "", error);
+    if (status == LF_OK && lstat(path, &seen) != 0)
+        status = failed("look at", path, error);
+    if (status != LF_OK || !S_ISDIR(seen.st_mode))
+        return status;
+    status = path_of(path, place->directory, "", name, "/" BACKUP_ABOUT_FILE, error);
+    *found = status == LF_OK && lstat(path, &seen) == 0 && S_ISREG(seen.st_mode);
+    return status;
+}
+
+static bool is_backup(const struct backup_place *place, const char *name) {
+    bool found;
+    return backup_name_good(name) && look(place, name, &found, NULL) == LF_OK && found;
+}
+
 /* ---- removing ---------------------------------------------------------------------------------------------------- */
 
 enum lf_status backup_clean(const struct backup_place *place, struct lf_error *error) {
@@ -64,18 +85,13 @@ enum lf_status backup_clean(const struct backup_place *place, struct lf_error *e
 }
 
 /* Whatever else somebody put there is not ours to delete. */
-static enum lf_status check_is_backup(const struct backup_place *place, const char *name, const char *path,
-                                      struct lf_error *error) {
-    char about[PATH_MAX];
-    struct stat seen;
-    if (lstat(path, &seen) != 0)
-        return errno == ENOENT ? lf_error_set(error, LF_NOT_FOUND, "this node has no backup %s", name)
-                               : failed("look at", path, error);
-    enum lf_status status = path_of(about, path, "", BACKUP_ABOUT_FILE, "", error);
-    if (status != LF_OK)
+static enum lf_status check_is_backup(const struct backup_place *place, const char *name, struct lf_error *error) {
+    bool found;
+    enum lf_status status = look(place, name, &found, error);
+    if (status == LF_NOT_FOUND)
+        return lf_error_set(error, LF_NOT_FOUND, "this node has no backup %s", name);
+    if (status != LF_OK || found)
         return status;
-    if (S_ISDIR(seen.st_mode) && lstat(about, &seen) == 0 && S_ISREG(seen.st_mode))
-        return LF_OK;
     return lf_error_set(error, LF_INVALID,
                         "%s in %.200s is no backup (a directory with a file " BACKUP_ABOUT_FILE "), and was left alone",
                         name, place->directory);
@@ -90,7 +106,7 @@ enum lf_status backup_delete(const struct backup_place *place, const char *name,
     if (status == LF_OK)
         status = path_of(gone, place->directory, ".", name, DELETING, error);
     if (status == LF_OK)
-        status = check_is_backup(place, name, path, error);
+        status = check_is_backup(place, name, error);
     if (status == LF_OK)
         status = backup_remove_tree(gone, error);
     if (status == LF_OK && rename(path, gone) != 0)
@@ -160,7 +176,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct backup_about *)a)->name, ((const struct backup_about *)b)->name);
 }
 
-/* What cannot be read is left out of the list; a name that is there is still taken. */
+/* What cannot be read takes room, too: of that there is the name, so that it can be deleted. */
 static enum lf_status add_listed(const struct backup_place *place, const char *name, struct backup_about **list,
                                  size_t *count, struct lf_error *error) {
     char path[PATH_MAX];
@@ -168,10 +184,8 @@ static enum lf_status add_listed(const struct backup_place *place, const char *n
     enum lf_status status = path_of(path, place->directory, "", name, "", error);
     if (status != LF_OK)
         return status;
-    if (backup_about_read(path, &about, NULL) != LF_OK) {
+    if (backup_about_read(path, &about, NULL) != LF_OK)
         backup_about_deinit(&about);
-        return LF_OK;
-    }
     snprintf(about.name, sizeof about.name, "%s", name); /* under which it can be deleted */
     struct backup_about *grown = realloc(*list, (*count + 1) * sizeof **list);
     if (!grown) {
@@ -192,7 +206,7 @@ enum lf_status backup_list(const struct backup_place *place, struct backup_about
         return errno == ENOENT ? LF_OK : failed("list", place->directory, error);
     enum lf_status status = LF_OK;
     for (struct dirent *entry; status == LF_OK && (entry = readdir(stream)) != NULL;)
-        if (backup_name_good(entry->d_name))
+        if (is_backup(place, entry->d_name))
             status = add_listed(place, entry->d_name, list, count, error);
     closedir(stream);
     if (*count > 0)
@@ -228,7 +242,7 @@ static enum lf_status check_count(const struct backup_place *place, struct lf_er
     if (!stream)
         return failed("list", place->directory, error);
     for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
-        count += backup_name_good(entry->d_name);
+        count += is_backup(place, entry->d_name);
     closedir(stream);
     if (count < place->backups_max)
         return LF_OK;

@@ -21,7 +21,8 @@ enum lf_status backup_clean(const struct backup_place *place, struct lf_error *e
  * LF_NO_SPACE, LF_IO, in words; nothing is left of it then. */
 enum lf_status backup_make(const struct backup_place *place, struct log_store *store, struct backup_about *about,
                            struct lf_error *error);
-/** Those whose backup.json can be read, by name. Returns *list (caller: backup_list_free). */
+/** All that backups_max counts, by name: directories with a backup.json. One that cannot be read has a name and no
+ * files. Returns *list (caller: backup_list_free). */
 enum lf_status backup_list(const struct backup_place *place, struct backup_about **list, size_t *count,
                            struct lf_error *error);
 void backup_list_free(struct backup_about *list, size_t count);

@@ -12,6 +12,10 @@ static void print_words(const struct lf_node_backups *node, const char *action) 
     if (node->status != LF_OK)
         fprintf(stderr, "logflume: %s: node %" PRIu64 ": %s\n", action, node->node, node->text);
     for (size_t i = 0; i < node->count; i++) {
+        if (node->backups[i].files == 0) {
+            printf("node %" PRIu64 "\t%s\tits backup.json cannot be read\n", node->node, node->backups[i].name);
+            continue;
+        }
         cli_bytes_words(node->backups[i].bytes, bytes, sizeof bytes);
         cli_time_words(node->backups[i].made_ms, made, sizeof made);
         printf("node %" PRIu64 "\t%s\t%s\t%s in %" PRIu64 " files\n", node->node, node->backups[i].name, made, bytes,

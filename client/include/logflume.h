@@ -419,8 +419,8 @@ enum lf_backup_action { LF_BACKUP_LIST = 0, LF_BACKUP_CREATE = 1, LF_BACKUP_DELE
 struct lf_backup {
     char name[65];
     int64_t made_ms; /**< Unix time */
-    uint64_t files;
-    uint64_t bytes; /**< of all its files; most are shared with the store and with other backups */
+    uint64_t files;  /**< 0: what it holds cannot be read */
+    uint64_t bytes;  /**< of all its files; most are shared with the store and with other backups */
 };
 /** What one broker said. */
 struct lf_node_backups {

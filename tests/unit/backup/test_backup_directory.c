@@ -205,6 +205,32 @@ static void what_is_no_backup_is_not_deleted(void **state) {
     assert_int_equal(backup_remove_tree(path, NULL), LF_OK);
 }
 
+static void what_counts_is_what_is_listed(void **state) {
+    struct place *place = *state;
+    struct backup_about *list;
+    size_t count;
+    char path[PATH_MAX];
+    assert_int_equal(make(place, "b", NULL), LF_OK);
+    path_in(place, "b", path);
+    write_file(path, BACKUP_ABOUT_FILE, "nothing of the kind");
+    path_in(place, "c", path); /* somebody's */
+    assert_int_equal(mkdir(path, 0750), 0);
+    write_file(place->directory, "d", "somebody's as well");
+    assert_int_equal(make(place, "a", NULL), LF_OK);
+    assert_int_equal(backup_list(&place->place, &list, &count, NULL), LF_OK);
+    assert_int_equal(count, 2);
+    assert_string_equal(list[0].name, "a");
+    assert_int_equal(list[0].file_count, 2);
+    assert_string_equal(list[1].name, "b");
+    assert_int_equal(list[1].file_count, 0);
+    backup_list_free(list, count);
+    assert_int_equal(make(place, "e", NULL), LF_OK);
+    assert_int_equal(make(place, "f", NULL), LF_INVALID); /* backups_max */
+    assert_int_equal(make(place, "c", NULL), LF_EXISTS);
+    assert_int_equal(backup_delete(&place->place, "b", NULL), LF_OK);
+    assert_false(is_there(place, "b"));
+}
+
 static void the_live_store_is_not_deleted_by_its_name(void **state) {
     struct place *place = *state;
     write_file(place->store_path, "CURRENT", "live");
@@ -292,6 +318,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_a_crash_left_is_removed_and_what_is_whole_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(one_that_is_not_there_cannot_be_deleted, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_no_backup_is_not_deleted, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_counts_is_what_is_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(the_live_store_is_not_deleted_by_its_name, setup, teardown),
         cmocka_unit_test_setup_teardown(removing_follows_no_links, setup, teardown),
         cmocka_unit_test_setup_teardown(a_place_is_neither_the_data_nor_the_store_nor_around_them, setup, teardown),
