@@ -507,6 +507,88 @@ static void it_stops_as_well_where_what_it_committed_lies_at_the_same_offsets(vo
         fail_msg("not about entry %llu: %s", (unsigned long long)commit, ended(&reader)->error);
 }
 
+static struct log_store *open_disk(size_t node) {
+    const struct log_store_identity identity = {.node_id = node + 1};
+    struct log_store *store;
+    struct lf_error error;
+    assert_status(mem_store_open(world->disks[node], &identity, world->now_ms, &store, &error), LF_OK);
+    return store;
+}
+
+/** Of a node that is down. Caller's. */
+static struct lf_buf *entry_on_disk(size_t node, uint64_t index) {
+    const struct log_store_read read = {.group = group,
+                                        .request = 1,
+                                        .from = LOG_STORE_READ_INDEX,
+                                        .value = (int64_t)index,
+                                        .last_index = index,
+                                        .bytes_max = 1 << 20,
+                                        .entries_max = 1};
+    struct log_store *store = open_disk(node);
+    assert_status(log_store_read(store, &read), LF_OK);
+    struct log_store_completion *completion = wait_for(store);
+    assert_int_equal(completion->entry_count, 1);
+    struct lf_buf *entry = lf_buf_ref(completion->entries[0]);
+    log_store_completion_destroy(&completion);
+    log_store_close(&store);
+    return entry;
+}
+
+/** As if the node, which is down, had got it, heard that it is committed, and applied it. Takes the entry. */
+static void apply_on_disk(size_t node, struct lf_buf *entry) {
+    struct lf_error error;
+    struct lf_entry_header header;
+    struct lf_bytes payload;
+    struct log_store *store = open_disk(node);
+    struct partition *partition = partition_new(NULL);
+    struct log_store_write *write = log_store_write_new(group, 1);
+    assert_status(lf_entry_decode(lf_buf_bytes(entry), &header, &payload), LF_OK);
+    assert_status(log_store_load(store, group, 1), LF_OK);
+    struct log_store_completion *completion = wait_for(store);
+    const struct log_store_loaded *loaded = completion->loaded;
+    assert_int_equal(loaded->applied_index, header.index - 1);
+    assert_int_equal(loaded->last_index, header.index - 1);
+    assert_status(partition_load(partition, loaded->applied_index, loaded->rows, loaded->row_count, loaded->segments,
+                                 loaded->segment_count, &error),
+                  LF_OK);
+    log_store_completion_destroy(&completion);
+    assert_status(partition_append(partition, &header, payload, &error), LF_OK);
+    assert_status(partition_apply(partition, lf_buf_bytes(entry), write, NULL, &error), LF_OK);
+    assert_status(log_store_write_add_entry(write, header.index, entry), LF_OK);
+    write->has_hard_state = write->sync = true;
+    write->term = header.term;
+    write->applied_index = header.index;
+    assert_status(log_store_submit(store, &write), LF_OK);
+    completion = wait_for(store);
+    assert_status(completion->status, LF_OK);
+    log_store_completion_destroy(&completion);
+    log_store_close(&store);
+    partition_destroy(&partition);
+}
+
+/** It followed who went on, and was killed between the two entries of the recovery. */
+static void who_has_the_members_of_a_recovery_and_not_its_jump_takes_an_image(void **state) {
+    (void)state;
+    lose(2);
+    world->cut[1] = true;
+    world_crash(world, 1, MEM_DISK_KILL); /* what it applied is written, and not synced */
+    recover(0);
+    lead_alone(0);
+    uint64_t jump = partition_jumps(node_group_partition(world->nodes[0], group))->items[0].index;
+    world_crash(world, 0, MEM_DISK_KILL);
+    apply_on_disk(1, entry_on_disk(0, jump - 1));
+    world_start(world, 0);
+    lead_alone(0);
+    drop_everything(0);
+    world->cut[1] = false;
+    world_start(world, 1);
+    world_run(world, 5000);
+    assert_status(world->fatal[1], LF_OK);
+    assert_non_null(node_group_raft(world->nodes[1], group));
+    assert_int_equal(node_group_applied_checksum(world->nodes[1], group),
+                     node_group_applied_checksum(world->nodes[0], group));
+}
+
 /* ---- several survivors of five ----------------------------------------------------------------------------------- */
 
 #define FIVE 5
@@ -637,6 +719,7 @@ int main(void) {
         FACT(a_survivor_that_stopped_is_filled_anew_when_moved_off_and_back),
         FACT(it_stops_as_well_where_the_log_of_who_went_on_begins_later),
         FACT(it_stops_as_well_where_what_it_committed_lies_at_the_same_offsets),
+        FACT(who_has_the_members_of_a_recovery_and_not_its_jump_takes_an_image),
         cmocka_unit_test(behind_the_one_with_the_last_entry_the_other_survivor_follows),
         cmocka_unit_test(behind_the_wrong_one_the_other_survivor_stops_if_it_knows_of_more),
     };
