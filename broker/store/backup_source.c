@@ -170,6 +170,7 @@ int backup_source_open(struct backup_source *source, struct backup_wish *wish, c
     int code = source->tool.store ? STORE_EXIT_OK : store_tool_open(&source->tool);
     if (code == STORE_EXIT_OK)
         code = backup_metadata_ahead(&source->tool, &source->metadata, &source->metadata_term, &source->metadata_index);
+    source->tool.metadata_ahead = source->metadata;
     return code;
 }
 

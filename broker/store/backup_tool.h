@@ -38,8 +38,8 @@ struct backup_source {
 };
 
 /* backup_source.c */
-/** Every file of backup.json is there with its size, and its sum where it has one, and no other file is. Says what is not, to `output` too.
- *  The exit code. */
+/** Every file of backup.json is there with its size, and its sum where it has one, and no other file is. Says what is
+ * not, to `output` too. The exit code. */
 int backup_check_files(const char *directory, struct backup_wish *wish, struct backup_about *about,
                        struct lf_output *output);
 /** Opens the backup for reading. The exit code; words are said. Close it in any case. */

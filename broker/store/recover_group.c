@@ -53,9 +53,10 @@ static enum lf_status take_configuration(struct recover_group *out, struct lf_by
     return status == LF_OK ? LF_OK : lf_error_set(error, LF_DAMAGED, "a configuration names too many members");
 }
 
-/** As a partition begins: its log has no configuration yet. */
+/** As a partition begins: its log has no configuration yet. What made it may not be applied here. */
 static void take_assignment(const struct store_tool *tool, struct recover_group *out) {
-    const struct metadata_partition *partition = metadata_partition_by_group(tool->metadata, out->group);
+    const struct metadata *metadata = tool->metadata_ahead ? tool->metadata_ahead : tool->metadata;
+    const struct metadata_partition *partition = metadata_partition_by_group(metadata, out->group);
     if (!partition)
         return;
     out->epoch = partition->current.epoch;

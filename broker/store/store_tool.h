@@ -35,6 +35,8 @@ struct store_tool {
     char directory[PATH_MAX]; /**< of the store */
     struct log_store *store;
     struct metadata *metadata; /**< empty when group 0 is not here or cannot be read */
+    /** Borrowed: as it is with the entries behind what is applied, too; NULL: nobody looked at them. */
+    const struct metadata *metadata_ahead;
     struct lf_output output;
     uint64_t next_request;
     uint64_t said_ms; /**< progress.c */
