@@ -42,5 +42,7 @@ enum lf_status backup_remove_tree(const char *path, struct lf_error *error);
  * store. */
 enum lf_status backup_place_judge(const char *directory, const char *data, char *own, size_t own_size,
                                   struct lf_error *error);
+/** LF_INVALID in words: the directory, which need not be there, is a backup or in one, at whatever depth. LF_IO. */
+enum lf_status backup_place_outside(const char *path, struct lf_error *error);
 
 #endif

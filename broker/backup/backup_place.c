@@ -1,4 +1,5 @@
-/** Where backups may be: no directory of which a name could be the store's, or the node's. */
+/** Where backups may be: no directory of which a name could be the store's, or the node's. And where nothing else may
+ * be: in one of them. */
 #include "backup_directory.h"
 
 #include <errno.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /** Without links and dots, as far as it is there; the rest as it is named. */
 static enum lf_status resolve(const char *path, char real[PATH_MAX], struct lf_error *error) {
@@ -63,4 +65,21 @@ enum lf_status backup_place_judge(const char *directory, const char *data, char 
     if (length < own_size)
         snprintf(own, own_size, "%.*s", (int)length, inside);
     return LF_OK;
+}
+
+enum lf_status backup_place_outside(const char *path, struct lf_error *error) {
+    char above[PATH_MAX], about[PATH_MAX];
+    struct stat seen;
+    enum lf_status status = resolve(path, above, error);
+    while (status == LF_OK) {
+        int used = snprintf(about, sizeof about, "%s/" BACKUP_ABOUT_FILE, above);
+        if (used < (int)sizeof about && lstat(about, &seen) == 0)
+            return lf_error_set(error, LF_INVALID, "%.200s is in a backup, where nothing is written: %.200s", path,
+                                above);
+        char *slash = strrchr(above, '/');
+        if (!slash || !above[0])
+            return LF_OK;
+        *slash = '\0';
+    }
+    return status;
 }

@@ -102,11 +102,18 @@ static int check_backups(struct restore *restore) {
 static enum lf_status check_target(struct restore *restore) {
     const char *data = restore->wish->data;
     DIR *stream = opendir(data);
-    enum lf_status status = restore_path(restore->building, data, RESTORING, &restore->error);
+    int why = errno;
+    enum lf_status status = backup_place_outside(data, &restore->error);
+    if (status == LF_OK)
+        status = restore_path(restore->building, data, RESTORING, &restore->error);
     if (status == LF_OK)
         status = restore_path(restore->final, data, STORE, &restore->error);
+    if (!stream && status == LF_OK && why != ENOENT) {
+        errno = why;
+        return restore_failed(&restore->error, "list", data);
+    }
     if (!stream)
-        return status != LF_OK || errno == ENOENT ? status : restore_failed(&restore->error, "list", data);
+        return status;
     for (struct dirent *entry; status == LF_OK && (entry = readdir(stream)) != NULL;)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             strcmp(entry->d_name, RESTORING) != 0 && strcmp(entry->d_name, "lost+found") != 0)

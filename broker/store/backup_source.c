@@ -194,7 +194,8 @@ int backup_source_of_cluster(const struct backup_source *source, const char *dir
     memcpy(cluster->id, id, LOG_STORE_ID_BYTES);
     cluster->known = true;
     if (memcmp(metadata_cluster_id(source->metadata), id, LOG_STORE_ID_BYTES) == 0 &&
-        source->tool.store->identity.node_id == source->about.node_id)
+        source->tool.store->identity.node_id == source->about.node_id &&
+        memcmp(source->tool.store->identity.store_uuid, source->about.store_uuid, LOG_STORE_ID_BYTES) == 0)
         return STORE_EXIT_OK;
     store_say(&source->tool, "%s: " BACKUP_ABOUT_FILE " and the store are not of one node of one cluster", directory);
     return STORE_EXIT_DAMAGED;

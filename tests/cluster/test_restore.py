@@ -87,6 +87,26 @@ def what_is_not_listed_is_found(sound, bad):
     shutil.rmtree(bad)
 
 
+def another_store_is_found(sound, bad, new):
+    """backup.json of another store than the one beside it; and no backup is restored into one."""
+    shutil.copytree(sound, bad)
+    with open(os.path.join(bad, "backup.json")) as file:
+        about = json.load(file)
+    about["store_uuid"] = "00" * 16
+    with open(os.path.join(bad, "backup.json"), "w") as file:
+        json.dump(about, file)
+    backup("verify", "-q", bad, code=6)
+    said = backup("restore", "-q", "--from", bad, "--data", new, code=6)
+    if "are not of one node" not in said.stderr or os.path.exists(new):
+        raise Failure("restored with a backup.json of another store: %s" % said.stderr)
+    shutil.rmtree(bad)
+    before = contents(sound)
+    for inside in ("new", os.path.join("store", "new")):
+        said = backup("restore", "-q", "--from", sound, "--data", os.path.join(sound, inside), code=2)
+        if "is in a backup" not in said.stderr or contents(sound) != before:
+            raise Failure("restored into a backup: %s" % said.stderr)
+
+
 def save_backups(cluster):
     """Where they would be taken to. Then everything is lost."""
     saved = {}
@@ -172,6 +192,8 @@ def a_cluster_from_a_backup():
         number, end = verify_says_it(saved, before)
         damage_is_found(cluster, saved[number])
         what_is_not_listed_is_found(saved[number], os.path.join(cluster.directory, "bad"))
+        another_store_is_found(saved[number], os.path.join(cluster.directory, "bad"),
+                               os.path.join(cluster.directory, "new"))
         node = restore(cluster, saved[number], number, end)
         status = cluster.status(node)
         if status["id"] == old_id(saved[number]):

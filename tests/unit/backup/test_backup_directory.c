@@ -296,6 +296,27 @@ static void a_place_is_neither_the_data_nor_the_store_nor_around_them(void **sta
     assert_string_equal(own, "it");
 }
 
+static void what_is_in_a_backup_is_found_at_any_depth(void **state) {
+    struct place *place = *state;
+    char path[PATH_MAX];
+    struct lf_error error = {0};
+    static const char *const in[] = {"a", "a/", "a/new", "a/store", "a/store/deep/er", "link/new"};
+    static const char *const out[] = {"", "new", "aa", "a/..", "../store"};
+    assert_int_equal(make(place, "a", NULL), LF_OK);
+    path_in(place, "link", path);
+    assert_int_equal(symlink("a/store", path), 0);
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++) {
+        path_in(place, in[i], path);
+        assert_int_equal(backup_place_outside(path, &error), LF_INVALID);
+        assert_non_null(strstr(error.text, "is in a backup"));
+    }
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++) {
+        path_in(place, out[i], path);
+        assert_int_equal(backup_place_outside(path, NULL), LF_OK);
+    }
+    assert_int_equal(backup_place_outside("/", NULL), LF_OK);
+}
+
 static void another_filesystem_is_refused_in_words(void **state) {
     struct place *place = *state;
     struct lf_error error = {0};
@@ -322,6 +343,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_live_store_is_not_deleted_by_its_name, setup, teardown),
         cmocka_unit_test_setup_teardown(removing_follows_no_links, setup, teardown),
         cmocka_unit_test_setup_teardown(a_place_is_neither_the_data_nor_the_store_nor_around_them, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_in_a_backup_is_found_at_any_depth, setup, teardown),
         cmocka_unit_test_setup_teardown(another_filesystem_is_refused_in_words, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
