@@ -115,63 +115,23 @@ int backup_check_files(const char *directory, struct backup_wish *wish, struct b
     return damaged + strangers > 0 ? STORE_EXIT_DAMAGED : STORE_EXIT_OK;
 }
 
-/* ---- metadata --------------------------------------------------------------------------------------------------- */
-
-static enum lf_status apply_entry(struct metadata *metadata, const struct lf_buf *entry, struct lf_error *error) {
-    struct lf_entry_header header;
-    struct lf_bytes payload;
-    struct metadata_applied applied = {0};
-    enum lf_status status = lf_entry_check(lf_buf_bytes(entry), 0, &header, &payload, error);
-    return status == LF_OK ? metadata_apply(metadata, &header, payload, NULL, &applied, error) : status;
-}
-
-static enum lf_status apply_tail(struct store_tool *tool, struct metadata *metadata, uint64_t next, uint64_t last,
-                                 struct lf_error *error) {
-    enum lf_status status = LF_OK;
-    while (status == LF_OK && next <= last) {
-        struct log_store_completion *completion;
-        status = store_tool_read(tool, 0, next, last, STORE_READ_BYTES, &completion, error);
-        if (status == LF_OK && completion->entry_count == 0)
-            status = lf_error_set(error, LF_DAMAGED, "metadata: entry %" PRIu64 " is missing", next);
-        for (uint32_t i = 0; status == LF_OK && i < completion->entry_count; i++, next++)
-            status = apply_entry(metadata, completion->entries[i], error);
-        log_store_completion_destroy(&completion);
-    }
-    return status;
-}
-
-int backup_metadata_ahead(struct store_tool *tool, struct metadata **metadata, uint64_t *last_term,
-                          uint64_t *last_index) {
-    struct log_store_completion *completion = NULL;
-    struct lf_error error = {0};
-    *metadata = metadata_new(NULL);
-    enum lf_status status = *metadata ? store_tool_load(tool, 0, &completion, &error) : LF_NO_MEMORY;
-    if (status == LF_OK && !completion->loaded->exists)
-        status = lf_error_set(&error, LF_NOT_FOUND, "the backup has no metadata: the node had not joined its cluster");
-    if (status == LF_OK) {
-        const struct log_store_loaded *loaded = completion->loaded;
-        status = metadata_load(*metadata, loaded->applied_index, loaded->rows, loaded->row_count, &error);
-        if (status == LF_OK)
-            status = apply_tail(tool, *metadata, loaded->applied_index + 1, loaded->last_index, &error);
-        *last_index = loaded->last_index;
-        *last_term = loaded->run_count > 0 ? loaded->runs[loaded->run_count - 1].term : loaded->previous_term;
-    }
-    log_store_completion_destroy(&completion);
-    if (status == LF_OK && !metadata_founded(*metadata))
-        status = lf_error_set(&error, LF_INVALID, "the cluster was not founded yet when the backup was made");
-    return status == LF_OK ? STORE_EXIT_OK : store_tool_failed(tool, status, error.text);
-}
-
 /* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+static int read_metadata(struct backup_source *source) {
+    struct lf_error error = {0};
+    enum lf_status status =
+        store_metadata_ahead(&source->tool, &source->metadata, &source->metadata_term, &source->metadata_index, &error);
+    if (status == LF_OK && !metadata_founded(source->metadata))
+        status = lf_error_set(&error, LF_INVALID, "the cluster was not founded yet when the backup was made");
+    source->tool.metadata_ahead = source->metadata;
+    return status == LF_OK ? STORE_EXIT_OK : store_tool_failed(&source->tool, status, error.text);
+}
 
 int backup_source_open(struct backup_source *source, struct backup_wish *wish, const char *directory) {
     wish->store.directory = directory;
     source->tool.wish = &wish->store;
     int code = source->tool.store ? STORE_EXIT_OK : store_tool_open(&source->tool);
-    if (code == STORE_EXIT_OK)
-        code = backup_metadata_ahead(&source->tool, &source->metadata, &source->metadata_term, &source->metadata_index);
-    source->tool.metadata_ahead = source->metadata;
-    return code;
+    return code == STORE_EXIT_OK ? read_metadata(source) : code;
 }
 
 int backup_source_examine(struct backup_source *source, struct backup_wish *wish, const char *directory,
@@ -202,6 +162,7 @@ int backup_source_of_cluster(const struct backup_source *source, const char *dir
 }
 
 void backup_source_close(struct backup_source *source) {
+    source->tool.metadata_ahead = NULL;
     metadata_destroy(&source->metadata);
     store_tool_close(&source->tool);
     backup_about_deinit(&source->about);

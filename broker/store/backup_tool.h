@@ -49,9 +49,6 @@ int backup_source_examine(struct backup_source *source, struct backup_wish *wish
                           struct lf_output *output);
 /** Is it of the cluster of those before it (the first one says which), and of one node? The exit code. */
 int backup_source_of_cluster(const struct backup_source *source, const char *directory, struct backup_cluster *cluster);
-/** The metadata of a store whose group 0 has these rows, with the entries behind them applied. */
-int backup_metadata_ahead(struct store_tool *tool, struct metadata **metadata, uint64_t *last_term,
-                          uint64_t *last_index);
 void backup_source_close(struct backup_source *source);
 enum backup_part backup_part_of(const struct metadata *metadata, uint64_t node_id, const struct recover_group *group);
 

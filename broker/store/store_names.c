@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** Names are given before what gives them is applied. */
+static const struct metadata *names_of(const struct store_tool *tool) {
+    return tool->metadata_ahead ? tool->metadata_ahead : tool->metadata;
+}
+
 bool store_group_topic(const struct store_tool *tool, uint64_t group, const char **topic, uint32_t *partition) {
-    const struct metadata_partition *found = metadata_partition_by_group(tool->metadata, group);
+    const struct metadata_partition *found = metadata_partition_by_group(names_of(tool), group);
     if (!found)
         return false;
-    *topic = metadata_topic_by_id(tool->metadata, found->topic_id)->name;
+    *topic = metadata_topic_by_id(names_of(tool), found->topic_id)->name;
     *partition = found->partition;
     return true;
 }
@@ -20,8 +25,8 @@ void store_group_name(const struct store_tool *tool, uint64_t group, char name[S
     if (group == 0) {
         snprintf(name, STORE_NAME_BYTES, "metadata");
     } else if (store_group_topic(tool, group, &topic, &partition)) {
-        const struct metadata_partition *found = metadata_partition_by_group(tool->metadata, group);
-        bool deleted = metadata_topic_by_id(tool->metadata, found->topic_id)->deleted;
+        const struct metadata_partition *found = metadata_partition_by_group(names_of(tool), group);
+        bool deleted = metadata_topic_by_id(names_of(tool), found->topic_id)->deleted;
         snprintf(name, STORE_NAME_BYTES, "%s/%" PRIu32 "%s", topic, partition, deleted ? " (deleted)" : "");
     } else {
         snprintf(name, STORE_NAME_BYTES, "?");

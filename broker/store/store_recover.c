@@ -28,6 +28,7 @@ static const char *const verdict_names[] = {
 struct recover {
     struct store_tool *tool;
     struct recover_group *groups;
+    struct metadata *ahead; /**< as it is once group 0 goes on; for the tool */
     size_t count;
     size_t done, alone, refused;
     struct lf_error error;
@@ -159,6 +160,17 @@ static void say_warning(const struct store_tool *tool, bool executed) {
 
 /* ---- 1. and 3. -------------------------------------------------------------------------------------------------- */
 
+/** A partition may have begun that only the metadata's log tells of. What cannot be read there is said by the look at
+ * group 0. */
+static void look_ahead(struct recover *recover) {
+    struct store_tool *tool = recover->tool;
+    struct lf_error error = {0};
+    uint64_t term, index;
+    metadata_destroy(&recover->ahead);
+    bool read = store_metadata_ahead(tool, &recover->ahead, &term, &index, &error) == LF_OK;
+    tool->metadata_ahead = read ? recover->ahead : NULL;
+}
+
 /** Fills recover->groups from the store that is open. */
 static enum lf_status look(struct recover *recover) {
     struct store_tool *tool = recover->tool;
@@ -166,6 +178,7 @@ static enum lf_status look(struct recover *recover) {
     free(recover->groups);
     recover->groups = calloc(tool->store->group_count + 1, sizeof *recover->groups);
     recover->count = 0;
+    look_ahead(recover);
     enum lf_status status = groups && recover->groups ? LF_OK : LF_NO_MEMORY;
     if (status == LF_OK && store_subject_groups(tool, groups, &recover->count) != STORE_EXIT_OK)
         status = LF_NOT_FOUND;
@@ -263,6 +276,8 @@ int store_recover(struct store_tool *tool) {
         code = judge_all(&recover, false);
         say_warning(tool, false);
     }
+    tool->metadata_ahead = NULL;
+    metadata_destroy(&recover.ahead);
     free(recover.groups);
     return code;
 }

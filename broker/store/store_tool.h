@@ -68,6 +68,12 @@ enum lf_status store_tool_write(struct store_tool *tool, struct log_store_write 
 /** Hands a piece of a segment over, and waits. */
 enum lf_status store_tool_stage(struct store_tool *tool, const struct log_store_stage *piece, struct lf_error *error);
 
+/* store_metadata.c */
+/** The metadata of the open store with the entries behind what is applied of it, and where its log ends. Returns
+ * *metadata (caller destroys, also after a failure). LF_NOT_FOUND: there is none; LF_DAMAGED, LF_IO, LF_NO_MEMORY. */
+enum lf_status store_metadata_ahead(struct store_tool *tool, struct metadata **metadata, uint64_t *last_term,
+                                    uint64_t *last_index, struct lf_error *error);
+
 /* store_names.c */
 /** "metadata", "orders/0", "orders/0 (deleted)", or "?" when group 0 does not tell. */
 void store_group_name(const struct store_tool *tool, uint64_t group, char name[STORE_NAME_BYTES]);

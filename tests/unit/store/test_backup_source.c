@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define NODE 1
+#define NODES 3
 
 static const struct log_store_identity identity = {.node_id = NODE, .store_uuid = {1}, .cluster_id = {2}};
 
@@ -39,10 +40,10 @@ static struct lf_buf *command_entry(uint64_t index, struct lf_buf *command) {
 
 static struct lf_buf *members_entry(uint64_t index) {
     uint8_t bytes[32];
-    uint64_t self = 1;
+    uint64_t voters[NODES] = {1, 2, 3};
     Lf__ConfigurationEntry entry = LF__CONFIGURATION_ENTRY__INIT;
-    entry.n_voters = 1;
-    entry.voters = &self;
+    entry.n_voters = NODES;
+    entry.voters = voters;
     return entry_of(index, LF_ENTRY_CONFIGURATION, lf_bytes(bytes, lf__configuration_entry__pack(&entry, bytes)));
 }
 
@@ -78,16 +79,18 @@ static struct log_store_write *new_group(uint64_t group, uint64_t replica) {
 /** The cluster is founded; that topic t was created is in the log, and its partition has just begun. */
 static uint64_t make_store(const char *directory) {
     struct rocks_store_options options = {.directory = directory, .create = true};
-    struct metadata_node self = {.node_id = NODE,
-                                 .host = "h",
-                                 .client_port = 1,
-                                 .peer_port = 2,
-                                 .replica_id = 1,
-                                 .pinned = true,
-                                 .store_uuid = {1}};
+    struct metadata_node nodes[NODES] = {0};
+    for (uint32_t i = 0; i < NODES; i++)
+        nodes[i] = (struct metadata_node){.node_id = 1 + i,
+                                          .host = "h",
+                                          .client_port = 1 + i,
+                                          .peer_port = 11 + i,
+                                          .replica_id = 1 + i,
+                                          .pinned = true,
+                                          .store_uuid = {(uint8_t)(1 + i)}};
     struct lf_buf *entries[] = {members_entry(1),
-                                command_entry(2, metadata_command_found(identity.cluster_id, "test", &self, 1)),
-                                command_entry(3, metadata_command_create_topic("t", 1, 1, NULL))};
+                                command_entry(2, metadata_command_found(identity.cluster_id, "test", nodes, NODES)),
+                                command_entry(3, metadata_command_create_topic("t", 1, NODES, NULL))};
     struct metadata *metadata = metadata_new(NULL);
     struct log_store_write *write = new_group(0, 1);
     struct log_store *store;
@@ -117,13 +120,16 @@ static void a_partition_that_just_began_is_whole(void **state) {
     struct backup_source source = {.about = {.node_id = NODE}};
     struct recover_group look;
     struct lf_error error = {0};
+    char name[STORE_NAME_BYTES];
     uint64_t group = make_store(directory);
     assert_int_equal(backup_source_open(&source, &wish, directory), STORE_EXIT_OK);
     assert_null(metadata_partition_by_group(source.tool.metadata, group));
     assert_non_null(metadata_partition_by_group(source.metadata, group));
     if (recover_group_look(&source.tool, group, &look, &error) != LF_OK)
         fail_msg("%s", error.text);
-    assert_int_equal(look.voter_count, 1);
+    store_group_name(&source.tool, group, name);
+    assert_string_equal(name, "t/0");
+    assert_int_equal(look.voter_count, NODES);
     assert_true(look.votes);
     assert_int_equal(backup_part_of(source.metadata, NODE, &look), BACKUP_PART_WHOLE);
     assert_int_equal(recover_group_look(&source.tool, 0, &look, &error), LF_OK); /* which has its own tail */
@@ -133,9 +139,28 @@ static void a_partition_that_just_began_is_whole(void **state) {
     free(directory);
 }
 
+static void recover_knows_it_as_well(void **state) {
+    (void)state;
+    char *directory = scratch_directory_new();
+    struct store_wish wish = {.directory = directory, .quiet = true, .lost_majority = true, .execute = true};
+    struct store_tool tool = {.wish = &wish};
+    struct recover_group look;
+    struct lf_error error = {0};
+    uint64_t group = make_store(directory);
+    assert_int_equal(store_tool_open(&tool), STORE_EXIT_OK);
+    assert_int_equal(store_recover(&tool), STORE_EXIT_OK);
+    assert_null(metadata_partition_by_group(tool.metadata, group)); /* not applied: the node does that */
+    assert_int_equal(recover_group_look(&tool, group, &look, &error), LF_OK);
+    assert_true(look.alone);
+    store_tool_close(&tool);
+    scratch_directory_remove(directory);
+    free(directory);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_partition_that_just_began_is_whole),
+        cmocka_unit_test(recover_knows_it_as_well),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
