@@ -95,6 +95,12 @@ void log_segment_encode(const struct log_segment *segment, uint8_t out[LOG_SEGME
     lf_put_le64(out + 8 * FIELDS, lf_crc32c(0, out, 8 * FIELDS));
 }
 
+uint32_t log_segment_sum(uint32_t before, const struct log_segment *segment) {
+    uint8_t bytes[LOG_SEGMENT_BYTES];
+    log_segment_encode(segment, bytes);
+    return lf_crc32c(before, bytes, 8 * FIELDS);
+}
+
 enum lf_status log_segment_decode(struct lf_bytes bytes, struct log_segment *segment, struct lf_error *error) {
     if (bytes.size != LOG_SEGMENT_BYTES)
         return lf_error_set(error, LF_DAMAGED, "a segment's descriptor has %zu bytes, not %d", bytes.size,

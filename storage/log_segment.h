@@ -48,6 +48,9 @@ bool log_segment_equal(const struct log_segment *a, const struct log_segment *b)
 
 /** Byte table: the fields in order, u64 little-endian each, then 8 bytes: crc32c of what is before, 0. */
 void log_segment_encode(const struct log_segment *segment, uint8_t out[LOG_SEGMENT_BYTES]);
+/** The CRC-32C of the fields' bytes, carried on from `before` (0 at first), to tell lists of descriptors apart. Never
+ * over the encoded whole: the CRC of bytes that end with their own CRC is the same for all. */
+uint32_t log_segment_sum(uint32_t before, const struct log_segment *segment);
 /** LF_DAMAGED in words: size, checksum, or fields that contradict each other. */
 enum lf_status log_segment_decode(struct lf_bytes bytes, struct log_segment *segment, struct lf_error *error);
 

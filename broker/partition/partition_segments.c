@@ -1,7 +1,6 @@
 #include "partition_segments.h"
 
 #include "lf_check.h"
-#include "lf_crc32c.h"
 #include "log_row.h"
 
 #include <inttypes.h>
@@ -80,11 +79,8 @@ size_t partition_segments_find(const struct partition_segments *segments, uint64
 
 uint32_t partition_segments_checksum(const struct log_segment *segments, size_t segment_count) {
     uint32_t checksum = 0;
-    for (size_t i = 0; i < segment_count; i++) {
-        uint8_t bytes[LOG_SEGMENT_BYTES];
-        log_segment_encode(&segments[i], bytes);
-        checksum = lf_crc32c(checksum, bytes, sizeof bytes);
-    }
+    for (size_t i = 0; i < segment_count; i++)
+        checksum = log_segment_sum(checksum, &segments[i]);
     return checksum ? checksum : 1;
 }
 
@@ -135,9 +131,7 @@ enum lf_status partition_segments_roll(struct partition_segments *segments, stru
     lf_check(segments->count < segments->capacity);
     if (write && log_store_write_add_seal(write, open) != LF_OK)
         return LF_NO_MEMORY;
-    uint8_t bytes[LOG_SEGMENT_BYTES];
-    log_segment_encode(open, bytes);
-    segments->seals_checksum = lf_crc32c(segments->seals_checksum, bytes, sizeof bytes);
+    segments->seals_checksum = log_segment_sum(segments->seals_checksum, open);
     count(segments, open);
     segments->sealed[segments->count++] = *open;
     partition_segments_begin(segments, open->last_index, (int64_t)open->end_offset, open->last_log_time_ms);

@@ -29,6 +29,22 @@ static void a_descriptor_follows_from_the_entries(void **state) {
         lf_buf_unref(&entries[i]);
 }
 
+/** Replicas hold their results against each other by it. */
+static void a_sum_tells_descriptors_apart(void **state) {
+    (void)state;
+    const struct log_segment segment = contract_segment(GROUP, 1, 4, 1);
+    struct log_segment other = segment;
+    other.rewrites++;
+    assert_int_not_equal(log_segment_sum(0, &segment), log_segment_sum(0, &other));
+    assert_int_not_equal(log_segment_sum(7, &segment), log_segment_sum(7, &other));
+    other = segment;
+    other.checksum ^= 1;
+    assert_int_not_equal(log_segment_sum(0, &segment), log_segment_sum(0, &other));
+    assert_int_not_equal(log_segment_sum(0, &segment), log_segment_sum(7, &segment));
+    other = segment;
+    assert_int_equal(log_segment_sum(7, &segment), log_segment_sum(7, &other));
+}
+
 static void commands_alone_have_no_time(void **state) {
     (void)state;
     const struct log_segment segment = contract_segment(GROUP, 1, 4, 1);
@@ -102,6 +118,7 @@ static void a_segment_follows_where_the_one_before_ends(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_descriptor_follows_from_the_entries),
+        cmocka_unit_test(a_sum_tells_descriptors_apart),
         cmocka_unit_test(commands_alone_have_no_time),
         cmocka_unit_test(an_entry_that_is_left_out_changes_the_descriptor),
         cmocka_unit_test(bytes_come_back_and_every_flipped_bit_is_noticed),
