@@ -178,6 +178,15 @@ static enum lf_status judge_removal(const struct metadata *metadata, const struc
     return LF_OK;
 }
 
+/** The newest are kept; what is older held replicas that nobody knows any more. */
+void metadata_remember_store(struct metadata_node *node) {
+    if (node->old_store_count == METADATA_OLD_STORES_MAX) {
+        node->old_store_count--;
+        memmove(node->old_stores[0], node->old_stores[1], node->old_store_count * LOG_STORE_ID_BYTES);
+    }
+    memcpy(node->old_stores[node->old_store_count++], node->store_uuid, LOG_STORE_ID_BYTES);
+}
+
 enum lf_status metadata_apply_remove(struct metadata *metadata, const Lf__RemoveNodeCommand *remove,
                                      struct metadata_applied *applied, struct metadata_changes *changes) {
     struct metadata_node *node = metadata_find_node(metadata, remove->node_id);
@@ -193,7 +202,7 @@ enum lf_status metadata_apply_remove(struct metadata *metadata, const Lf__Remove
     if (judge_removal(metadata, node, &error) != LF_OK)
         return metadata_outcome(applied, &error);
     if (node->pinned)
-        memcpy(node->old_stores[node->old_store_count++], node->store_uuid, LOG_STORE_ID_BYTES);
+        metadata_remember_store(node);
     memset(node->store_uuid, 0, LOG_STORE_ID_BYTES);
     node->pinned = node->draining = node->joining = false;
     node->removed = applied->nodes = true;

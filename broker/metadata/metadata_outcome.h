@@ -24,6 +24,8 @@ enum lf_status metadata_refuse(struct metadata_applied *applied, enum lf_status 
 /* metadata_members.c */
 enum lf_status metadata_apply_add(struct metadata *metadata, const Lf__AddNodeCommand *add,
                                   struct metadata_applied *applied, struct metadata_changes *changes);
+/** Its pinned store becomes an old one; of these the newest METADATA_OLD_STORES_MAX are kept. */
+void metadata_remember_store(struct metadata_node *node);
 enum lf_status metadata_apply_remove(struct metadata *metadata, const Lf__RemoveNodeCommand *remove,
                                      struct metadata_applied *applied, struct metadata_changes *changes);
 enum lf_status metadata_apply_drain(struct metadata *metadata, const Lf__DrainNodeCommand *drain,

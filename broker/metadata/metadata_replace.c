@@ -64,15 +64,6 @@ enum lf_status metadata_judge_replacement(const struct metadata *metadata, uint6
     return LF_OK;
 }
 
-/** The newest are kept; what is older held replicas that nobody knows any more. */
-static void remember_store(struct metadata_node *node) {
-    if (node->old_store_count == METADATA_OLD_STORES_MAX) {
-        node->old_store_count--;
-        memmove(node->old_stores[0], node->old_stores[1], node->old_store_count * LOG_STORE_ID_BYTES);
-    }
-    memcpy(node->old_stores[node->old_store_count++], node->store_uuid, LOG_STORE_ID_BYTES);
-}
-
 enum lf_status metadata_apply_replace(struct metadata *metadata, const Lf__ReplaceStore *replace,
                                       struct metadata_applied *applied, struct metadata_changes *changes) {
     struct metadata_node *node = metadata_find_node(metadata, replace->node_id);
@@ -89,7 +80,7 @@ enum lf_status metadata_apply_replace(struct metadata *metadata, const Lf__Repla
                                replace->node_id, owner->node_id);
     if (metadata_judge_replacement(metadata, replace->node_id, NULL, NULL, &error) != LF_OK)
         return metadata_outcome(applied, &error);
-    remember_store(node);
+    metadata_remember_store(node);
     memcpy(node->store_uuid, replace->store_uuid.data, LOG_STORE_ID_BYTES);
     node->replica_id = metadata->next_replica++; /* M6: first */
     for (size_t i = 0; i < metadata->topic_count; i++)

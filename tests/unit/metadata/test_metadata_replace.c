@@ -185,10 +185,25 @@ static void node_may_lose_any_number_of_stores(void **state) {
     assert_loads_equal(log);
 }
 
+/** Nodes that hold no partition are only pinned anew. */
+static void node_that_lost_many_stores_is_removed(void **state) {
+    struct log0 *log = *state;
+    assert_status(log0_join(log, 9, 90).status, LF_OK);
+    for (uint8_t i = 0; i < METADATA_OLD_STORES_MAX; i++)
+        assert_status(replace(log, 9, (uint8_t)(100 + i)).status, LF_OK);
+    assert_int_equal(metadata_node(log->metadata, 9)->old_store_count, METADATA_OLD_STORES_MAX);
+    assert_status(log0_command(log, metadata_command_remove_node(9, 0)).status, LF_OK);
+    const struct metadata_node *node = metadata_node(log->metadata, 9);
+    assert_true(node->removed);
+    assert_int_equal(node->old_store_count, METADATA_OLD_STORES_MAX);
+    assert_loads_equal(log);
+}
+
 int main(void) {
 #define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         FACT(new_store_is_pinned_and_every_replica_is_a_new_one),
+        FACT(node_that_lost_many_stores_is_removed),
         FACT(repeat_changes_nothing_and_an_old_store_never_counts_again),
         FACT(store_is_not_given_up_while_a_partition_needs_it),
         FACT(nodes_that_do_not_run_are_no_majority),
