@@ -141,7 +141,7 @@ enum lf_status metadata_apply_add(struct metadata *metadata, const Lf__AddNodeCo
         return metadata_refuse(applied, LF_INVALID, "a cluster has at most %d nodes, and remembers %d",
                                METADATA_LIVE_NODES_MAX, METADATA_NODES_MAX);
     if (node && node->old_store_count == METADATA_OLD_STORES_MAX)
-        return metadata_refuse(applied, LF_INVALID, "node %" PRIu64 " was removed %d times: take another id",
+        return metadata_refuse(applied, LF_INVALID, "node %" PRIu64 " had %d stores before: take another id",
                                node->node_id, METADATA_OLD_STORES_MAX);
     if (node) { /* what its former stores were stays known */
         wanted.old_store_count = node->old_store_count;

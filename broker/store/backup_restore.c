@@ -190,15 +190,14 @@ static enum lf_status submit(struct restore *restore, struct log_store_write **w
     return status;
 }
 
-/** Several nodes' backups: of other moments, so that they may know ids that this metadata never gave. It jumps, too.
- * The tool has the metadata as it will be from then on. */
+/** Its ids jump, too: after the backup it gave others, which producers that live on, and the backups of other nodes,
+ * know. The tool has the metadata as it will be from then on. */
 static enum lf_status go_on_with_metadata(struct restore *restore) {
     struct recover_group group;
     struct log_store_write *write = NULL;
     enum lf_status status = recover_group_look(&restore->tool, 0, &group, &restore->error);
     if (status == LF_OK)
-        status = recover_group_write(&group, restore->wish->source_count > 1, ++restore->tool.next_request, &write,
-                                     &restore->error);
+        status = recover_group_write(&group, true, ++restore->tool.next_request, &write, &restore->error);
     if (status == LF_OK)
         status = restore_assign(&restore->plan, restore->source.about.node_id, &group, write, restore->source.metadata,
                                 &restore->error);

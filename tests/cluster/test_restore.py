@@ -132,6 +132,14 @@ def verify_says_it(saved, before):
     return best["node"], best["end_offset"]
 
 
+def ids_jump(node):
+    """Or a producer that was there when the backup had been made would share its id with a new one."""
+    dumped = subprocess.run([os.path.join(BIN, "logflumed"), "store", "dump", "-q", node.data, "metadata"], capture_output=True,
+                            text=True, timeout=60)
+    if dumped.returncode != 0 or dumped.stdout.count("offset_jump") != 1:
+        raise Failure("dump: exit %d: %s %s" % (dumped.returncode, dumped.stdout[-2000:], dumped.stderr))
+
+
 def restore(cluster, saved, number, end):
     node = cluster.node(number)
     before = contents(saved)
@@ -141,6 +149,7 @@ def restore(cluster, saved, number, end):
     backup("restore", "--from", saved, "--data", node.data, code=2)
     if contents(saved) != before:
         raise Failure("the backup is another one than before")
+    ids_jump(node)
     node.start()
     cluster.serving(node)
     return node
