@@ -1,12 +1,14 @@
 #include "batch_codec.h"
 
-#include <lz4frame.h>
 #include <stdlib.h>
-#include <zstd.h>
 #include <zstd_errors.h>
 
+#include "codec_contexts.h"
+
 #define ZSTD_LEVEL 3
-#define FIRST_OUTPUT_BYTES (64u * 1024)
+#define OUTPUT_BYTES_FIRST_MIN 4096u
+#define OUTPUT_BYTES_FIRST_MAX (64u * 1024)
+#define RATIO_GUESSED 4
 
 size_t lf_batch_codec_bound(enum lf_codec codec, size_t size) {
     switch (codec) {
@@ -30,27 +32,38 @@ enum lf_status lf_batch_codec_compress(enum lf_codec codec, struct lf_bytes in, 
         return LZ4F_isError(*written) ? LF_NO_MEMORY : LF_OK;
     }
     if (codec == LF_CODEC_ZSTD) {
-        *written = ZSTD_compress(out, capacity, in.data, in.size, ZSTD_LEVEL); /* writes the content size */
+        ZSTD_CCtx *context = lf_codec_zstd_compressor();
+        if (!context)
+            return LF_NO_MEMORY;
+        *written = ZSTD_compressCCtx(context, out, capacity, in.data, in.size, ZSTD_LEVEL); /* with the content size */
         return ZSTD_isError(*written) ? LF_NO_MEMORY : LF_OK;
     }
     return LF_UNSUPPORTED;
 }
 
-/** The next capacity to try, at most capacity_max. */
-static size_t capacity_after(size_t capacity, size_t capacity_max) {
-    size_t wanted = capacity ? capacity * 2 : FIRST_OUTPUT_BYTES;
+/** The capacity to try first for `size` bytes of unknown content, at most capacity_max. */
+static size_t capacity_first(size_t size, size_t capacity_max) {
+    size_t wanted = size < OUTPUT_BYTES_FIRST_MAX / RATIO_GUESSED ? size * RATIO_GUESSED : OUTPUT_BYTES_FIRST_MAX;
+    if (wanted < OUTPUT_BYTES_FIRST_MIN)
+        wanted = OUTPUT_BYTES_FIRST_MIN;
     return wanted < capacity_max ? wanted : capacity_max;
+}
+
+/** The next to try. */
+static size_t capacity_after(size_t capacity, size_t capacity_max) {
+    return capacity < capacity_max / 2 ? capacity * 2 : capacity_max;
 }
 
 /** Frames one after another, step by step; LZ4 keeps the window of dependent blocks itself (64 KiB). */
 static enum lf_status lz4_run(LZ4F_dctx *context, struct lf_bytes in, size_t bytes_max, uint8_t **out, size_t *size) {
     size_t capacity = 0, capacity_max = bytes_max + 1; /* room for the byte that is too much */
+    size_t first = capacity_first(in.size, capacity_max);
     bool done = false;
     while (!done || in.size > 0) {
         if (*size > bytes_max)
             return LF_TOO_LARGE;
         if (*size == capacity) {
-            capacity = capacity_after(capacity, capacity_max);
+            capacity = capacity ? capacity_after(capacity, capacity_max) : first;
             uint8_t *grown = realloc(*out, capacity);
             if (!grown)
                 return LF_NO_MEMORY;
@@ -70,12 +83,8 @@ static enum lf_status lz4_run(LZ4F_dctx *context, struct lf_bytes in, size_t byt
 }
 
 static enum lf_status lz4_decompress(struct lf_bytes in, size_t bytes_max, uint8_t **out, size_t *size) {
-    LZ4F_dctx *context;
-    if (LZ4F_isError(LZ4F_createDecompressionContext(&context, LZ4F_VERSION)))
-        return LF_NO_MEMORY;
-    enum lf_status status = lz4_run(context, in, bytes_max, out, size);
-    LZ4F_freeDecompressionContext(context);
-    return status;
+    LZ4F_dctx *context = lf_codec_lz4_decompressor();
+    return context ? lz4_run(context, in, bytes_max, out, size) : LF_NO_MEMORY;
 }
 
 /** In one go, into what the frame says it needs or a guess, and again into twice as much: so no frame can ask for a
@@ -84,14 +93,17 @@ static enum lf_status zstd_decompress(struct lf_bytes in, size_t bytes_max, uint
     unsigned long long said = ZSTD_getFrameContentSize(in.data, in.size);
     if (said == ZSTD_CONTENTSIZE_ERROR)
         return LF_CORRUPT;
-    size_t capacity = capacity_after(0, bytes_max);
+    ZSTD_DCtx *context = lf_codec_zstd_decompressor();
+    if (!context)
+        return LF_NO_MEMORY;
+    size_t capacity = capacity_first(in.size, bytes_max);
     if (said != ZSTD_CONTENTSIZE_UNKNOWN && said > capacity)
         capacity = said < bytes_max ? (size_t)said : bytes_max;
     for (;;) {
         *out = malloc(capacity);
         if (!*out)
             return LF_NO_MEMORY;
-        *size = ZSTD_decompress(*out, capacity, in.data, in.size);
+        *size = ZSTD_decompressDCtx(context, *out, capacity, in.data, in.size);
         if (!ZSTD_isError(*size))
             return LF_OK;
         ZSTD_ErrorCode error = ZSTD_getErrorCode(*size);
