@@ -46,17 +46,12 @@ struct sim_record *sim_record_new(struct sim_world *world, uint32_t publisher, u
 size_t sim_record_value(const struct sim_record *record, uint8_t bytes[SIM_VALUE_BYTES_MAX]) {
     uint64_t noise = record->id * 0x9e3779b97f4a7c15u;
     lf_put_le64(bytes, record->id);
-    uint32_t i = 8;
-    uint64_t mixed = 0;
-    for (; i < record->value_bytes; i += 8) {
-        noise = noise * 6364136223846793005u + 1442695040888963407u;
-        mixed = noise ^ noise >> 29;
-        if (record->value_bytes - i < 8)
-            break;
-        memcpy(bytes + i, &mixed, 8);
+    uint32_t words = (record->value_bytes - 8) / 8, rest = (record->value_bytes - 8) % 8;
+    for (uint32_t i = 0; i <= words; i++) { /* each word by itself, so that the compiler can make several at once */
+        uint64_t word = noise + i * 6364136223846793005u;
+        word ^= word >> 29;
+        memcpy(bytes + 8 + (size_t)i * 8, &word, i < words ? 8 : rest);
     }
-    if (i < record->value_bytes)
-        memcpy(bytes + i, &mixed, record->value_bytes - i);
     return record->value_bytes;
 }
 
