@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** From the end of the faults to the first commit, and from one to the next until a proposal made after the faults is
+ *  acknowledged: what piled up before it goes first, and may take its time through a small window, but never stands. */
+#define RECOVERY_US_MAX 2000000u
+
 static unsigned long long u(uint64_t value) { return value; }
 
 static struct sim_index *at_index(struct sim_world *world, uint64_t index) {
@@ -58,6 +62,23 @@ static void check_durable_on_majority(struct sim_host *host, uint64_t index, con
     host->world->totals.led_by_leaving += !raft_configuration_is_voter(configuration, host->id);
 }
 
+void sim_check_gap(const struct sim_world *world, const char *to) {
+    uint64_t from = world->first_commit_after_faults ? world->last_commit_after_faults : world->faults_end;
+    if (world->now - from > RECOVERY_US_MAX)
+        sim_fail(world, "%.3f ms from %s to %s", (double)(world->now - from) / 1000.0,
+                 world->first_commit_after_faults ? "a commit" : "the end of the faults", to);
+}
+
+static void committed_more(struct sim_world *world) {
+    if (!world->calm)
+        return;
+    if (world->first_commit_after_faults == 0 || world->first_ack_after_faults == 0)
+        sim_check_gap(world, "the next commit");
+    if (world->first_commit_after_faults == 0)
+        world->first_commit_after_faults = world->now;
+    world->last_commit_after_faults = world->now;
+}
+
 static void check_commit(struct sim_host *host) {
     struct sim_world *world = host->world;
     uint64_t commit = raft_commit(host->raft);
@@ -78,8 +99,10 @@ static void check_commit(struct sim_host *host) {
                      u(at->entry.value));
     }
     host->commit_seen = commit;
-    if (commit > world->committed)
+    if (commit > world->committed) {
         world->committed = commit;
+        committed_more(world);
+    }
 }
 
 static void check_new_leader(struct sim_host *host) {

@@ -342,8 +342,9 @@ struct sim_world {
     uint64_t handed_to[SIM_TERMS_MAX]; /**< whom the leader of a term told to take over */
     struct sim_index *indexes;
     size_t index_capacity;
-    uint64_t committed; /**< highest index committed anywhere */
-    uint64_t first_ack_after_faults;
+    uint64_t committed;                                           /**< highest index committed anywhere */
+    uint64_t first_commit_after_faults, last_commit_after_faults; /**< 0: none */
+    uint64_t first_ack_after_faults;                              /**< of a proposal made after them; 0: none */
     struct sim_totals totals;
 };
 
@@ -468,6 +469,11 @@ void sim_check_start(struct sim_host *host);
 /** Everything works again from now on. */
 void sim_faults_stop(struct sim_world *world);
 /** At the end: has it converged? */
+/** Fails when the faults are over and nothing has been committed for too long. */
+void sim_check_gap(const struct sim_world *world, const char *to);
+/** At the end: some replica is still behind and they have committed more than *commits_seen, which is brought up to
+ *  date: the world must go on. */
+bool sim_catches_up(struct sim_world *world, uint64_t *commits_seen);
 void sim_check_recovered(struct sim_world *world);
 
 #endif

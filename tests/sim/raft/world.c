@@ -185,12 +185,15 @@ static void happen(struct sim_world *world, struct sim_event *event) {
 
 void sim_world_run(struct sim_world *world) {
     struct sim_event event;
+    uint64_t commits_seen = 0;
     begin(world);
     while (sim_next(world, &event)) {
         if (event.at > world->faults_end && !world->calm) {
             world->now = world->faults_end;
             sim_faults_stop(world);
         }
+        while (event.at > world->end && sim_catches_up(world, &commits_seen))
+            world->end += QUIET_US;
         if (event.at > world->end) {
             sim_message_release(&event.message);
             break;
