@@ -70,7 +70,7 @@ void sim_check_gap(const struct sim_world *world, const char *to) {
 }
 
 static void committed_more(struct sim_world *world) {
-    if (!world->calm)
+    if (!world->recovering)
         return;
     if (world->first_commit_after_faults == 0 || world->first_ack_after_faults == 0)
         sim_check_gap(world, "the next commit");

@@ -8,6 +8,7 @@
 
 void sim_faults_stop(struct sim_world *world) {
     world->calm = true;
+    world->recovering = true;
     memset(world->blocked, 0, sizeof world->blocked);
     world->weather.write_us_max = 1000;
     world->weather.propose_gap_us = 10000;

@@ -301,7 +301,8 @@ struct sim_world {
     uint64_t faults_end;
     uint64_t clients_end;
     uint64_t end;
-    bool calm;          /**< faults have stopped */
+    bool calm;          /**< no faults: they have stopped, or a script makes them */
+    bool recovering;    /**< they have stopped: liveness is owed */
     uint32_t faults_on; /**< kinds that this world has, bit by bit */
     uint32_t faults_met;
     uint32_t fault_weights[SIM_FAULT_KINDS];
@@ -468,12 +469,12 @@ void sim_check_start(struct sim_host *host);
 /* recovery.c */
 /** Everything works again from now on. */
 void sim_faults_stop(struct sim_world *world);
-/** At the end: has it converged? */
 /** Fails when the faults are over and nothing has been committed for too long. */
 void sim_check_gap(const struct sim_world *world, const char *to);
 /** At the end: some replica is still behind and they have committed more than *commits_seen, which is brought up to
  *  date: the world must go on. */
 bool sim_catches_up(struct sim_world *world, uint64_t *commits_seen);
+/** At the end: has it converged? */
 void sim_check_recovered(struct sim_world *world);
 
 #endif
