@@ -14,7 +14,7 @@ static const char *saying(const char *line) {
     }
 }
 
-void sim_coverage_line(struct sim_coverage *coverage, const char *line) {
+const char *sim_coverage_line(struct sim_coverage *coverage, const char *line) {
     const char *said = saying(line);
     for (size_t i = 0; i < sim_decision_count; i++) {
         const struct sim_decision *decision = &sim_decisions[i];
@@ -23,8 +23,9 @@ void sim_coverage_line(struct sim_coverage *coverage, const char *line) {
         if (decision->more[0] != '\0' && !strstr(said, decision->more))
             continue;
         coverage->seen[i]++;
-        return;
+        return decision->nodes == SIM_NEVER_SEEN ? decision->words : NULL;
     }
+    return NULL;
 }
 
 void sim_coverage_add(struct sim_coverage *sum, const struct sim_coverage *more) {

@@ -28,8 +28,8 @@ struct sim_coverage {
 extern const struct sim_decision sim_decisions[];
 extern const size_t sim_decision_count;
 
-/** One decision line, of whoever. */
-void sim_coverage_line(struct sim_coverage *coverage, const char *line);
+/** One decision line, of whoever. Returns what it means when it must never be seen, else NULL. */
+const char *sim_coverage_line(struct sim_coverage *coverage, const char *line);
 void sim_coverage_add(struct sim_coverage *sum, const struct sim_coverage *more);
 /** Prints when `print`; returns false, in words, when a decision that must be seen was not (and `strict`), or the other
  *  way round. */

@@ -36,8 +36,9 @@ void sim_trace_print_tail(const struct sim_trace *trace) {
 
 void sim_trace_line(struct sim_world *world, const char *text) {
     struct sim_trace *trace = world->trace;
-    if (world->coverage)
-        sim_coverage_line(world->coverage, text);
+    const char *never = world->coverage ? sim_coverage_line(world->coverage, text) : NULL;
+    if (never)
+        sim_fail(world, "%s: %s", never, text);
     if (!trace)
         return;
     char *line = trace->lines[trace->count++ % LINES_KEPT];

@@ -21,7 +21,11 @@ static int result_pipe = -1;
 
 /* ---- one seed ---------------------------------------------------------------------------------------------------- */
 
-static void note_decision(struct sim_world *world, const char *line) { sim_coverage_line(world->coverage, line); }
+static void note_decision(struct sim_world *world, const char *line) {
+    const char *never = sim_coverage_line(world->coverage, line);
+    if (never)
+        sim_fail(world, "%s: %s", never, line);
+}
 
 static void note_op(struct sim_world *world, const struct sim_op *op) {
     struct sim_recording *recording = world->recording;
