@@ -58,6 +58,11 @@ struct metadata_node {
     size_t old_store_count;
 };
 
+/** A founder has a store from the beginning, pinned or not; an added node has none before it is pinned. */
+static inline bool metadata_node_has_store(const struct metadata_node *node) {
+    return !node->removed && !node->joining;
+}
+
 struct metadata_replica {
     uint64_t replica_id, node_id;
     bool lost; /**< M10 */

@@ -48,7 +48,7 @@ enum lf_status metadata_judge_replacement(const struct metadata *metadata, uint6
                                           struct lf_error *error) {
     const struct metadata_node *node = metadata_find_node(metadata, node_id);
     size_t others = 0;
-    if (!node || node->removed || !node->pinned)
+    if (!node || node->removed || !metadata_node_has_store(node))
         return lf_error_set(error, LF_INVALID, "node %" PRIu64 " has no store that could be replaced", node_id);
     for (size_t i = 0; i < metadata->node_count; i++)
         others += metadata->nodes[i].node_id != node_id && !metadata->nodes[i].removed && metadata->nodes[i].pinned;
@@ -80,7 +80,9 @@ enum lf_status metadata_apply_replace(struct metadata *metadata, const Lf__Repla
                                replace->node_id, owner->node_id);
     if (metadata_judge_replacement(metadata, replace->node_id, NULL, NULL, &error) != LF_OK)
         return metadata_outcome(applied, &error);
-    metadata_remember_store(node);
+    if (node->pinned)
+        metadata_remember_store(node);
+    node->pinned = true;
     memcpy(node->store_uuid, replace->store_uuid.data, LOG_STORE_ID_BYTES);
     node->replica_id = metadata->next_replica++; /* M6: first */
     for (size_t i = 0; i < metadata->topic_count; i++)

@@ -132,10 +132,20 @@ void cluster_found_if_leader(struct node *node) {
 
 #define PIN_RETRY_MS 1000
 
+static void pin_own_store(struct node *node, struct group *group) {
+    const struct metadata_node *self = metadata_node(node->metadata, node->id);
+    uint64_t index;
+    if (!self || self->removed || self->pinned || node->now_ms < node->pin_due_ms)
+        return;
+    if (propose(node, group, metadata_command_pin(node->id, node->identity.store_uuid), &index) == LF_OK)
+        node->pin_due_ms = node->now_ms + PIN_RETRY_MS;
+}
+
 void cluster_pin_stores(struct node *node) {
     struct group *group = node_group(node, NODE_GROUP_METADATA);
     if (!group || !group_leads(group) || !raft_leads_fully(group->raft) || !metadata_founded(node->metadata))
         return;
+    pin_own_store(node, group);
     for (size_t i = 0; i < node->peer_count; i++) {
         struct peer *peer = &node->peers[i];
         const struct metadata_node *known = metadata_node(node->metadata, peer->address.node_id);

@@ -7,6 +7,8 @@
  *   J3  what a greeting says of other nodes counts only while what is applied here is older; a node that replays group
  *       0's history would else take members with new stores for strangers
  *   J4  a node ends because of what others say only if the controller says it
+ *   J5  a founder has a store from the beginning, and may have voted and acknowledged with it before group 0 pinned it:
+ *       a process that joins under its name has lost that store, and comes as a replacement or not at all
  *
  *  Joining:
  *   1. the new process greets the nodes of its configuration
@@ -192,7 +194,11 @@ static enum peer_refusal judge(const struct node *node, const struct peer_envelo
         return PEER_REFUSAL_NOT_ADDED;
     if (join_founds_anew(node, envelope))
         return PEER_REFUSAL_OTHER_STORE;
-    if (join_store_counts(node, envelope) || replacements_asked(node, envelope))
+    if (replacements_asked(node, envelope))
+        return PEER_REFUSAL_NONE;
+    if (greeting->joining && !known->pinned && metadata_node_has_store(known)) /* J5 */
+        return PEER_REFUSAL_OTHER_STORE;
+    if (join_store_counts(node, envelope))
         return PEER_REFUSAL_NONE;
     return known->removed && (greeting->joining || join_had_store(known, envelope->store_uuid))
                ? PEER_REFUSAL_REMOVED
@@ -214,8 +220,8 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
     else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller)
         node_fail(
             node, LF_WRONG_STORE,
-            "the cluster knows node %llu by another store. If its disk was lost: start it with --replace-store on "
-            "an empty directory; else start it on its old directory",
+            "the cluster knows node %llu by another store, or as a founder that has one. If its disk was lost: start "
+            "it with --replace-store on an empty directory; else start it on its old directory",
             id);
     else if (greeting->refusal == PEER_REFUSAL_REMOVED && greeting->from_controller && !node->joining)
         node_fail(
@@ -233,8 +239,8 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
                         greeting->words);
         else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE)
             node_tracef(node,
-                        "node %llu knows node %llu by another store. If its disk was lost: start it with "
-                        "--replace-store on an empty directory",
+                        "node %llu knows node %llu as one that has a store, and this is not it. If its disk was "
+                        "lost: start it with --replace-store on an empty directory",
                         (unsigned long long)envelope->from_node, id);
         else
             node_tracef(node, "node %llu does not count this one in: `logflume cluster add %llu` takes it in",
@@ -348,7 +354,7 @@ bool join_on_greeting(struct node *node, const struct peer_envelope *envelope) {
     peer->refused = PEER_REFUSAL_NONE;
     if (greeting->joining && !known->pinned && elsewhere(node, peer, known, &greeting->self))
         return true;
-    if (greeting->joining) { /* 3.: to be pinned if this is the controller */
+    if (greeting->joining && known->joining) { /* 3.: to be pinned if this is the controller; J5 */
         memcpy(peer->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
         peer->store_seen = true;
     }

@@ -349,6 +349,7 @@ struct node {
     bool rolls_due; /**< look at open segments in the next tick */
     uint64_t session_check_ms;
     uint64_t founding_proposed_term;
+    uint64_t pin_due_ms; /**< as controller it proposes to pin its own store no earlier */
     bool started, stopping, stopped;
     uint64_t stop_deadline_ms, handover_retry_ms;
     enum lf_status fatal;

@@ -18,10 +18,14 @@
 #define JUDGED_MS 250
 #define PROPOSE_MS 1000
 
+static bool is_store_of(const struct metadata_node *known, const uint8_t *store_uuid) {
+    return known->pinned && memcmp(known->store_uuid, store_uuid, LOG_STORE_ID_BYTES) == 0;
+}
+
 bool replacements_asked(const struct node *node, const struct peer_envelope *envelope) {
     const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
-    return envelope->greeting->replaces && envelope->greeting->joining && known && !known->removed && known->pinned &&
-           memcmp(known->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES) != 0 &&
+    return envelope->greeting->replaces && envelope->greeting->joining && known && !known->removed &&
+           metadata_node_has_store(known) && !is_store_of(known, envelope->store_uuid) &&
            !join_had_store(known, envelope->store_uuid);
 }
 
@@ -77,8 +81,8 @@ void replacements_tick(struct node *node) {
         struct peer *peer = &node->peers[i];
         struct replacement *replacement = &peer->replacement;
         const struct metadata_node *known = metadata_node(node->metadata, peer->address.node_id);
-        if (replacement->asked_ms == 0 || node->now_ms - replacement->asked_ms > ASKED_MS || !known || !known->pinned ||
-            memcmp(known->store_uuid, replacement->store_uuid, LOG_STORE_ID_BYTES) == 0 ||
+        if (replacement->asked_ms == 0 || node->now_ms - replacement->asked_ms > ASKED_MS || !known ||
+            !metadata_node_has_store(known) || is_store_of(known, replacement->store_uuid) ||
             join_had_store(known, replacement->store_uuid) || node->now_ms < peer->pin_due_ms)
             continue;
         judge(node, peer);

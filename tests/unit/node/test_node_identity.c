@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
+#include "node_internal.h"
 #include "node_world.h"
 
 static struct world world;
@@ -68,8 +69,88 @@ static void a_wiped_disk_under_the_old_name_counts_for_nothing(void **state) {
                      node_group_applied_checksum(world.nodes[leader], group));
 }
 
+static const struct metadata_node *known_to(size_t node, size_t other) {
+    return metadata_node(world.nodes[node]->metadata, other + 1);
+}
+
+/** Runs until the log of another node than the leader has `entries`, and nothing more. Returns the leader. */
+static size_t until_followed(uint64_t entries) {
+    for (int i = 0; i < 5000; i++) {
+        world_run(&world, 1);
+        int leader = world_leader(&world, 0);
+        for (size_t at = 0; leader >= 0 && at < 3; at++)
+            if (at != (size_t)leader && raft_last_index(node_group_raft(world.nodes[at], 0)) >= entries)
+                return (size_t)leader;
+    }
+    fail_msg("no log of %llu entries", (unsigned long long)entries);
+    return 0;
+}
+
+/** A founder may have voted and acknowledged before anybody wrote down which store it has: whoever leads first does, of
+ *  its own, too. */
+static void the_controller_pins_its_own_store(void **state) {
+    (void)state;
+    for (uint64_t entries = 1; entries <= 5; entries++) { /* one of them is the founding */
+        size_t founder = until_followed(entries);
+        world_crash(&world, founder, MEM_DISK_KILL);
+        size_t leader = (size_t)world_wait_leader(&world, 0, 5000);
+        assert_int_not_equal(leader, founder);
+        world_run(&world, 1500);
+        assert_true(known_to(leader, leader)->pinned);
+        assert_memory_equal(known_to(leader, leader)->store_uuid, world.nodes[leader]->identity.store_uuid,
+                            LOG_STORE_ID_BYTES);
+        assert_true(known_to(leader, 3 - leader - founder)->pinned);
+        teardown(state);
+        setup(state);
+    }
+}
+
+/** A founder whose store nobody has seen comes with a new one, started to join. */
+static size_t lose_an_unseen_store(size_t lost, bool replaces) {
+    world.cut[lost] = true;
+    size_t leader = (size_t)world_wait_leader(&world, 0, 5000);
+    world_run(&world, 500);
+    assert_true(metadata_founded(world.nodes[leader]->metadata));
+    assert_false(known_to(leader, lost)->pinned);
+    world_crash(&world, lost, MEM_DISK_POWER);
+    world_wipe(&world, lost);
+    world.replaces[lost] = replaces;
+    world.cut[lost] = false;
+    world_start(&world, lost);
+    world_run(&world, 5000);
+    return leader;
+}
+
+/** E11: what the old one promised nobody knows, so the new one takes none of its replicas over. */
+static void new_store_of_an_unseen_founder_gets_new_replicas(void **state) {
+    (void)state;
+    for (size_t lost = 0; lost < 3; lost++) {
+        size_t leader = lose_an_unseen_store(lost, true);
+        const struct metadata_node *known = known_to(leader, lost);
+        assert_int_equal(world.fatal[lost], LF_OK);
+        assert_true(known->pinned);
+        assert_memory_equal(known->store_uuid, world.nodes[lost]->identity.store_uuid, LOG_STORE_ID_BYTES);
+        assert_true(known->replica_id > 3);
+        assert_int_equal(known->old_store_count, 0);
+        assert_int_equal(raft_self(node_group_raft(world.nodes[lost], 0)), known->replica_id);
+        teardown(state);
+        setup(state);
+    }
+}
+
+static void new_store_of_an_unseen_founder_does_not_join_without_a_word(void **state) {
+    (void)state;
+    size_t leader = lose_an_unseen_store(1, false);
+    assert_int_equal(world.fatal[1], LF_WRONG_STORE);
+    assert_non_null(strstr(world.fatal_text[1], "--replace-store"));
+    assert_false(known_to(leader, 1)->pinned);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_controller_pins_its_own_store, setup, teardown),
+        cmocka_unit_test_setup_teardown(new_store_of_an_unseen_founder_gets_new_replicas, setup, teardown),
+        cmocka_unit_test_setup_teardown(new_store_of_an_unseen_founder_does_not_join_without_a_word, setup, teardown),
         cmocka_unit_test_setup_teardown(a_wiped_disk_under_the_old_name_counts_for_nothing, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
