@@ -44,9 +44,11 @@ static void on_failure_in_worker(struct sim_world *world, const char *reason) {
     tell(&current);
 }
 
+static bool is_looked_at(uint64_t seed) { return seed % COVERAGE_EVERY == 0; }
+
 void sim_run_seed(const struct sim_options *options, bool keep_trace, struct sim_result *result) {
     struct sim_trace *trace = keep_trace ? sim_trace_new(options->print) : NULL;
-    bool look = options->seed % COVERAGE_EVERY == 0;
+    bool look = is_looked_at(options->seed);
     result->coverage.worlds = look;
     struct sim_world *world = sim_world_new(options, trace, look ? &result->coverage : NULL);
     sim_world_run(world);
@@ -159,7 +161,8 @@ static void run_with_words(const struct sim_options *given, bool print) {
     struct sim_options options = *given;
     options.print = print;
     struct sim_trace *trace = sim_trace_new(print);
-    struct sim_world *world = explained = sim_world_new(&options, trace, NULL);
+    static struct sim_coverage coverage; /* what must never be seen ends it here, too */
+    struct sim_world *world = explained = sim_world_new(&options, trace, is_looked_at(options.seed) ? &coverage : NULL);
     sim_world_run(world);
     explained = NULL;
     printf("seed=%llu clean: fingerprint %llx, trace %llx\n", (unsigned long long)options.seed,
