@@ -110,6 +110,7 @@ static enum lf_status load_groups(struct rocks_store *rocks, struct lf_error *er
 static enum lf_status start_writing(struct rocks_store *rocks, struct lf_error *error) {
     struct segment_thread *thread = &rocks->writer.segments.thread;
     thread->db = &rocks->db;
+    thread->reaper = rocks->reaper;
     thread->id_next = &rocks->writer.groups.slot_next;
     thread->builders_max = rocks->options.segment_builders_max;
     thread->compaction_memory_bytes = rocks->options.compaction_memory_bytes;
@@ -183,6 +184,8 @@ static enum lf_status open_database(struct rocks_store *rocks, const struct rock
 static enum lf_status open_steps(struct rocks_store *rocks, const struct rocks_store_options *options,
                                  const struct log_store_identity *identity, struct lf_error *error) {
     enum lf_status status = prepare_directory(rocks, options, error);
+    if (status == LF_OK && (rocks->reaper = file_reaper_new(error)) == NULL)
+        status = error->code;
     if (status == LF_OK)
         status = open_database(rocks, options, identity->node_id, error);
     if (status == LF_OK)
@@ -190,8 +193,9 @@ static enum lf_status open_steps(struct rocks_store *rocks, const struct rocks_s
     if (status == LF_OK)
         status = load_identity(rocks, identity, options->create, error);
     if (status == LF_OK)
-        status = witness_keeper_open(&rocks->writer.witness, options->directory, rocks->store.identity.store_uuid,
-                                     rocksdb_get_latest_sequence_number(rocks->db.db), rocks_clock_us(), error);
+        status = witness_keeper_open(&rocks->writer.witness, options->directory, rocks->reaper,
+                                     rocks->store.identity.store_uuid, rocksdb_get_latest_sequence_number(rocks->db.db),
+                                     rocks_clock_us(), error);
     if (status == LF_OK)
         status = start_threads(rocks, error);
     return status;
@@ -245,6 +249,7 @@ void rocks_store_free(struct rocks_store **where) {
     lf_ring_destroy(&rocks->completed);
     rocks_db_close(&rocks->db);
     say_farewell(rocks);
+    file_reaper_destroy(&rocks->reaper);
     if (rocks->lock_fd >= 0)
         close(rocks->lock_fd);
     free(rocks->store.groups);

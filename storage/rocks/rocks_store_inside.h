@@ -21,6 +21,7 @@ struct rocks_store {
     uint32_t reader_count;
     uint32_t reader_next;
     struct rocks_scrub scrub;
+    struct file_reaper *reaper;
     struct lf_ring *completed;
     struct rocks_counters counters;
     atomic_bool copies; /**< a checkpoint is being made */

@@ -3,7 +3,10 @@
 
 #include "lf_check.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Files are moved in by a hard link. No snapshot matters, since nobody reads the segment before its row has the id; and
@@ -31,6 +34,49 @@ enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, 
     if (status != LF_OK)
         segment_file_remove(thread->directory, id);
     return status;
+}
+
+/* Under RocksDB's lock, which writes need: a microsecond or two for each. */
+#define TABLES_LISTED_MAX 2000
+
+static long table_count(const struct rocks_db *db) {
+    long count = 0;
+    for (int level = 0; level < 7; level++) {
+        char property[64];
+        snprintf(property, sizeof property, "rocksdb.num-files-at-level%d", level);
+        char *value = rocksdb_property_value_cf(db->db, db->segments, property);
+        count += value ? strtol(value, NULL, 10) : 0;
+        rocksdb_free(value);
+    }
+    return count;
+}
+
+static bool is_of(const struct segment_job *job, uint64_t id) {
+    for (size_t i = 0; i < job->made_count; i++)
+        if (job->made[i].id == id)
+            return true;
+    return false;
+}
+
+size_t segment_files_open(const struct segment_thread *thread, const struct segment_job *job,
+                          int files[FILE_REAPER_HELD_MAX]) {
+    size_t count = 0;
+    if (table_count(thread->db) > TABLES_LISTED_MAX)
+        return 0;
+    const rocksdb_livefiles_t *tables = rocksdb_livefiles(thread->db->db);
+    for (int i = 0; count < FILE_REAPER_HELD_MAX && i < rocksdb_livefiles_count(tables); i++) {
+        char path[PATH_MAX];
+        uint64_t id;
+        if (!rocks_table_segment(tables, i, &id) || !is_of(job, id) ||
+            snprintf(path, sizeof path, "%s%s", thread->directory, rocksdb_livefiles_name(tables, i)) >=
+                (int)sizeof path)
+            continue;
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd >= 0)
+            files[count++] = fd;
+    }
+    rocksdb_livefiles_destroy(tables);
+    return count;
 }
 
 /* Without reading it, so that a damaged one goes as well. */

@@ -19,10 +19,14 @@ static void cancel_rewrites(struct segment_thread *thread, const struct segment_
 }
 
 static void delete_all(struct segment_thread *thread, struct segment_job *job) {
+    int files[FILE_REAPER_HELD_MAX];
+    size_t count = segment_files_open(thread, job, files);
     cancel_rewrites(thread, job);
     job->status = LF_OK;
     for (size_t i = 0; job->status == LF_OK && i < job->made_count; i++)
         job->status = segment_delete(thread->db, job->made[i].id, &job->error);
+    for (size_t i = 0; i < count; i++)
+        file_reaper_take(thread->reaper, files[i]);
 }
 
 static bool has_no_answer(const struct segment_job *job) {

@@ -12,6 +12,7 @@
 #ifndef SEGMENT_THREAD_H
 #define SEGMENT_THREAD_H
 
+#include "file_reaper.h"
 #include "lf_ring.h"
 #include "log_stage.h"
 #include "segment_file.h"
@@ -42,7 +43,8 @@ struct segment_stage {
 };
 
 struct segment_thread {
-    const struct rocks_db *db; /**< borrowed, as the rings, until stopped */
+    const struct rocks_db *db;  /**< borrowed, as the rings, until stopped */
+    struct file_reaper *reaper; /**< likewise */
     char *directory;
     struct lf_ring *ring;    /**< struct segment_job; itself: stop */
     struct lf_ring *answers; /**< the writer's ring: jobs go back through it, tagged */
@@ -94,6 +96,10 @@ void segment_seal(struct segment_thread *thread, struct segment_job *job);
 void segment_builders_abandon(struct segment_thread *thread);
 /** segment_ingest.c: the finished file becomes a table of the family `segments`. */
 enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, struct lf_error *error);
+/** Opens the files of a DELETE job's segments, for the reaper; returns how many. None where the store has so many
+ * tables that looking for them would hold writes up longer than freeing them at once. */
+size_t segment_files_open(const struct segment_thread *thread, const struct segment_job *job,
+                          int files[FILE_REAPER_HELD_MAX]);
 /** Frees the files of a segment; entries of others share none. */
 enum lf_status segment_delete(const struct rocks_db *db, uint64_t id, struct lf_error *error);
 /** segment_stage.c */

@@ -130,8 +130,8 @@ static enum lf_status sync_wal(struct witness_keeper *keeper, uint64_t last_sequ
 
 static enum lf_status take_wal(struct witness_keeper *keeper, const struct store_file *file, uint64_t sequence_before,
                                struct lf_error *error) {
-    close_file(&keeper->wal_fd);
-    keeper->wal_fd = open_file(keeper, file->name, O_RDONLY);
+    file_reaper_take(keeper->reaper, keeper->wal_fd);
+    keeper->wal_fd = open_file(keeper, file->name, O_RDWR); /* which the reaper needs: nothing is written here */
     if (keeper->wal_fd < 0)
         return failed("open", file->name, error);
     witness_add(&keeper->said, &(struct witness_wal){.number = file->number, .last_sequence = sequence_before});
@@ -252,10 +252,11 @@ static enum lf_status create_file(struct witness_keeper *keeper, struct lf_error
     return status == LF_OK ? store_directory_sync(keeper->directory, error) : status;
 }
 
-enum lf_status witness_keeper_open(struct witness_keeper *keeper, const char *directory,
+enum lf_status witness_keeper_open(struct witness_keeper *keeper, const char *directory, struct file_reaper *reaper,
                                    const uint8_t store_uuid[LOG_STORE_ID_BYTES], uint64_t last_sequence,
                                    uint64_t now_us, struct lf_error *error) {
-    *keeper = (struct witness_keeper){.directory = strdup(directory), .fd = -1, .wal_fd = -1, .manifest_fd = -1};
+    *keeper = (struct witness_keeper){
+        .directory = strdup(directory), .reaper = reaper, .fd = -1, .wal_fd = -1, .manifest_fd = -1};
     if (!keeper->directory)
         return lf_error_set(error, LF_NO_MEMORY, "no memory for the witness");
     memcpy(keeper->said.store_uuid, store_uuid, LOG_STORE_ID_BYTES);

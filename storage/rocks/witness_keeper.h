@@ -6,6 +6,7 @@
 #ifndef WITNESS_KEEPER_H
 #define WITNESS_KEEPER_H
 
+#include "file_reaper.h"
 #include "witness.h"
 
 /** Under load the witness is behind by at most so much, ... */
@@ -16,6 +17,7 @@
 /** Zero-initialise. */
 struct witness_keeper {
     char *directory;
+    struct file_reaper *reaper;  /**< borrowed; gets the logs that grow no more; NULL: they are closed */
     int fd, wal_fd, manifest_fd; /**< valid when directory is set; -1: none */
     struct witness said;         /**< and what is about to be said */
     uint64_t wal_bytes;          /**< of the newest log, written */
@@ -25,7 +27,7 @@ struct witness_keeper {
 };
 
 /** RocksDB is open, has replayed and flushed: only its newest log is in use. Writes the file anew, durably. */
-enum lf_status witness_keeper_open(struct witness_keeper *keeper, const char *directory,
+enum lf_status witness_keeper_open(struct witness_keeper *keeper, const char *directory, struct file_reaper *reaper,
                                    const uint8_t store_uuid[LOG_STORE_ID_BYTES], uint64_t last_sequence,
                                    uint64_t now_us, struct lf_error *error);
 /** After every write batch: the sequences before and after it, and whether it was synced. Writes a slot when the log
