@@ -84,7 +84,10 @@ static enum lf_status lz4_run(LZ4F_dctx *context, struct lf_bytes in, size_t byt
 
 static enum lf_status lz4_decompress(struct lf_bytes in, size_t bytes_max, uint8_t **out, size_t *size) {
     LZ4F_dctx *context = lf_codec_lz4_decompressor();
-    return context ? lz4_run(context, in, bytes_max, out, size) : LF_NO_MEMORY;
+    enum lf_status status = context ? lz4_run(context, in, bytes_max, out, size) : LF_NO_MEMORY;
+    if (status != LF_OK)
+        lf_codec_lz4_forget();
+    return status;
 }
 
 /** In one go, into what the frame says it needs or a guess, and again into twice as much: so no frame can ask for a

@@ -57,9 +57,16 @@ LZ4F_dctx *lf_codec_lz4_decompressor(void) {
     struct contexts *contexts = mine();
     if (!contexts)
         return NULL;
-    if (contexts->lz4_decompressor)
-        LZ4F_resetDecompressionContext(contexts->lz4_decompressor);
-    else if (LZ4F_isError(LZ4F_createDecompressionContext(&contexts->lz4_decompressor, LZ4F_VERSION)))
+    if (!contexts->lz4_decompressor &&
+        LZ4F_isError(LZ4F_createDecompressionContext(&contexts->lz4_decompressor, LZ4F_VERSION)))
         contexts->lz4_decompressor = NULL;
     return contexts->lz4_decompressor;
+}
+
+void lf_codec_lz4_forget(void) {
+    struct contexts *contexts = mine();
+    if (!contexts)
+        return;
+    LZ4F_freeDecompressionContext(contexts->lz4_decompressor);
+    contexts->lz4_decompressor = NULL;
 }

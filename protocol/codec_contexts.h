@@ -10,7 +10,10 @@
 /** The calling thread's, made at first use and freed when it ends; NULL: out of memory. */
 ZSTD_CCtx *lf_codec_zstd_compressor(void);
 ZSTD_DCtx *lf_codec_zstd_decompressor(void);
-/** Likewise, ready for a new frame. */
+/** Likewise, at the beginning of a frame. */
 LZ4F_dctx *lf_codec_lz4_decompressor(void);
+/** What decompressed with it stopped within a frame: the next call makes a new one. (Resetting is not enough:
+ * liblz4 1.9.4 keeps how much the frame said is left, and holds it against the next one.) */
+void lf_codec_lz4_forget(void);
 
 #endif

@@ -69,7 +69,7 @@ static bool survives(const struct batch_survivors *survivors, const struct key_m
     uint64_t newest;
     if (!record->key.data || !key_map_get(map, key_hash_of(record->key), &newest))
         return true;
-    if (newest != (uint64_t)record->offset)
+    if (newest > (uint64_t)record->offset)
         return false;
     return record->value.data || log_time_ms >= survivors->tombstones_before_ms;
 }

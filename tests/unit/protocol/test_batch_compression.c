@@ -188,6 +188,37 @@ static void bytes_that_are_no_frame_are_corrupt(void **state) {
     }
 }
 
+/* Contexts are kept from one batch to the next; what is left over from a bad one must not be. */
+static void a_bad_frame_spoils_nothing_that_comes_after_it(void **state) {
+    (void)state;
+    struct lf_record large = large_record(), record = {.value = lf_bytes("good", 4)};
+    struct lf_buf *plain = batch_of(LF_CODEC_NONE, &large, 1);
+    struct lf_bytes records = records_of(plain);
+    size_t capacity = LARGE * 2;
+    uint8_t *packed = malloc(capacity);
+    static const enum lf_codec codecs[] = {LF_CODEC_LZ4, LF_CODEC_ZSTD};
+    for (int c = 0; c < 2; c++) {
+        LZ4F_preferences_t preferences = {.frameInfo.contentSize = records.size};
+        size_t size = c == 0 ? LZ4F_compressFrame(packed, capacity, records.data, records.size, &preferences)
+                             : pack(LF_CODEC_ZSTD, records, packed, capacity);
+        struct lf_buf *good = batch_of(codecs[c], &record, 1);
+        for (size_t cut = 0; cut < size; cut += size / 17 + 1) { /* its content size said, and not all there */
+            struct lf_buf *bad = batch_around((uint16_t)codecs[c], 1, lf_bytes(packed, cut));
+            assert_int_equal(read_all(lf_buf_bytes(bad), NULL, NULL), LF_CORRUPT);
+            assert_holds(lf_buf_bytes(good), 0, &record, 1);
+            lf_buf_unref(&bad);
+        }
+        struct lf_buf *whole = batch_around((uint16_t)codecs[c], 1, lf_bytes(packed, size));
+        struct lf_batch_limits limits = {.uncompressed_bytes_max = LARGE / 2};
+        assert_int_equal(read_all(lf_buf_bytes(whole), &limits, NULL), LF_TOO_LARGE);
+        assert_holds(lf_buf_bytes(good), 0, &record, 1);
+        lf_buf_unref(&whole);
+        lf_buf_unref(&good);
+    }
+    free(packed);
+    lf_buf_unref(&plain);
+}
+
 /* What we write: LZ4 blocks that do not need each other, zstd frames that say their size. */
 static void our_own_frames_are_independent_and_say_their_size(void **state) {
     (void)state;
@@ -217,6 +248,7 @@ int main(void) {
         cmocka_unit_test(a_bomb_is_too_large),
         cmocka_unit_test(a_zstd_frame_that_lies_about_its_content_size_is_corrupt),
         cmocka_unit_test(bytes_that_are_no_frame_are_corrupt),
+        cmocka_unit_test(a_bad_frame_spoils_nothing_that_comes_after_it),
         cmocka_unit_test(our_own_frames_are_independent_and_say_their_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
