@@ -62,7 +62,7 @@ static void raise_descriptor_limit(const struct broker *broker) {
         return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    rlim_t wanted = 2 * (rlim_t)config->limits.sessions_max + config->store.open_files_max + 256;
+    rlim_t wanted = 2 * (rlim_t)config->limits.sessions_max + config->store.open_files_max + 320;
     if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted)
         log_line(broker->log, LOG_WARN,
                  "this process may open %ju files; %ju are right for client.sessions_max and "

@@ -12,41 +12,51 @@
 /** How often files are looked at that still have a name. */
 #define LOOK_US 200000u
 
+struct held {
+    int fd;
+    uint64_t since_us;
+};
+
 struct file_reaper {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int held[FILE_REAPER_HELD_MAX]; /**< oldest first */
+    struct held held[FILE_REAPER_HELD_MAX]; /**< oldest first */
     size_t count;
     bool stopping;
 };
 
+static bool has_name(int fd, off_t *bytes) {
+    struct stat about = {0};
+    bool known = fstat(fd, &about) == 0;
+    *bytes = about.st_size;
+    return known && about.st_nlink > 0;
+}
+
 /* Returns whether it still is to be held. */
-static bool step(int fd, bool *worked) {
-    struct stat about;
-    if (fstat(fd, &about) != 0)
-        return false;
-    if (about.st_nlink != 0)
-        return true;
+static bool step(const struct held *held, bool *worked) {
+    off_t bytes;
+    if (has_name(held->fd, &bytes))
+        return rocks_clock_us() - held->since_us < FILE_REAPER_PATIENCE_US;
     *worked = true;
-    off_t left = about.st_size > FILE_REAPER_STEP_BYTES ? about.st_size - FILE_REAPER_STEP_BYTES : 0;
-    return ftruncate(fd, left) == 0 && left > 0;
+    off_t left = bytes > FILE_REAPER_STEP_BYTES ? bytes - FILE_REAPER_STEP_BYTES : 0;
+    return ftruncate(held->fd, left) == 0 && left > 0;
 }
 
-static int take_out(struct file_reaper *reaper, size_t i) {
-    int fd = reaper->held[i];
-    memmove(&reaper->held[i], &reaper->held[i + 1], (--reaper->count - i) * sizeof fd);
-    return fd;
-}
-
-/* One step of the oldest file that has no name. */
+/* One step of the oldest file that has no name. The lock is not held while the disk is asked: whoever brings a file
+ * must not wait for it. Only this thread takes any out. */
 static bool step_one(struct file_reaper *reaper) {
     bool worked = false;
     for (size_t i = 0; i < reaper->count && !worked; i++) {
-        int fd = reaper->held[i];
-        if (step(fd, &worked))
+        struct held held = reaper->held[i];
+        pthread_mutex_unlock(&reaper->lock);
+        bool keep = step(&held, &worked);
+        if (!keep)
+            close(held.fd);
+        pthread_mutex_lock(&reaper->lock);
+        if (keep)
             continue;
-        close(take_out(reaper, i));
+        memmove(&reaper->held[i], &reaper->held[i + 1], (--reaper->count - i) * sizeof held);
         i--;
     }
     return worked;
@@ -97,17 +107,29 @@ struct file_reaper *file_reaper_new(struct lf_error *error) {
 }
 
 void file_reaper_take(struct file_reaper *reaper, int fd) {
-    int too_many = reaper ? -1 : fd;
-    if (fd >= 0 && reaper) {
+    off_t bytes;
+    bool taken = false;
+    if (fd < 0)
+        return;
+    if (reaper && has_name(fd, &bytes)) {
         pthread_mutex_lock(&reaper->lock);
-        if (reaper->count == FILE_REAPER_HELD_MAX)
-            too_many = take_out(reaper, 0);
-        reaper->held[reaper->count++] = fd;
+        taken = reaper->count < FILE_REAPER_HELD_MAX;
+        if (taken)
+            reaper->held[reaper->count++] = (struct held){.fd = fd, .since_us = rocks_clock_us()};
         pthread_cond_signal(&reaper->changed);
         pthread_mutex_unlock(&reaper->lock);
     }
-    if (too_many >= 0)
-        close(too_many);
+    if (!taken)
+        close(fd);
+}
+
+size_t file_reaper_places(struct file_reaper *reaper) {
+    if (!reaper)
+        return 0;
+    pthread_mutex_lock(&reaper->lock);
+    size_t places = FILE_REAPER_HELD_MAX - reaper->count;
+    pthread_mutex_unlock(&reaper->lock);
+    return places;
 }
 
 void file_reaper_destroy(struct file_reaper **pointer) {
@@ -121,7 +143,7 @@ void file_reaper_destroy(struct file_reaper **pointer) {
     pthread_mutex_unlock(&reaper->lock);
     pthread_join(reaper->thread, NULL);
     for (size_t i = 0; i < reaper->count; i++)
-        close(reaper->held[i]);
+        close(reaper->held[i].fd);
     pthread_cond_destroy(&reaper->changed);
     pthread_mutex_destroy(&reaper->lock);
     free(reaper);

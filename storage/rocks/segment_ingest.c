@@ -38,6 +38,8 @@ enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, 
 
 /* Under RocksDB's lock, which writes need: a microsecond or two for each. */
 #define TABLES_LISTED_MAX 2000
+/* Of the reaper's: those are brought by the writer, which must not free a large file itself. */
+#define PLACES_FOR_LOGS 16
 
 static long table_count(const struct rocks_db *db) {
     long count = 0;
@@ -58,25 +60,22 @@ static bool is_of(const struct segment_job *job, uint64_t id) {
     return false;
 }
 
-size_t segment_files_open(const struct segment_thread *thread, const struct segment_job *job,
-                          int files[FILE_REAPER_HELD_MAX]) {
-    size_t count = 0;
-    if (table_count(thread->db) > TABLES_LISTED_MAX)
-        return 0;
+void segment_files_hand_over(const struct segment_thread *thread, const struct segment_job *job) {
+    size_t places = file_reaper_places(thread->reaper);
+    if (places <= PLACES_FOR_LOGS || table_count(thread->db) > TABLES_LISTED_MAX)
+        return;
     const rocksdb_livefiles_t *tables = rocksdb_livefiles(thread->db->db);
-    for (int i = 0; count < FILE_REAPER_HELD_MAX && i < rocksdb_livefiles_count(tables); i++) {
+    for (int i = 0; places > PLACES_FOR_LOGS && i < rocksdb_livefiles_count(tables); i++) {
         char path[PATH_MAX];
         uint64_t id;
         if (!rocks_table_segment(tables, i, &id) || !is_of(job, id) ||
             snprintf(path, sizeof path, "%s%s", thread->directory, rocksdb_livefiles_name(tables, i)) >=
                 (int)sizeof path)
             continue;
-        int fd = open(path, O_WRONLY | O_CLOEXEC);
-        if (fd >= 0)
-            files[count++] = fd;
+        file_reaper_take(thread->reaper, open(path, O_WRONLY | O_CLOEXEC));
+        places--;
     }
     rocksdb_livefiles_destroy(tables);
-    return count;
 }
 
 /* Without reading it, so that a damaged one goes as well. */

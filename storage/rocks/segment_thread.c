@@ -6,9 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/** Tables of `active` are merged for their dead entries when they have so many bytes, and more than this part of the
+ * segments. */
+#define TIDY_BYTES_MIN (64u << 20)
+#define TIDY_DIVISOR 32
+
 static void answer(struct segment_thread *thread, struct segment_job *job) {
     bool pushed = lf_ring_push(thread->answers, segment_answer_tag(job));
     lf_check(pushed); /* the writer's ring has room for all jobs that are answered */
+}
+
+static uint64_t tables_bytes(const struct segment_thread *thread, rocksdb_column_family_handle_t *family) {
+    uint64_t bytes = 0;
+    rocksdb_property_int_cf(thread->db->db, family, "rocksdb.total-sst-files-size", &bytes);
+    return bytes;
 }
 
 /* What reads from these tables ends first. */
@@ -19,14 +30,11 @@ static void cancel_rewrites(struct segment_thread *thread, const struct segment_
 }
 
 static void delete_all(struct segment_thread *thread, struct segment_job *job) {
-    int files[FILE_REAPER_HELD_MAX];
-    size_t count = segment_files_open(thread, job, files);
     cancel_rewrites(thread, job);
+    segment_files_hand_over(thread, job);
     job->status = LF_OK;
     for (size_t i = 0; job->status == LF_OK && i < job->made_count; i++)
         job->status = segment_delete(thread->db, job->made[i].id, &job->error);
-    for (size_t i = 0; i < count; i++)
-        file_reaper_take(thread->reaper, files[i]);
 }
 
 static bool has_no_answer(const struct segment_job *job) {
@@ -43,6 +51,17 @@ static void tidy(struct segment_thread *thread) {
     atomic_store(&thread->tidies, false);
 }
 
+/* After drops, once nothing else is to do: what was dropped, and what was sealed before, may still be in tables of
+ * `active`, and these be as large as all that is left. */
+static void tidy_after_drops(struct segment_thread *thread) {
+    if (!thread->dropped)
+        return;
+    thread->dropped = false;
+    uint64_t segments = tables_bytes(thread, thread->db->segments), active = tables_bytes(thread, thread->db->active);
+    if (active > TIDY_BYTES_MIN && active > segments / TIDY_DIVISOR)
+        tidy(thread);
+}
+
 static void carry_out(struct segment_thread *thread, struct segment_job *job) {
     bool hint = has_no_answer(job);
     switch (job->kind) {
@@ -57,6 +76,7 @@ static void carry_out(struct segment_thread *thread, struct segment_job *job) {
         break;
     case SEGMENT_JOB_DELETE:
         delete_all(thread, job);
+        thread->dropped = true;
         break;
     case SEGMENT_JOB_STAGE:
         segment_stage(thread, job);
@@ -99,6 +119,8 @@ static void *thread_main(void *argument) {
             segment_job_destroy(&job);
         else if (item)
             carry_out(thread, job);
+        else if (thread->dropped)
+            tidy_after_drops(thread);
         else
             rocks_ring_wait(thread->ring, segment_rewrite_timeout_ms(&thread->rewrites, rocks_clock_us()));
         go_on(thread);

@@ -61,6 +61,7 @@ struct segment_thread {
     struct segment_stage *stages;
     struct segment_rewrites rewrites;
     uint64_t tick;
+    bool dropped; /**< since `active` was last looked at for what drops leave behind */
     pthread_t thread;
     bool running;
 };
@@ -96,10 +97,9 @@ void segment_seal(struct segment_thread *thread, struct segment_job *job);
 void segment_builders_abandon(struct segment_thread *thread);
 /** segment_ingest.c: the finished file becomes a table of the family `segments`. */
 enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, struct lf_error *error);
-/** Opens the files of a DELETE job's segments, for the reaper; returns how many. None where the store has so many
- * tables that looking for them would hold writes up longer than freeing them at once. */
-size_t segment_files_open(const struct segment_thread *thread, const struct segment_job *job,
-                          int files[FILE_REAPER_HELD_MAX]);
+/** The files of a DELETE job's segments to the reaper, as far as it has place. None where the store has so many tables
+ * that looking for them would hold writes up longer than freeing them at once. */
+void segment_files_hand_over(const struct segment_thread *thread, const struct segment_job *job);
 /** Frees the files of a segment; entries of others share none. */
 enum lf_status segment_delete(const struct rocks_db *db, uint64_t id, struct lf_error *error);
 /** segment_stage.c */

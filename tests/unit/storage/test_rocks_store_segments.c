@@ -180,6 +180,21 @@ static void tidying_gives_back_what_dropped_entries_hold(void **state) {
     segments_expect(contract, 1, 1 + 5 * 300, 300, 32768);
 }
 
+/** And by itself where it is much beside what is left. */
+static void dropping_most_gives_back_what_dropped_entries_hold(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 1, 1, 1000);
+    for (int i = 0; i < 12; i++) /* in tables of `active` long before they are sealed */
+        segments_append(contract, 1, 300, 32768);
+    segments_seal(contract, 1);
+    struct log_store_engine_stats stats = stats_of(contract);
+    assert_true(store_bytes(contract) > stats.segment_bytes + 64 * 1024 * 1024); /* or this test shows nothing */
+    segments_drop(contract, 1, 3602);
+    for (int i = 0; i < 2000 && store_bytes(contract) > 1024 * 1024; i++)
+        poll(NULL, 0, 10);
+    assert_true(store_bytes(contract) <= 1024 * 1024);
+}
+
 static void a_destroyed_group_takes_its_segments_along(void **state) {
     struct contract *contract = *state;
     segments_make(contract, 1, 3, 100, 1000);
@@ -378,6 +393,7 @@ int main(void) {
         SEGMENTS_TEST(files_that_were_being_made_are_removed),
         SEGMENTS_TEST(dropping_frees_files_and_writes_no_others_anew),
         SEGMENTS_TEST(tidying_gives_back_what_dropped_entries_hold),
+        SEGMENTS_TEST(dropping_most_gives_back_what_dropped_entries_hold),
         SEGMENTS_TEST(a_destroyed_group_takes_its_segments_along),
         SEGMENTS_TEST(reads_beside_drops_meet_no_damage),
         SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
