@@ -135,7 +135,8 @@ void cluster_found_if_leader(struct node *node) {
 static void pin_own_store(struct node *node, struct group *group) {
     const struct metadata_node *self = metadata_node(node->metadata, node->id);
     uint64_t index;
-    if (!self || self->removed || self->pinned || node->now_ms < node->pin_due_ms)
+    if (!self || !metadata_node_has_store(self) || self->pinned || self->replica_id != group->self ||
+        node->now_ms < node->pin_due_ms)
         return;
     if (propose(node, group, metadata_command_pin(node->id, node->identity.store_uuid), &index) == LF_OK)
         node->pin_due_ms = node->now_ms + PIN_RETRY_MS;

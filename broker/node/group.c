@@ -102,10 +102,11 @@ void group_stop(struct node *node, struct group *group, const struct lf_error *e
 
 void group_contradicted(struct node *node, struct group *group, uint64_t index) {
     struct lf_error error;
-    lf_error_set(&error, LF_DAMAGED,
-                 "entry %llu, committed here, is another one where the leader is: the cluster went on without what this "
-                 "replica has (operations.md, \"When a majority is lost for good\")",
-                 (unsigned long long)index);
+    lf_error_set(
+        &error, LF_DAMAGED,
+        "entry %llu, committed here, is another one where the leader is: the cluster went on without what this "
+        "replica has (operations.md, \"When a majority is lost for good\")",
+        (unsigned long long)index);
     group_stop(node, group, &error);
 }
 

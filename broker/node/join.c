@@ -220,8 +220,9 @@ static void on_refusal(struct node *node, const struct peer_envelope *envelope) 
     else if (greeting->refusal == PEER_REFUSAL_OTHER_STORE && greeting->from_controller)
         node_fail(
             node, LF_WRONG_STORE,
-            "the cluster knows node %llu by another store, or as a founder that has one. If its disk was lost: start "
-            "it with --replace-store on an empty directory; else start it on its old directory",
+            "the cluster knows node %llu by another store, or as a founder, which has one. If its disk was lost: start "
+            "it with --replace-store on an empty directory; if it never ran: with --bootstrap; else on its old "
+            "directory",
             id);
     else if (greeting->refusal == PEER_REFUSAL_REMOVED && greeting->from_controller && !node->joining)
         node_fail(

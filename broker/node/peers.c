@@ -181,7 +181,8 @@ void peers_on_envelope(struct node *node, struct peer_envelope *envelope) {
     peer->clock_offset_ms = envelope->wall_clock_ms - node->wall_ms;
     space_on_peer(node, peer, envelope->space_level);
     memcpy(peer->store_uuid, envelope->store_uuid, LOG_STORE_ID_BYTES);
-    peer->store_seen |= !join_founds_anew(node, envelope);
+    const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
+    peer->store_seen |= !known || !known->joining; /* that of one which joins is seen in join.c only */
     reports_on_envelope(node, envelope);
     for (size_t i = 0; i < envelope->message_count; i++) {
         struct peer_message *message = &envelope->messages[i];
