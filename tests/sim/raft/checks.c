@@ -62,8 +62,12 @@ static void check_durable_on_majority(struct sim_host *host, uint64_t index, con
     host->world->totals.led_by_leaving += !raft_configuration_is_voter(configuration, host->id);
 }
 
+static uint64_t last_word(const struct sim_world *world) {
+    return world->first_commit_after_faults ? world->last_commit_after_faults : world->faults_end;
+}
+
 void sim_check_gap(const struct sim_world *world, const char *to) {
-    uint64_t from = world->first_commit_after_faults ? world->last_commit_after_faults : world->faults_end;
+    uint64_t from = last_word(world);
     if (world->now - from > RECOVERY_US_MAX)
         sim_fail(world, "%.3f ms from %s to %s", (double)(world->now - from) / 1000.0,
                  world->first_commit_after_faults ? "a commit" : "the end of the faults", to);
@@ -72,8 +76,11 @@ void sim_check_gap(const struct sim_world *world, const char *to) {
 static void committed_more(struct sim_world *world) {
     if (!world->recovering)
         return;
-    if (world->first_commit_after_faults == 0 || world->first_ack_after_faults == 0)
+    uint64_t gap = world->now - last_word(world);
+    if (world->first_commit_after_faults == 0 || world->first_ack_after_faults == 0) {
         sim_check_gap(world, "the next commit");
+        world->longest_gap_us = gap > world->longest_gap_us ? gap : world->longest_gap_us;
+    }
     if (world->first_commit_after_faults == 0)
         world->first_commit_after_faults = world->now;
     world->last_commit_after_faults = world->now;

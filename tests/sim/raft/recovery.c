@@ -58,7 +58,8 @@ static bool all_have_it_all(struct sim_world *world) {
 bool sim_catches_up(struct sim_world *world, uint64_t *commits_seen) {
     uint64_t commits = commits_of_all(world), seen = *commits_seen;
     *commits_seen = commits;
-    return world->end - world->faults_end < CATCH_UP_US_MAX && commits > seen && !all_have_it_all(world);
+    bool behind = seen != 0 || !all_have_it_all(world); /* once gone on for, a world ends at rest */
+    return world->end - world->faults_end < CATCH_UP_US_MAX && commits > seen && behind;
 }
 
 static void check_peers_idle(struct sim_world *world, struct sim_host *leader) {

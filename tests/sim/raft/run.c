@@ -50,7 +50,7 @@ void sim_run_seed(const struct sim_options *options, struct sim_recording *recor
     sim_world_run(world);
     result->faults_on = world->faults_on;
     result->faults_met = world->faults_met;
-    result->recovery_us = world->first_commit_after_faults - world->faults_end;
+    result->recovery_us = world->longest_gap_us;
     result->acknowledged_us = world->first_ack_after_faults - world->faults_end;
     result->virtual_us = world->now;
     result->totals = world->totals;

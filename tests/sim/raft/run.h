@@ -24,8 +24,8 @@ struct sim_result {
     bool failed;
     char reason[512];
     uint32_t faults_on, faults_met;
-    uint64_t recovery_us;     /**< from the end of the faults to the first commit */
-    uint64_t acknowledged_us; /**< and to the first acknowledgement of a proposal made after it */
+    uint64_t recovery_us;     /**< the longest without a commit, from the end of the faults to ... */
+    uint64_t acknowledged_us; /**< the first acknowledgement of a proposal made after it */
     uint64_t virtual_us;
     struct sim_totals totals;
     struct sim_coverage coverage;
@@ -35,7 +35,7 @@ struct sim_report {
     uint64_t seeds, virtual_us;
     struct sim_totals totals;
     uint64_t seeds_on[SIM_FAULT_KINDS], seeds_met[SIM_FAULT_KINDS];
-    uint64_t recovered[SIM_RECOVERY_BINS]; /**< seeds, by the time to the first commit; the last: later */
+    uint64_t recovered[SIM_RECOVERY_BINS]; /**< seeds, by that longest time; the last: later */
     uint64_t recovery_us_max, acknowledged_us_max;
     uint64_t changes[64]; /**< seeds, by changes of leaders; the last: more */
     struct sim_coverage coverage;
