@@ -6,8 +6,9 @@
 
 /** Zeroes mean the default in brackets. */
 struct rocks_store_options {
-    const char *directory;         /**< borrowed for the call */
-    /** NULL, or the cluster that the store belongs to from now on, whichever it belonged to: for a restored copy. Borrowed. */
+    const char *directory; /**< borrowed for the call */
+    /** NULL, or the cluster that the store belongs to from now on, whichever it belonged to: for a restored copy.
+     * Borrowed. */
     const uint8_t *adopt_cluster_id;
     bool create;                   /**< create if empty or absent; else an empty directory is LF_NOT_FOUND */
     uint32_t memtable_bytes;       /**< [32 MiB] times a factor that differs by a quarter between nodes */

@@ -168,6 +168,7 @@ const struct crash_operation crash_operations[] = {
     {"install", install},
     {"unstage", unstage},
     {"topic delete", topic_delete},
+    {"upgrade", append, .upgrades = true},
 };
 
 const size_t crash_operation_count = sizeof crash_operations / sizeof crash_operations[0];

@@ -21,6 +21,7 @@ struct crash_operation {
     const char *name;
     uint32_t (*steps)(struct crash_step *steps); /**< fills them, returns how many */
     bool in_turn;                                /**< a step has to be done before the next is handed over */
+    bool upgrades; /**< the store is of the format before: without a witness, which it gets when it is opened */
 };
 extern const struct crash_operation crash_operations[];
 extern const size_t crash_operation_count;

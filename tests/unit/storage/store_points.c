@@ -12,6 +12,7 @@
 #include "rocks_store.h"
 #include "scratch_directory.h"
 #include "shim_run.h"
+#include "witness.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -121,6 +122,12 @@ static void fresh_store(const struct points *points) {
     scratch_directory_remove(points->state);
     mkdir(points->root, 0755);
     scratch_directory_copy(points->filled, points->store);
+    char witness[128];
+    snprintf(witness, sizeof witness, "%s/" WITNESS_NAME, points->store);
+    if (points->operation->upgrades && unlink(witness) != 0) {
+        printf("store_points: FAILED: no %s to take away\n", witness);
+        exit(1);
+    }
 }
 
 static void find_states(struct points *points) {
