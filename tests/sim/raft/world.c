@@ -191,6 +191,8 @@ void sim_world_run(struct sim_world *world) {
         if (event.at > world->faults_end && !world->calm) {
             world->now = world->faults_end;
             sim_faults_stop(world);
+            sim_at(world, event.at, event.kind, event.host, event.generation, event.message);
+            continue; /* what begins now may come before it: time never goes back */
         }
         while (event.at > world->end && sim_catches_up(world, &commits_seen))
             world->end += QUIET_US;
