@@ -10,6 +10,8 @@
  * segments. */
 #define TIDY_BYTES_MIN (64u << 20)
 #define TIDY_DIVISOR 32
+/** ... and nothing was dropped for so long: where drops go on and on, the merges of `active` itself have to do. */
+#define TIDY_QUIET_US 2500000u
 
 static void answer(struct segment_thread *thread, struct segment_job *job) {
     bool pushed = lf_ring_push(thread->answers, segment_answer_tag(job));
@@ -51,16 +53,22 @@ static void tidy(struct segment_thread *thread) {
     atomic_store(&thread->tidies, false);
 }
 
-/* After drops, once nothing else is to do: what was dropped, and what was sealed before, may still be in tables of
- * `active`, and these be as large as all that is left. */
-static void tidy_after_drops(struct segment_thread *thread) {
-    if (!thread->dropped)
-        return;
-    thread->dropped = false;
+/* After drops: what was dropped, and what was sealed before, may still be in tables of `active`, and these be as large
+ * as all that is left. Returns when that is to be looked at, in ms from now; -1: never. */
+static int tidy_after_drops(struct segment_thread *thread) {
+    if (thread->dropped_us == 0)
+        return -1;
+    uint64_t now_us = rocks_clock_us(), due_us = thread->dropped_us + TIDY_QUIET_US;
+    if (now_us < due_us)
+        return (int)((due_us - now_us) / 1000) + 1;
+    thread->dropped_us = 0;
     uint64_t segments = tables_bytes(thread, thread->db->segments), active = tables_bytes(thread, thread->db->active);
     if (active > TIDY_BYTES_MIN && active > segments / TIDY_DIVISOR)
         tidy(thread);
+    return -1;
 }
+
+static int sooner(int a_ms, int b_ms) { return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms; }
 
 static void carry_out(struct segment_thread *thread, struct segment_job *job) {
     bool hint = has_no_answer(job);
@@ -76,7 +84,7 @@ static void carry_out(struct segment_thread *thread, struct segment_job *job) {
         break;
     case SEGMENT_JOB_DELETE:
         delete_all(thread, job);
-        thread->dropped = true;
+        thread->dropped_us = rocks_clock_us();
         break;
     case SEGMENT_JOB_STAGE:
         segment_stage(thread, job);
@@ -119,10 +127,9 @@ static void *thread_main(void *argument) {
             segment_job_destroy(&job);
         else if (item)
             carry_out(thread, job);
-        else if (thread->dropped)
-            tidy_after_drops(thread);
         else
-            rocks_ring_wait(thread->ring, segment_rewrite_timeout_ms(&thread->rewrites, rocks_clock_us()));
+            rocks_ring_wait(thread->ring, sooner(tidy_after_drops(thread),
+                                                 segment_rewrite_timeout_ms(&thread->rewrites, rocks_clock_us())));
         go_on(thread);
     }
     segment_rewrites_abandon(thread);

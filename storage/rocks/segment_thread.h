@@ -61,7 +61,7 @@ struct segment_thread {
     struct segment_stage *stages;
     struct segment_rewrites rewrites;
     uint64_t tick;
-    bool dropped; /**< since `active` was last looked at for what drops leave behind */
+    uint64_t dropped_us; /**< the last drop since `active` was looked at for what drops leave behind; 0: none */
     pthread_t thread;
     bool running;
 };
