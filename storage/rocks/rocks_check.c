@@ -103,52 +103,66 @@ static enum lf_status check_tail(const struct check *check, const struct log_gro
     return iterator_status(check);
 }
 
-/* Nothing of the group lies in `active` from `index` on. */
-static enum lf_status check_end(const struct check *check, const struct log_group *group, uint64_t index) {
+/* Nothing of the group lies in `active` from..to, `to` not included. */
+static enum lf_status check_nothing(struct check *check, const struct log_group *group, struct rocks_key from,
+                                    struct rocks_key to, const char *what) {
     uint64_t slot, at;
-    seek(check, group->slot, index);
+    open_range(check, from, to);
+    rocksdb_iter_seek_to_first(check->iterator);
     if (place(check, &slot, &at))
-        return lf_error_set(check->error, LF_DAMAGED, "group %" PRIu64 ": entry %" PRIu64 " lies beyond the log's end",
-                            group->id, at);
+        return lf_error_set(check->error, LF_DAMAGED, "group %" PRIu64 ": entry %" PRIu64 " %s", group->id, at, what);
     return iterator_status(check);
 }
 
-/* Both ends of a run of entries in `active`. */
-static enum lf_status check_run(struct check *check, const struct log_group *group, uint64_t first, uint64_t last) {
+/* The ends of what lies between two runs, all of it dead or never there. */
+static enum lf_status check_gap(struct check *check, const struct log_group *group, uint64_t from, uint64_t to) {
+    static const char what[] = "lies where a table took its place";
+    if (from >= to)
+        return LF_OK;
+    enum lf_status status =
+        check_nothing(check, group, rocks_key_entry(group->slot, from), rocks_key_entry(group->slot, from + 1), what);
+    return status == LF_OK ? check_nothing(check, group, rocks_key_entry(group->slot, to - 1),
+                                           rocks_key_entry(group->slot, to), what)
+                           : status;
+}
+
+/* Both ends of a run of entries in `active`, and those of the gap between it and the run before. */
+static enum lf_status check_run(struct check *check, const struct log_group *group, uint64_t *behind, uint64_t first,
+                                uint64_t last) {
     size_t bytes;
-    bool is_last = last == group->last_index;
-    open_range(check, rocks_key_entry(group->slot, first),
-               is_last ? rocks_key_entry(group->slot + 1, 0) : rocks_key_entry(group->slot, last + 1));
-    enum lf_status status = LF_OK;
-    if (first <= last) {
-        seek(check, group->slot, first);
-        status = check_entry(check, group, first, &bytes);
-        if (status == LF_OK)
-            status = check_tail(check, group, first, last);
-    }
-    return status == LF_OK && is_last ? check_end(check, group, last + 1) : status;
+    enum lf_status status = check_gap(check, group, *behind, first);
+    *behind = last + 1;
+    if (status != LF_OK || first > last)
+        return status;
+    open_range(check, rocks_key_entry(group->slot, first), rocks_key_entry(group->slot, last + 1));
+    seek(check, group->slot, first);
+    status = check_entry(check, group, first, &bytes);
+    return status == LF_OK ? check_tail(check, group, first, last) : status;
 }
 
 /* In `active` are the entries of sealed segments without a table, and those of no segment; one run as far as they
  * follow each other: while tables wait to be made there may be hundreds of such segments. */
 static enum lf_status check_group(struct check *check, const struct log_group *group) {
-    uint64_t first = 0, last = 0; /* of the run so far; last 0: none */
+    uint64_t behind = 0, first = 0, last = 0; /* of the run so far; last 0: none */
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < group->segment_count; i++) {
         const struct log_segment *segment = &group->segments[i].segment;
         if (group->segments[i].id != 0)
             continue;
         if (last != 0 && segment->first_index != last + 1)
-            status = check_run(check, group, first, last);
+            status = check_run(check, group, &behind, first, last);
         if (last == 0 || segment->first_index != last + 1)
             first = segment->first_index;
         last = segment->last_index;
     }
     uint64_t rest = log_group_active_index(group);
-    bool follows = last != 0 && rest == last + 1;
-    if (status == LF_OK && last != 0 && !follows)
-        status = check_run(check, group, first, last);
-    return status == LF_OK ? check_run(check, group, follows ? first : rest, group->last_index) : status;
+    if (status == LF_OK && last != 0 && rest != last + 1)
+        status = check_run(check, group, &behind, first, last);
+    if (status == LF_OK)
+        status = check_run(check, group, &behind, last != 0 && rest == last + 1 ? first : rest, group->last_index);
+    return status == LF_OK ? check_nothing(check, group, rocks_key_entry(group->slot, behind),
+                                           rocks_key_entry(group->slot + 1, 0), "lies beyond the log's end")
+                           : status;
 }
 
 static int compare_slots(const void *a, const void *b) {

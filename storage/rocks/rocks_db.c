@@ -2,6 +2,8 @@
 #include "rocks_error.h"
 #include "rocks_options.h"
 
+#include <stdlib.h>
+
 #define FAMILIES 3
 
 enum how { OPEN, OPEN_LENIENTLY, LOOK_LENIENTLY };
@@ -101,6 +103,19 @@ enum lf_status rocks_db_write(struct rocks_db *db, rocksdb_writebatch_t *batch, 
     char *failure = NULL;
     rocksdb_write(db->db, sync ? db->write_synced : db->write_unsynced, batch, &failure);
     return rocks_error(&failure, error, "write");
+}
+
+uint64_t rocks_db_property(const struct rocks_db *db, rocksdb_column_family_handle_t *family, const char *name) {
+    uint64_t value = 0;
+    return rocksdb_property_int_cf(db->db, family, name, &value) == 0 ? value : 0;
+}
+
+/* All of them lie in the last level. */
+uint64_t rocks_db_segment_tables(const struct rocks_db *db) {
+    char *text = rocksdb_property_value_cf(db->db, db->segments, "rocksdb.num-files-at-level6");
+    uint64_t count = text ? strtoull(text, NULL, 10) : 0;
+    rocksdb_free(text);
+    return count;
 }
 
 bool rocks_table_segment(const rocksdb_livefiles_t *files, int i, uint64_t *id) {

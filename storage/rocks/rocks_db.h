@@ -45,6 +45,11 @@ enum lf_status rocks_db_get(const struct rocks_db *db, const rocksdb_readoptions
 /** One batch; sync = fdatasync of the write-ahead log before it returns. There is no write without the log. */
 enum lf_status rocks_db_write(struct rocks_db *db, rocksdb_writebatch_t *batch, bool sync, struct lf_error *error);
 
+/** A number that RocksDB knows of a family; 0: it does not. */
+uint64_t rocks_db_property(const struct rocks_db *db, rocksdb_column_family_handle_t *family, const char *name);
+/** Tables of the family `segments`. */
+uint64_t rocks_db_segment_tables(const struct rocks_db *db);
+
 /** The segment whose table is file i of the list; false: it is no segment's. */
 bool rocks_table_segment(const rocksdb_livefiles_t *files, int i, uint64_t *id);
 

@@ -45,29 +45,17 @@ static uint64_t property(const struct rocks_db *db, const char *name) {
     return rocksdb_property_int(db->db, name, &value) == 0 ? value : 0;
 }
 
-static uint64_t property_of(const struct rocks_db *db, rocksdb_column_family_handle_t *family, const char *name) {
-    uint64_t value = 0;
-    return rocksdb_property_int_cf(db->db, family, name, &value) == 0 ? value : 0;
-}
-
 /* Over all families. */
 static uint64_t property_sum(const struct rocks_db *db, const char *name) {
-    return property_of(db, db->meta, name) + property_of(db, db->active, name) + property_of(db, db->segments, name);
-}
-
-/* All of them lie in the last level. */
-static uint64_t segment_tables(const struct rocks_db *db) {
-    char *text = rocksdb_property_value_cf(db->db, db->segments, "rocksdb.num-files-at-level6");
-    uint64_t count = text ? strtoull(text, NULL, 10) : 0;
-    rocksdb_free(text);
-    return count;
+    return rocks_db_property(db, db->meta, name) + rocks_db_property(db, db->active, name) +
+           rocks_db_property(db, db->segments, name);
 }
 
 static void segment_stats(const struct rocks_store *rocks, struct log_store_engine_stats *out) {
     const struct rocks_segments *segments = &rocks->writer.segments;
     const struct rocks_segment_counters *counters = &segments->counters;
-    out->segment_tables = segment_tables(&rocks->db);
-    out->segment_bytes = property_of(&rocks->db, rocks->db.segments, "rocksdb.total-sst-files-size");
+    out->segment_tables = rocks_db_segment_tables(&rocks->db);
+    out->segment_bytes = rocks_db_property(&rocks->db, rocks->db.segments, "rocksdb.total-sst-files-size");
     out->segments_waiting = atomic_load_explicit(&counters->waiting, memory_order_relaxed);
     out->segments_building = atomic_load_explicit(&counters->building, memory_order_relaxed);
     out->segments_streamed = atomic_load_explicit(&segments->thread.builders_open, memory_order_relaxed);

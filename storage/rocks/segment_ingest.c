@@ -41,18 +41,6 @@ enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, 
 /* Of the reaper's: those are brought by the writer, which must not free a large file itself. */
 #define PLACES_FOR_LOGS 16
 
-static long table_count(const struct rocks_db *db) {
-    long count = 0;
-    for (int level = 0; level < 7; level++) {
-        char property[64];
-        snprintf(property, sizeof property, "rocksdb.num-files-at-level%d", level);
-        char *value = rocksdb_property_value_cf(db->db, db->segments, property);
-        count += value ? strtol(value, NULL, 10) : 0;
-        rocksdb_free(value);
-    }
-    return count;
-}
-
 static bool is_of(const struct segment_job *job, uint64_t id) {
     for (size_t i = 0; i < job->made_count; i++)
         if (job->made[i].id == id)
@@ -62,7 +50,7 @@ static bool is_of(const struct segment_job *job, uint64_t id) {
 
 void segment_files_hand_over(const struct segment_thread *thread, const struct segment_job *job) {
     size_t places = file_reaper_places(thread->reaper);
-    if (places <= PLACES_FOR_LOGS || table_count(thread->db) > TABLES_LISTED_MAX)
+    if (places <= PLACES_FOR_LOGS || rocks_db_segment_tables(thread->db) > TABLES_LISTED_MAX)
         return;
     const rocksdb_livefiles_t *tables = rocksdb_livefiles(thread->db->db);
     for (int i = 0; places > PLACES_FOR_LOGS && i < rocksdb_livefiles_count(tables); i++) {

@@ -18,12 +18,6 @@ static void answer(struct segment_thread *thread, struct segment_job *job) {
     lf_check(pushed); /* the writer's ring has room for all jobs that are answered */
 }
 
-static uint64_t tables_bytes(const struct segment_thread *thread, rocksdb_column_family_handle_t *family) {
-    uint64_t bytes = 0;
-    rocksdb_property_int_cf(thread->db->db, family, "rocksdb.total-sst-files-size", &bytes);
-    return bytes;
-}
-
 /* What reads from these tables ends first. */
 static void cancel_rewrites(struct segment_thread *thread, const struct segment_job *job) {
     for (size_t i = 0; i < job->made_count; i++)
@@ -62,13 +56,13 @@ static int tidy_after_drops(struct segment_thread *thread) {
     if (now_us < due_us)
         return (int)((due_us - now_us) / 1000) + 1;
     thread->dropped_us = 0;
-    uint64_t segments = tables_bytes(thread, thread->db->segments), active = tables_bytes(thread, thread->db->active);
+    static const char size[] = "rocksdb.total-sst-files-size";
+    uint64_t segments = rocks_db_property(thread->db, thread->db->segments, size),
+             active = rocks_db_property(thread->db, thread->db->active, size);
     if (active > TIDY_BYTES_MIN && active > segments / TIDY_DIVISOR)
         tidy(thread);
     return -1;
 }
-
-static int sooner(int a_ms, int b_ms) { return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms; }
 
 static void carry_out(struct segment_thread *thread, struct segment_job *job) {
     bool hint = has_no_answer(job);
@@ -116,6 +110,14 @@ static void go_on(struct segment_thread *thread) {
         answer(thread, job);
 }
 
+/* At most `tidy_ms` (-1: no matter how long), nor beyond when a rewrite is to go on. */
+static void wait_for_more(struct segment_thread *thread, int tidy_ms) {
+    int timeout_ms = segment_rewrite_timeout_ms(&thread->rewrites, rocks_clock_us());
+    if (timeout_ms < 0 || (tidy_ms >= 0 && tidy_ms < timeout_ms))
+        timeout_ms = tidy_ms;
+    rocks_ring_wait(thread->ring, timeout_ms);
+}
+
 static void *thread_main(void *argument) {
     struct segment_thread *thread = argument;
     for (;;) {
@@ -128,8 +130,7 @@ static void *thread_main(void *argument) {
         else if (item)
             carry_out(thread, job);
         else
-            rocks_ring_wait(thread->ring, sooner(tidy_after_drops(thread),
-                                                 segment_rewrite_timeout_ms(&thread->rewrites, rocks_clock_us())));
+            wait_for_more(thread, tidy_after_drops(thread));
         go_on(thread);
     }
     segment_rewrites_abandon(thread);

@@ -42,6 +42,19 @@ static struct log_store_engine_stats stats_of(struct contract *contract) {
     return stats;
 }
 
+/* Of those called NUMBER.ending. */
+static void newest_file(const struct contract *contract, const char *ending, char path[512]) {
+    DIR *stream = opendir(directory_of(contract));
+    unsigned newest = 0, number;
+    char rest[8];
+    assert_non_null(stream);
+    for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
+        if (sscanf(entry->d_name, "%u.%7s", &number, rest) == 2 && strcmp(rest, ending) == 0 && number > newest)
+            newest = number;
+    closedir(stream);
+    snprintf(path, 512, "%s/%06u.%s", directory_of(contract), newest, ending);
+}
+
 /* ---- making ---- */
 
 static void a_sealed_segment_becomes_one_table(void **state) {
@@ -195,6 +208,36 @@ static void dropping_most_gives_back_what_dropped_entries_hold(void **state) {
     assert_true(store_bytes(contract) <= 1024 * 1024);
 }
 
+/* Removed as usual it would keep its bytes for who has it open. */
+static void expect_truncated(int fd) {
+    struct stat about = {.st_size = 1};
+    for (int i = 0; i < 2000 && fstat(fd, &about) == 0 && about.st_size > 0; i++)
+        poll(NULL, 0, 10);
+    assert_int_equal(about.st_size, 0);
+    close(fd);
+}
+
+static int open_newest(const struct contract *contract, const char *ending) {
+    char path[512];
+    newest_file(contract, ending, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void the_reaper_gets_dropped_tables_and_old_logs(void **state) {
+    struct contract *contract = *state;
+    segments_make(contract, 1, 2, 100, 1000);
+    rocks_backend_settle(contract->store);
+    int table = open_newest(contract, "sst"), log = open_newest(contract, "log");
+    segments_drop(contract, 1, 201);
+    expect_truncated(table);
+    segments_make(contract, 2, 1, 1, 1000);
+    for (int i = 0; i < 13; i++) /* more than all logs may have: the oldest goes */
+        segments_append(contract, 2, 300, 32768);
+    expect_truncated(log);
+}
+
 static void a_destroyed_group_takes_its_segments_along(void **state) {
     struct contract *contract = *state;
     segments_make(contract, 1, 3, 100, 1000);
@@ -239,17 +282,6 @@ static void reads_beside_drops_meet_no_damage(void **state) {
 
 /* ---- damage ---- */
 
-static void newest_table(struct contract *contract, char path[512]) {
-    DIR *stream = opendir(directory_of(contract));
-    unsigned newest = 0, number;
-    assert_non_null(stream);
-    for (struct dirent *entry; (entry = readdir(stream)) != NULL;)
-        if (strstr(entry->d_name, ".sst") && sscanf(entry->d_name, "%u.sst", &number) == 1 && number > newest)
-            newest = number;
-    closedir(stream);
-    snprintf(path, 512, "%s/%06u.sst", directory_of(contract), newest);
-}
-
 /* Turns bytes over, `from_end` before the end of the file. Twice: as before. */
 static void turn_over(const char *path, off_t from_end) {
     int fd = open(path, O_RDWR);
@@ -265,7 +297,7 @@ static void turn_over(const char *path, off_t from_end) {
 
 static void damage_newest_table(struct contract *contract, off_t from_end) {
     char path[512];
-    newest_table(contract, path);
+    newest_file(contract, "sst", path);
     turn_over(path, from_end);
 }
 
@@ -368,7 +400,7 @@ static void a_scrub_tells_again_of_what_was_whole_between(void **state) {
     stats_of(contract);
     log_store_close(&contract->store);
     ((struct rocks_disk *)contract->disk)->scrub_bytes_per_s = 1u << 30;
-    newest_table(contract, table);
+    newest_file(contract, "sst", table);
     turn_over(table, 50000);
     contract_open(contract);
     expect_scrub_finds(contract, 1, 101);
@@ -394,6 +426,7 @@ int main(void) {
         SEGMENTS_TEST(dropping_frees_files_and_writes_no_others_anew),
         SEGMENTS_TEST(tidying_gives_back_what_dropped_entries_hold),
         SEGMENTS_TEST(dropping_most_gives_back_what_dropped_entries_hold),
+        SEGMENTS_TEST(the_reaper_gets_dropped_tables_and_old_logs),
         SEGMENTS_TEST(a_destroyed_group_takes_its_segments_along),
         SEGMENTS_TEST(reads_beside_drops_meet_no_damage),
         SEGMENTS_TEST(a_damaged_block_is_the_damage_of_its_segment),
