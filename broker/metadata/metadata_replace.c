@@ -48,7 +48,7 @@ enum lf_status metadata_judge_replacement(const struct metadata *metadata, uint6
                                           struct lf_error *error) {
     const struct metadata_node *node = metadata_find_node(metadata, node_id);
     size_t others = 0;
-    if (!node || node->removed || !metadata_node_has_store(node))
+    if (!node || !metadata_node_has_store(node))
         return lf_error_set(error, LF_INVALID, "node %" PRIu64 " has no store that could be replaced", node_id);
     for (size_t i = 0; i < metadata->node_count; i++)
         others += metadata->nodes[i].node_id != node_id && !metadata->nodes[i].removed && metadata->nodes[i].pinned;

@@ -85,7 +85,7 @@ bool join_store_counts(const struct node *node, const struct peer_envelope *enve
 
 /** A store made to found the cluster once more: it must not be taken for that of a node which was added to join, whose
  *  replica it does not have. */
-bool join_founds_anew(const struct node *node, const struct peer_envelope *envelope) {
+static bool founds_anew(const struct node *node, const struct peer_envelope *envelope) {
     const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
     bool joins = envelope->greeting && envelope->greeting->joining;
     return known && known->joining && !joins && is_zero(envelope->cluster_id);
@@ -192,7 +192,7 @@ static enum peer_refusal judge(const struct node *node, const struct peer_envelo
         return PEER_REFUSAL_NONE;
     if (!known)
         return PEER_REFUSAL_NOT_ADDED;
-    if (join_founds_anew(node, envelope))
+    if (founds_anew(node, envelope))
         return PEER_REFUSAL_OTHER_STORE;
     if (replacements_asked(node, envelope))
         return PEER_REFUSAL_NONE;

@@ -503,7 +503,6 @@ int64_t peers_median_clock(const struct node *node);
 
 /* join.c: greetings: strangers, nodes that join, nodes that are behind */
 /** True: nothing else is to be made of the envelope. */
-bool join_founds_anew(const struct node *node, const struct peer_envelope *envelope);
 bool join_on_greeting(struct node *node, const struct peer_envelope *envelope);
 void join_tick(struct node *node);
 /** May its envelopes count, by what group 0 says of its store? */

@@ -24,9 +24,8 @@ static bool is_store_of(const struct metadata_node *known, const uint8_t *store_
 
 bool replacements_asked(const struct node *node, const struct peer_envelope *envelope) {
     const struct metadata_node *known = metadata_node(node->metadata, envelope->from_node);
-    return envelope->greeting->replaces && envelope->greeting->joining && known && !known->removed &&
-           metadata_node_has_store(known) && !is_store_of(known, envelope->store_uuid) &&
-           !join_had_store(known, envelope->store_uuid);
+    return envelope->greeting->replaces && envelope->greeting->joining && known && metadata_node_has_store(known) &&
+           !is_store_of(known, envelope->store_uuid) && !join_had_store(known, envelope->store_uuid);
 }
 
 static bool runs(const void *context, uint64_t node_id) {
