@@ -63,26 +63,24 @@ static void check_durable_on_majority(struct sim_host *host, uint64_t index, con
 }
 
 static uint64_t last_word(const struct sim_world *world) {
-    return world->first_commit_after_faults ? world->last_commit_after_faults : world->faults_end;
+    return world->last_commit_after_faults ? world->last_commit_after_faults : world->faults_end;
 }
 
 void sim_check_gap(const struct sim_world *world, const char *to) {
     uint64_t from = last_word(world);
     if (world->now - from > RECOVERY_US_MAX)
         sim_fail(world, "%.3f ms from %s to %s", (double)(world->now - from) / 1000.0,
-                 world->first_commit_after_faults ? "a commit" : "the end of the faults", to);
+                 world->last_commit_after_faults ? "a commit" : "the end of the faults", to);
 }
 
 static void committed_more(struct sim_world *world) {
     if (!world->recovering)
         return;
     uint64_t gap = world->now - last_word(world);
-    if (world->first_commit_after_faults == 0 || world->first_ack_after_faults == 0) {
+    if (world->last_commit_after_faults == 0 || world->first_ack_after_faults == 0) {
         sim_check_gap(world, "the next commit");
         world->longest_gap_us = gap > world->longest_gap_us ? gap : world->longest_gap_us;
     }
-    if (world->first_commit_after_faults == 0)
-        world->first_commit_after_faults = world->now;
     world->last_commit_after_faults = world->now;
 }
 

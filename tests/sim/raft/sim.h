@@ -343,10 +343,10 @@ struct sim_world {
     uint64_t handed_to[SIM_TERMS_MAX]; /**< whom the leader of a term told to take over */
     struct sim_index *indexes;
     size_t index_capacity;
-    uint64_t committed;                                           /**< highest index committed anywhere */
-    uint64_t first_commit_after_faults, last_commit_after_faults; /**< 0: none */
-    uint64_t first_ack_after_faults;                              /**< of a proposal made after them; 0: none */
-    uint64_t longest_gap_us; /**< without a commit, from the end of the faults to that acknowledgement */
+    uint64_t committed;                /**< highest index committed anywhere */
+    uint64_t last_commit_after_faults; /**< 0: none */
+    uint64_t first_ack_after_faults;   /**< of a proposal made after them; 0: none */
+    uint64_t longest_gap_us;           /**< without a commit, from the end of the faults to that acknowledgement */
     struct sim_totals totals;
 };
 
