@@ -43,21 +43,20 @@ struct sim_record *sim_record_new(struct sim_world *world, uint32_t publisher, u
     return record;
 }
 
-/** The i-th word of a value: each by itself, so that the compiler can make several at once. */
-static uint64_t word_of(uint64_t noise, uint64_t i) {
-    uint64_t word = noise + i * 6364136223846793005u;
-    return word ^ word >> 29;
-}
+#define VALUE_STEP 6364136223846793005u
+
+/** A word of a value: each by itself, so that the compiler can make several at once. */
+static uint64_t word_of(uint64_t noise) { return noise ^ noise >> 29; }
 
 size_t sim_record_value(const struct sim_record *record, uint8_t bytes[SIM_VALUE_BYTES_MAX]) {
     uint64_t noise = record->id * 0x9e3779b97f4a7c15u;
     lf_put_le64(bytes, record->id);
     uint64_t words = (record->value_bytes - 8) / 8;
-    for (uint64_t i = 0; i < words; i++) {
-        uint64_t word = word_of(noise, i);
+    for (uint64_t i = 0; i < words; i++, noise += VALUE_STEP) {
+        uint64_t word = word_of(noise);
         memcpy(bytes + 8 + i * 8, &word, 8);
     }
-    uint64_t last = word_of(noise, words);
+    uint64_t last = word_of(noise);
     memcpy(bytes + 8 + words * 8, &last, (record->value_bytes - 8) % 8);
     return record->value_bytes;
 }

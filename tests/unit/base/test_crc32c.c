@@ -82,9 +82,19 @@ static void twins_agree_on_random_bytes_starts_and_sizes(void **state) {
     }
 }
 
+/* Three stretches are summed side by side: every number of turns, and every rest after them. */
+static void long_sums_are_those_of_the_definition(void **state) {
+    (void)state;
+    static uint8_t bytes[BYTES + 8];
+    fill(bytes, sizeof bytes, 11);
+    for (size_t size = 300; size <= BYTES; size++)
+        for (size_t at = 0; at < 3; at++)
+            assert_int_equal(lf_crc32c(0, bytes + at, size), by_definition(bytes + at, size));
+}
+
 static void a_sum_goes_on_where_it_stopped(void **state) {
     (void)state;
-    static uint8_t bytes[257];
+    static uint8_t bytes[1257];
     fill(bytes, sizeof bytes, 3);
     for (size_t t = 0; t < 2; t++)
         for (size_t cut = 0; cut <= sizeof bytes; cut++)
@@ -97,6 +107,7 @@ int main(void) {
         cmocka_unit_test(published_vectors_hold),
         cmocka_unit_test(twins_agree_at_every_size_and_alignment),
         cmocka_unit_test(twins_agree_on_random_bytes_starts_and_sizes),
+        cmocka_unit_test(long_sums_are_those_of_the_definition),
         cmocka_unit_test(a_sum_goes_on_where_it_stopped),
     };
     print_message("processor's instruction: %s\n", lf_crc32c_is_hardware() ? "yes" : "no");
