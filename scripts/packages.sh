@@ -4,8 +4,8 @@
 PACKAGES_BUILD="build-essential cmake ninja-build pkg-config git
   librocksdb-dev libzmq3-dev libczmq-dev libprotobuf-c-dev protobuf-c-compiler libyaml-dev libjansson-dev libmicrohttpd-dev
   liblz4-dev libzstd-dev libcmocka-dev"
-# More for the tests: another implementation of the batch, another client, the fuzzers.
-PACKAGES_TEST="python3-kafka python3-lz4 python3-zstandard python3-zmq python3-protobuf protobuf-compiler
+# More for the tests: another implementation of the batch, another client, the fuzzers, the simulator's allocator.
+PACKAGES_TEST="libmimalloc-dev python3-kafka python3-lz4 python3-zstandard python3-zmq python3-protobuf protobuf-compiler
   clang-14 libclang-rt-14-dev llvm-14 procps"
 
 as_root() {

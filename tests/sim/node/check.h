@@ -29,6 +29,7 @@ struct sim_entry {
 /** One replica's log as it should be: entries[i] has index i + 1, also below where its store's log begins. */
 struct sim_log {
     uint64_t group;
+    struct sim_group *of;
     uint64_t replica; /**< 0: not known yet */
     struct sim_entry *entries;
     size_t last, capacity;

@@ -37,7 +37,7 @@ struct sim_log *sim_log(struct sim_host *host, uint64_t group, bool make) {
         return NULL;
     host->logs = sim_grown(host->logs, &host->log_capacity, host->log_count + 1, sizeof *host->logs);
     struct sim_log *log = &host->logs[host->log_count++];
-    *log = (struct sim_log){.group = group};
+    *log = (struct sim_log){.group = group, .of = sim_group(host->world, group)};
     return log;
 }
 
@@ -60,7 +60,7 @@ static int64_t max_timestamp(const struct lf_entry_header *header, struct lf_byt
 /** LM: whoever holds (index, term) holds the same bytes and, one step back, the same term before it. */
 static void note_entry(struct sim_host *host, struct sim_log *log, uint64_t at, const struct sim_entry *entry,
                        const struct lf_buf *bytes, int64_t max_timestamp_ms) {
-    struct sim_group *group = sim_group(host->world, log->group);
+    struct sim_group *group = log->of;
     struct sim_index *index = sim_group_index(group, at);
     uint64_t before = at > 1 ? log->entries[at - 2].term : 0;
     const struct sim_known *known = sim_known_entry(index, entry->term);
@@ -82,7 +82,7 @@ static void note_entry(struct sim_host *host, struct sim_log *log, uint64_t at, 
 static void cut(struct sim_host *host, struct sim_log *log, uint64_t from) {
     if (from == 0 || from > log->last)
         return;
-    const struct sim_group *group = sim_group(host->world, log->group);
+    const struct sim_group *group = log->of;
     if (from <= log->commit && !group->condemned)
         sim_fail(host->world, "CI: node %u group %llu truncates from %llu, committed up to %llu", host->id,
                  (ull)log->group, (ull)from, (ull)log->commit);
@@ -125,7 +125,7 @@ static bool moved_away(const struct sim_host *host, uint64_t group) {
 /** Another replica of a group that this store held before, and destroyed: a log of its own. */
 static void begin_anew(struct sim_log *log, uint64_t replica) {
     struct sim_log fresh = {
-        .group = log->group, .replica = replica, .entries = log->entries, .capacity = log->capacity};
+        .group = log->group, .of = log->of, .replica = replica, .entries = log->entries, .capacity = log->capacity};
     free(log->staged);
     *log = fresh;
 }
@@ -186,13 +186,12 @@ void sim_check_ask(struct sim_host *host, const struct log_store_read *read) {
 }
 
 /** Byte for byte; where key compaction was, a batch may lack records: then all that its header says beside its size. */
-static bool is_what_was_written(struct sim_host *host, const struct sim_log *log, uint64_t index,
-                                const struct lf_buf *bytes) {
+static bool is_what_was_written(const struct sim_log *log, uint64_t index, const struct lf_buf *bytes) {
     const struct sim_entry *entry = &log->entries[index - 1];
     if (entry->sum == lf_crc32c(0, bytes->data, bytes->size))
         return true;
     const struct sim_known *known =
-        sim_known_entry(sim_group_index(sim_group(host->world, log->group), index), entry->term);
+        sim_known_entry(sim_group_index(log->of, index), entry->term);
     const size_t kept = 16; /* of the header: from the index on */
     return index <= log->rewritten && known && known->header[5] == LF_ENTRY_BATCH && bytes->data[5] == LF_ENTRY_BATCH &&
            memcmp(known->header + kept, bytes->data + kept, LF_ENTRY_HEADER_BYTES - kept) == 0;
@@ -201,7 +200,7 @@ static bool is_what_was_written(struct sim_host *host, const struct sim_log *log
 /** Only what is durable is compared: of the rest the store may still hold what was there before a truncation. */
 void sim_check_read(struct sim_host *host, const struct log_store_completion *completion) {
     const struct sim_log *log = sim_log(host, completion->group, false);
-    if (!log || !log->running || sim_group(host->world, completion->group)->condemned)
+    if (!log || !log->running || log->of->condemned)
         return;
     uint64_t expected = completion->first_index;
     for (uint32_t i = 0; i < completion->entry_count; i++, expected++) {
@@ -210,7 +209,7 @@ void sim_check_read(struct sim_host *host, const struct log_store_completion *co
         if (index < expected || (index > expected && index - 1 > log->rewritten))
             sim_fail(host->world, "RD: node %u group %llu reads back entry %llu where it should have %llu", host->id,
                      (ull)completion->group, (ull)index, (ull)expected);
-        if (index <= log->durable && !is_what_was_written(host, log, index, bytes))
+        if (index <= log->durable && !is_what_was_written(log, index, bytes))
             sim_fail(host->world, "RD: node %u group %llu reads back another entry at %llu than it wrote", host->id,
                      (ull)completion->group, (ull)index);
         expected = index;
@@ -246,7 +245,7 @@ static uint64_t term_held(const struct raft *raft, struct sim_group *group, uint
 }
 
 void sim_check_restarted(struct sim_host *host, struct sim_log *log, const struct raft *raft) {
-    struct sim_group *group = sim_group(host->world, log->group);
+    struct sim_group *group = log->of;
     bool written;
     uint64_t last = began_with(host, log->group, raft_last_index(raft), &written), term = raft_term(raft);
     if (log->replica != 0 && log->replica != raft_self(raft)) {

@@ -11,7 +11,7 @@ typedef unsigned long long ull;
 /** What the descriptor of these entries of the replica's log is. */
 static struct log_segment true_descriptor(struct sim_host *host, const struct sim_log *log, uint64_t first,
                                           uint64_t last) {
-    struct sim_group *group = sim_group(host->world, log->group);
+    struct sim_group *group = log->of;
     struct log_segment segment = {.first_index = first, .last_index = last, .max_timestamp_ms = -1};
     for (uint64_t index = first > 1 ? first - 1 : first; index <= last; index++) {
         const struct sim_known *known = sim_known_entry(sim_group_index(group, index), log->entries[index - 1].term);
@@ -76,7 +76,7 @@ static void check_seal(struct sim_host *host, const struct sim_log *log, const s
     if (!log_segment_equal(seal, &wanted))
         sim_fail(world, "SG: node %u group %llu seals %llu-%llu with a descriptor that is not its entries'", host->id,
                  (ull)log->group, (ull)seal->first_index, (ull)seal->last_index);
-    check_equal(host, sim_group(world, log->group), seal);
+    check_equal(host, log->of, seal);
 }
 
 /** Nothing goes that a reader might still ask for. */
@@ -86,7 +86,7 @@ static void check_drop(struct sim_host *host, const struct sim_log *log, uint64_
     if (drop_before < 2 || drop_before > log->last + 1 || !partition)
         sim_fail(world, "SG: node %u group %llu drops what is before %llu of a log that ends at %zu", host->id,
                  (ull)log->group, (ull)drop_before, log->last);
-    const struct sim_known *known = sim_known_entry(sim_group_index(sim_group(world, log->group), drop_before - 1),
+    const struct sim_known *known = sim_known_entry(sim_group_index(log->of, drop_before - 1),
                                                     log->entries[drop_before - 2].term);
     int64_t start = partition_log_start_offset(partition);
     if (!known || lf_get_le64(known->header + 40) > (uint64_t)start)
@@ -98,7 +98,7 @@ static void check_drop(struct sim_host *host, const struct sim_log *log, uint64_
 uint64_t sim_check_install(struct sim_host *host, struct sim_log *log, const struct log_store_write *write,
                            uint64_t number) {
     struct sim_world *world = host->world;
-    struct sim_group *group = sim_group(world, log->group);
+    struct sim_group *group = log->of;
     uint64_t base = write->install_index, end = base + write->entry_count, same = 0;
     if (!group->condemned && (base > group->committed || group->indexes[base - 1].term != write->install_term))
         sim_fail(world, "SG: node %u group %llu installs an image of %llu^%llu, which is not committed", host->id,
@@ -122,7 +122,7 @@ uint64_t sim_check_install(struct sim_host *host, struct sim_log *log, const str
 static void note_rewritten(struct sim_host *host, struct sim_log *log, const struct log_segment *segments,
                            uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
-        check_equal(host, sim_group(host->world, log->group), &segments[i]);
+        check_equal(host, log->of, &segments[i]);
         if (segments[i].rewrites > 0 && segments[i].last_index > log->rewritten)
             log->rewritten = segments[i].last_index;
     }
@@ -149,7 +149,7 @@ static void forget_staged(struct sim_host *host, struct sim_log *log, const stru
 
 void sim_check_segments(struct sim_host *host, struct sim_log *log, const struct log_store_write *write) {
     forget_staged(host, log, write);
-    if (sim_group(host->world, log->group)->condemned)
+    if (log->of->condemned)
         return;
     for (uint32_t i = 0; i < write->seal_count; i++)
         check_seal(host, log, &write->seals[i]);

@@ -127,7 +127,7 @@ static void on_applied(struct sim_host *host, struct sim_group *group, struct si
 
 static void check_group(struct sim_host *host, struct sim_log *log, const struct raft *raft) {
     struct sim_world *world = host->world;
-    struct sim_group *group = sim_group(world, log->group);
+    struct sim_group *group = log->of;
     uint64_t term = raft_term(raft), commit = raft_commit(raft);
     uint64_t applied = node_group_applied(host->node, log->group);
     if (raft_last_index(raft) != log->last)
@@ -165,26 +165,30 @@ static void deep_check(struct sim_host *host) {
     host->world->totals.deep_checks++;
     node_check_invariants(host->node);
     for (size_t i = 0; i < host->log_count; i++)
-        if (host->logs[i].running && !sim_group(host->world, host->logs[i].group)->condemned)
+        if (host->logs[i].running && !host->logs[i].of->condemned)
             check_cached(host, &host->logs[i]);
 }
 
 void sim_check_step(struct sim_host *host) {
     uint64_t ids[GROUPS_MAX];
+    const struct raft *rafts[GROUPS_MAX];
+    size_t at[GROUPS_MAX]; /* in `logs`, which may move as it grows */
     size_t count = node_groups(host->node, ids, GROUPS_MAX);
     host->fresh &= count == 0;
     if (count > GROUPS_MAX)
         sim_fail(host->world, "node %u runs %zu groups", host->id, count);
     for (size_t i = 0; i < count; i++) {
         struct sim_log *log = sim_log(host, ids[i], true);
+        rafts[i] = node_group_raft(host->node, ids[i]);
+        at[i] = (size_t)(log - host->logs);
         if (!log->running)
-            sim_check_restarted(host, log, node_group_raft(host->node, ids[i]));
+            sim_check_restarted(host, log, rafts[i]);
         log->running = true;
     }
     for (size_t i = 0; i < host->effects.write_count; i++)
         sim_check_write(host, host->effects.writes[i], host->next_write + 1 + i);
     for (size_t i = 0; i < count; i++)
-        check_group(host, sim_log(host, ids[i], false), node_group_raft(host->node, ids[i]));
+        check_group(host, &host->logs[at[i]], rafts[i]);
     if (host->world->totals.steps % DEEP_EVERY == 0)
         deep_check(host);
 }
@@ -223,7 +227,7 @@ void sim_check_envelope(struct sim_host *host, const struct peer_envelope *envel
     for (size_t i = 0; i < envelope->message_count; i++) {
         const struct peer_message *message = &envelope->messages[i];
         const struct sim_log *log = sim_log(host, message->group, false);
-        if (log && !sim_group(host->world, message->group)->condemned)
+        if (log && !log->of->condemned)
             check_message(host, &message->raft, log);
     }
 }

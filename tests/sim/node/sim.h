@@ -219,6 +219,7 @@ struct sim_weather {
     uint32_t fault_gap_ms;
     uint32_t publish_gap_ms;
     uint32_t value_bytes_max, large_permille; /**< so many values are this large, the others small */
+    uint32_t read_back; /**< records before the end, of a partition, where most subscribers begin; 0: anywhere */
     struct mem_disk_faults disk;
 };
 

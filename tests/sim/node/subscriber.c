@@ -20,8 +20,13 @@ static void begin(struct sim_actor *actor) {
                                 : LF_START_TAIL;
     if (kind == 9)
         reading->start = LF_START_TIMESTAMP;
+    uint64_t end = (uint64_t)topic->partitions[one].acked_end, back = world->weather.read_back, first = 0;
+    if (back > 0 && end > back && kind != 0) {
+        reading->start = reading->start == LF_START_EARLIEST ? LF_START_OFFSET : reading->start;
+        first = end - back;
+    }
     if (reading->start == LF_START_OFFSET)
-        reading->value = (int64_t)sim_between(world, 0, (uint64_t)topic->partitions[one].acked_end + 3);
+        reading->value = (int64_t)sim_between(world, first, end + 3);
     else if (reading->start == LF_START_TAIL)
         reading->value = (int64_t)sim_between(world, 0, 50);
     else if (reading->start == LF_START_TIMESTAMP)

@@ -23,7 +23,7 @@ struct place {
 
 static void write_file(const char *directory, const char *name, const char *text) {
     char path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", directory, name);
+    assert_true((size_t)snprintf(path, sizeof path, "%s/%s", directory, name) < sizeof path);
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0640);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), strlen(text));
