@@ -1,8 +1,8 @@
 /** Two twins that give the same: the processor's instruction, found at run time, and slice-by-8 tables.
  *
- *  The instruction answers three cycles after it was asked and can be asked every cycle, so three stretches of LANE_BYTES
- *  are summed side by side, the second and third from zero. A sum is linear in its register: what the first stretch
- *  left, taken over as many zero bytes as the second has, is added to the second's, and so on (`lane_shift`).
+ *  The instruction answers three cycles after it was asked and can be asked every cycle, so three stretches of
+ * LANE_BYTES are summed side by side, the second and third from zero. A sum is linear in its register: what the first
+ * stretch left, taken over as many zero bytes as the second has, is added to the second's, and so on (`lane_shift`).
  *
  *  The tables are built by whoever needs them first; `tables_state` makes that one thread, and the others wait for it.
  */
@@ -18,7 +18,7 @@
 
 static uint32_t tables[8][256];
 static uint32_t lane_shift[4][256]; /* [k][b]: what a register with byte k equal to b is after LANE_BYTES zeros */
-static atomic_int tables_state; /* 0 unbuilt, 1 being built, 2 ready */
+static atomic_int tables_state;     /* 0 unbuilt, 1 being built, 2 ready */
 
 static uint32_t after_zeros(uint32_t crc) {
     for (int i = 0; i < LANE_BYTES; i++)

@@ -289,7 +289,8 @@ struct log_store_engine_stats {
     uint64_t segments_waiting, segments_building; /**< sealed and without a table; of these, being made */
     uint64_t segments_streamed;                   /**< open segments that are written beside the log */
     uint64_t segments_made;                       /**< since the store was opened */
-    uint64_t segment_drops_waiting;               /**< tables that no log needs any more, not deleted yet */
+    uint64_t segment_entries_fed, segment_entries_read;   /**< into their tables: from memory, out of other tables */
+    uint64_t segment_drops_waiting;                       /**< tables that no log needs any more, not deleted yet */
     uint64_t scrubbed_bytes, scrub_passes, scrub_damages; /**< read to find damage; times all was read; found */
 };
 

@@ -5,12 +5,14 @@
 
 #include "log_group.h"
 #include "rocks_db.h"
+#include "segment_feed.h"
 
 #include <stdatomic.h>
 
 struct rocks_group {
     struct log_group log;      /**< first */
     uint64_t unstreamed_bytes; /**< appended since the segment thread was last told to go on (segment_thread.h) */
+    struct segment_feed feed;  /**< emptied by rocks_segments */
     uint64_t stage_epoch;      /**< how often what was staged was given up, since the store was opened */
 };
 static inline struct rocks_group *rocks_group_of(struct log_group *log) { return (struct rocks_group *)log; }

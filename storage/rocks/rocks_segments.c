@@ -5,10 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void empty_feeds(struct rocks_segments *segments) {
+    for (size_t i = 0; segments->groups && i < segments->groups->count; i++)
+        segment_feed_clear(&segments->feeds, &rocks_group_of(segments->groups->items[i])->feed);
+}
+
 void rocks_segments_deinit(struct rocks_segments *segments) {
     for (struct segment_job *job; (job = rocks_segments_fail_rewrite(segments)) != NULL;)
         segment_job_destroy(&job);
     segment_thread_deinit(&segments->thread);
+    empty_feeds(segments);
     free(segments->waiting);
     free(segments->doomed);
     segments->waiting = NULL;
@@ -25,14 +31,14 @@ static void count(struct rocks_segments *segments) {
 
 /* ---- what waits ---- */
 
-static enum lf_status add_waiting(struct rocks_segments *segments, uint64_t group, uint64_t first_index) {
+static enum lf_status add_waiting(struct rocks_segments *segments, const struct log_group *log, uint64_t first_index) {
     if (segments->waiting_first > 0 && segments->waiting_first == segments->waiting_count)
         segments->waiting_first = segments->waiting_count = 0;
     enum lf_status status = log_array_reserve(&segments->waiting, &segments->waiting_capacity, segments->waiting_count,
                                               sizeof segments->waiting[0]);
     if (status == LF_OK)
         segments->waiting[segments->waiting_count++] =
-            (struct rocks_unsealed){.group = group, .first_index = first_index};
+            (struct rocks_unsealed){.group = log->id, .slot = log->slot, .first_index = first_index};
     return status;
 }
 
@@ -52,13 +58,27 @@ enum lf_status rocks_segments_load(struct rocks_segments *segments) {
         const struct log_group *group = segments->groups->items[g];
         for (size_t i = 0; status == LF_OK && i < group->segment_count; i++)
             if (group->segments[i].id == 0)
-                status = add_waiting(segments, group->id, group->segments[i].segment.first_index);
+                status = add_waiting(segments, group, group->segments[i].segment.first_index);
     }
     count(segments);
     return status;
 }
 
-static void forget(struct rocks_segments *segments, const struct rocks_group *group) {
+/* Groups that were never sealed may never be: their first segment is built at its seal. */
+static bool was_sealed(const struct rocks_group *group) {
+    return group->log.segment_count > 0 || group->log.previous_index > 0;
+}
+
+/* Many groups that write a little now and then must not keep those that write much from being fed. */
+static void feed(struct rocks_segments *segments, struct rocks_group *group, const struct log_store_write *write) {
+    if (!was_sealed(group) || segment_feed_write(&segments->feeds, &group->feed, write))
+        return;
+    if (segments->feeds.bytes > SEGMENT_FEED_BYTES_MAX / 2)
+        empty_feeds(segments);
+}
+
+static void forget(struct rocks_segments *segments, struct rocks_group *group) {
+    segment_feed_clear(&segments->feeds, &group->feed);
     struct segment_job *job = segment_job_new(SEGMENT_JOB_FORGET, group->log.id);
     if (!job)
         return; /* the builder goes when it is in the way, or at the end */
@@ -70,7 +90,7 @@ enum lf_status rocks_segments_changed(struct rocks_segments *segments, struct ro
                                       const struct log_store_write *write, const struct log_group_change *change) {
     enum lf_status status = LF_OK;
     for (uint32_t i = 0; status == LF_OK && i < write->seal_count; i++)
-        status = add_waiting(segments, group->log.id, write->seals[i].first_index);
+        status = add_waiting(segments, &group->log, write->seals[i].first_index);
     for (size_t i = 0; status == LF_OK && i < change->gone_count; i++)
         status = add_doomed(segments, &change->gone[i], 0);
     if (write->install || write->unstage) {
@@ -79,11 +99,12 @@ enum lf_status rocks_segments_changed(struct rocks_segments *segments, struct ro
     }
     for (uint32_t i = 0; i < write->entry_count; i++)
         group->unstreamed_bytes += write->entries[i]->size;
+    feed(segments, group, write);
     count(segments);
     return status;
 }
 
-enum lf_status rocks_segments_destroyed(struct rocks_segments *segments, const struct rocks_group *group) {
+enum lf_status rocks_segments_destroyed(struct rocks_segments *segments, struct rocks_group *group) {
     enum lf_status status = LF_OK;
     for (size_t i = 0; status == LF_OK && i < group->log.segment_count; i++)
         status = add_doomed(segments, &group->log.segments[i], 0);
@@ -99,27 +120,6 @@ void rocks_segments_written(struct rocks_segments *segments, uint64_t last_seque
         segments->doomed[i - 1].sequence = last_sequence;
 }
 
-/* Groups that were never sealed may never be: their first segment is built at its seal. */
-void rocks_segments_stream(struct rocks_segments *segments, const struct log_store_write *write) {
-    struct log_group *log = rocks_groups_find(segments->groups, write->group);
-    if (!log || write->applied_index == 0)
-        return;
-    struct rocks_group *group = rocks_group_of(log);
-    bool sealed_before = log->segment_count > 0 || log->previous_index > 0;
-    if (!sealed_before || group->unstreamed_bytes < ROCKS_STREAM_STEP_BYTES)
-        return;
-    struct segment_job *job = segment_job_new(SEGMENT_JOB_STREAM, log->id);
-    if (!job)
-        return;
-    job->slot = log->slot;
-    job->segment.first_index = log_group_active_index(log);
-    job->until = log->applied_index;
-    group->unstreamed_bytes = 0;
-    segment_thread_push(&segments->thread, &job);
-}
-
-/* ---- handing out ---- */
-
 /* The group's segment that begins there, sealed and without a table; NULL: not any more. */
 static struct log_held *find_unsealed(const struct rocks_segments *segments, uint64_t group, uint64_t first_index,
                                       struct log_group **log) {
@@ -131,12 +131,58 @@ static struct log_held *find_unsealed(const struct rocks_segments *segments, uin
     return held->id == 0 && held->segment.first_index == first_index ? held : NULL;
 }
 
+/* Of the segment that begins at `first`, up to `until`. What waits already is enough: it comes later. */
+static void stream(struct rocks_segments *segments, struct rocks_group *group, uint64_t first, uint64_t until) {
+    struct segment_job *job =
+        segment_thread_has_place(&segments->thread) ? segment_job_new(SEGMENT_JOB_STREAM, group->log.id) : NULL;
+    if (!job)
+        return;
+    job->slot = group->log.slot;
+    job->segment.first_index = first;
+    job->until = until;
+    segment_feed_take(&segments->feeds, &group->feed, first, until, job);
+    group->unstreamed_bytes = 0;
+    segment_thread_push(&segments->thread, &job);
+}
+
+void rocks_segments_stream_sealed(struct rocks_segments *segments, const struct log_store_write *write) {
+    struct log_group *log = rocks_groups_find(segments->groups, write->group);
+    if (!log)
+        return;
+    struct rocks_group *group = rocks_group_of(log);
+    for (uint32_t i = 0; i < write->seal_count; i++)
+        if (group->feed.count > 0 && group->feed.first_index <= write->seals[i].last_index &&
+            find_unsealed(segments, write->group, write->seals[i].first_index, &log))
+            stream(segments, group, write->seals[i].first_index, write->seals[i].last_index);
+}
+
+void rocks_segments_stream(struct rocks_segments *segments, const struct log_store_write *write) {
+    struct log_group *log = rocks_groups_find(segments->groups, write->group);
+    if (!log || write->applied_index == 0)
+        return;
+    struct rocks_group *group = rocks_group_of(log);
+    if (was_sealed(group) && group->unstreamed_bytes >= ROCKS_STREAM_STEP_BYTES)
+        stream(segments, group, log_group_active_index(log), log->applied_index);
+}
+
+/* ---- handing out ---- */
+
+/* What was begun of a segment that was dropped before its seal was handed out. */
+static void forget_one(struct rocks_segments *segments, const struct rocks_unsealed *unsealed) {
+    struct segment_job *job = segment_job_new(SEGMENT_JOB_FORGET, unsealed->group);
+    if (!job)
+        return;
+    job->slot = unsealed->slot;
+    job->segment.first_index = unsealed->first_index;
+    segment_thread_push(&segments->thread, &job);
+}
+
 static enum lf_status hand_out_seals(struct rocks_segments *segments) {
     while (segments->waiting_first < segments->waiting_count && segments->building < ROCKS_SEALS_MAX) {
         const struct rocks_unsealed *next = &segments->waiting[segments->waiting_first];
         struct log_group *log;
         const struct log_held *held = find_unsealed(segments, next->group, next->first_index, &log);
-        if (held) {
+        if (held && log->slot == next->slot) {
             struct segment_job *job = segment_job_new(SEGMENT_JOB_SEAL, log->id);
             if (!job)
                 return LF_NO_MEMORY;
@@ -144,6 +190,8 @@ static enum lf_status hand_out_seals(struct rocks_segments *segments) {
             job->segment = held->segment;
             segments->building++;
             segment_thread_push(&segments->thread, &job);
+        } else { /* it was dropped meanwhile */
+            forget_one(segments, next);
         }
         segments->waiting_first++;
     }
@@ -238,7 +286,7 @@ static enum lf_status take_seal(struct rocks_segments *segments, struct segment_
         return LF_OK; /* it was dropped meanwhile, and its entries with it */
     if (job->status == LF_NO_SPACE || job->status == LF_NO_MEMORY) {
         segments->retry_us = now_us + ROCKS_SEAL_RETRY_US;
-        return add_waiting(segments, job->group, segment->first_index);
+        return add_waiting(segments, log, segment->first_index);
     }
     if (job->status != LF_OK) {
         *error = job->error;

@@ -15,7 +15,7 @@
 
 /** A sealed segment without a table. */
 struct rocks_unsealed {
-    uint64_t group;
+    uint64_t group, slot;
     uint64_t first_index;
 };
 
@@ -36,6 +36,7 @@ struct rocks_segment_counters {
 struct rocks_segments {
     struct segment_thread thread;
     struct rocks_groups *groups; /**< borrowed */
+    struct segment_feeds feeds;
     struct rocks_segment_counters counters;
     struct rocks_unsealed *waiting; /**< oldest first, from waiting_first on */
     size_t waiting_first, waiting_count, waiting_capacity;
@@ -58,10 +59,14 @@ enum lf_status rocks_segments_load(struct rocks_segments *segments);
 enum lf_status rocks_segments_changed(struct rocks_segments *segments, struct rocks_group *group,
                                       const struct log_store_write *write, const struct log_group_change *change);
 /** The group is about to be removed. LF_NO_MEMORY. */
-enum lf_status rocks_segments_destroyed(struct rocks_segments *segments, const struct rocks_group *group);
+enum lf_status rocks_segments_destroyed(struct rocks_segments *segments, struct rocks_group *group);
 /** A batch was written, with this last sequence. */
 void rocks_segments_written(struct rocks_segments *segments, uint64_t last_sequence);
-/** After it, for each write in it: lets the thread write on at the group's open segment, when there is enough. */
+/** After it, for each write in it, and before the seals are handed out: lets the thread have the ends of what is
+ * sealed.
+ */
+void rocks_segments_stream_sealed(struct rocks_segments *segments, const struct log_store_write *write);
+/** After that: lets the thread write on at the group's open segment, when there is enough. */
 void rocks_segments_stream(struct rocks_segments *segments, const struct log_store_write *write);
 
 /** Hands out what can be done now: all up to witnessed_sequence is durable, and start-up demands it back. A table that

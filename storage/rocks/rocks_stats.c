@@ -59,6 +59,8 @@ static void segment_stats(const struct rocks_store *rocks, struct log_store_engi
     out->segments_waiting = atomic_load_explicit(&counters->waiting, memory_order_relaxed);
     out->segments_building = atomic_load_explicit(&counters->building, memory_order_relaxed);
     out->segments_streamed = atomic_load_explicit(&segments->thread.builders_open, memory_order_relaxed);
+    out->segment_entries_fed = atomic_load_explicit(&segments->thread.entries_fed, memory_order_relaxed);
+    out->segment_entries_read = atomic_load_explicit(&segments->thread.entries_read, memory_order_relaxed);
     out->segments_made = atomic_load_explicit(&counters->made, memory_order_relaxed);
     out->segment_drops_waiting = atomic_load_explicit(&counters->doomed, memory_order_relaxed);
 }

@@ -121,6 +121,9 @@ static void write_batch(struct rocks_writer *writer, rocksdb_writebatch_t *batch
     uint64_t started_us = rocks_clock_us();
     enum lf_status status = write_durably(writer, batch, commit->sync);
     count_commit(writer, commit, started_us);
+    for (const struct log_store_write *write = commit->writes; status == LF_OK && write; write = write->next)
+        if (write->completion->status == LF_OK)
+            rocks_segments_stream_sealed(&writer->segments, write);
     if (status == LF_OK)
         step_segments(writer); /* seals before what follows them is streamed */
     for (const struct log_store_write *write = commit->writes; status == LF_OK && write; write = write->next)

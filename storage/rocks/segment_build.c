@@ -1,4 +1,5 @@
-/** Segments made of the entries in `active`: streamed while the group grows, or at once at the seal. */
+/** Segments made of a group's entries: streamed while it grows, as the writer lends them or out of `active`; or at once
+ *  at the seal. */
 #include "rocks_error.h"
 #include "segment_thread.h"
 
@@ -13,6 +14,19 @@
 
 /* ---- reading `active` ---- */
 
+static enum lf_status add_entry(uint64_t group, uint64_t index, struct lf_bytes entry, struct segment_file *file,
+                                struct lf_error *error) {
+    struct lf_entry_header header;
+    struct lf_bytes payload;
+    struct lf_error detail = {0};
+    if (lf_entry_check(entry, group, &header, &payload, &detail) != LF_OK)
+        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 " entry %" PRIu64 ": %s", group, index, detail.text);
+    if (header.index != index)
+        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 " entry %" PRIu64 ": says it is %" PRIu64, group, index,
+                            header.index);
+    return segment_file_add(file, index, entry, error);
+}
+
 static enum lf_status take_entry(rocksdb_iterator_t *entries, uint64_t group, uint64_t slot, uint64_t index,
                                  struct segment_file *file, struct lf_error *error) {
     struct rocks_key wanted = rocks_key_entry(slot, index);
@@ -26,25 +40,18 @@ static enum lf_status take_entry(rocksdb_iterator_t *entries, uint64_t group, ui
                    ? status
                    : lf_error_set(error, LF_DAMAGED, "group %" PRIu64 ": entry %" PRIu64 " is missing", group, index);
     }
-    struct lf_entry_header header;
-    struct lf_bytes payload;
-    struct lf_error detail = {0};
-    const uint8_t *value = (const uint8_t *)rocksdb_iter_value(entries, &bytes);
-    if (lf_entry_check(lf_bytes(value, bytes), group, &header, &payload, &detail) != LF_OK)
-        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 " entry %" PRIu64 ": %s", group, index, detail.text);
-    if (header.index != index)
-        return lf_error_set(error, LF_DAMAGED, "group %" PRIu64 " entry %" PRIu64 ": says it is %" PRIu64, group, index,
-                            header.index);
-    return segment_file_add(file, index, lf_bytes(value, bytes), error);
+    const void *value = rocksdb_iter_value(entries, &bytes);
+    return add_entry(group, index, lf_bytes(value, bytes), file, error);
 }
 
-enum lf_status segment_copy_active(const struct segment_thread *thread, uint64_t group, uint64_t slot, uint64_t last,
+enum lf_status segment_copy_active(struct segment_thread *thread, uint64_t group, uint64_t slot, uint64_t last,
                                    struct segment_file *file, struct lf_error *error) {
     uint64_t index = file->running.last_index + 1;
-    struct rocks_key from = rocks_key_entry(slot, index), end = rocks_key_entry(slot, last + 1);
-    enum lf_status status = LF_OK;
     if (index > last)
         return LF_OK;
+    atomic_fetch_add_explicit(&thread->entries_read, last + 1 - index, memory_order_relaxed);
+    struct rocks_key from = rocks_key_entry(slot, index), end = rocks_key_entry(slot, last + 1);
+    enum lf_status status = LF_OK;
     rocksdb_readoptions_t *options = rocksdb_readoptions_create();
     rocksdb_readoptions_set_fill_cache(options, 0);
     rocksdb_readoptions_set_iterate_upper_bound(options, (const char *)end.bytes, end.size);
@@ -108,6 +115,20 @@ static enum lf_status begin_builder(struct segment_thread *thread, struct segmen
     return status;
 }
 
+/* From the job's own entries, and where it lacks some, from `active`. */
+static enum lf_status write_on(struct segment_thread *thread, const struct segment_job *job, struct segment_file *file,
+                               struct lf_error *error) {
+    enum lf_status status = LF_OK;
+    if (job->entry_count > 0)
+        status = segment_copy_active(thread, job->group, job->slot, job->entries_from - 1, file, error);
+    for (uint32_t i = 0; status == LF_OK && i < job->entry_count; i++)
+        if (job->entries_from + i == file->running.last_index + 1) {
+            atomic_fetch_add_explicit(&thread->entries_fed, 1, memory_order_relaxed);
+            status = add_entry(job->group, job->entries_from + i, lf_buf_bytes(job->entries[i]), file, error);
+        }
+    return status == LF_OK ? segment_copy_active(thread, job->group, job->slot, job->until, file, error) : status;
+}
+
 /* What fails here is tried again at the seal, and said then. */
 void segment_stream(struct segment_thread *thread, const struct segment_job *job) {
     struct lf_error error = {0};
@@ -119,15 +140,19 @@ void segment_stream(struct segment_thread *thread, const struct segment_job *job
             return;
     }
     builder->used = thread->tick;
-    if (segment_copy_active(thread, job->group, job->slot, job->until, &builder->file, &error) != LF_OK)
+    if (write_on(thread, job, &builder->file, &error) != LF_OK)
         abandon(thread, builder);
 }
 
 void segment_forget(struct segment_thread *thread, const struct segment_job *job) {
-    for (uint32_t i = 0; i < thread->builders_max; i++)
-        if (thread->builders[i].slot == job->slot)
-            abandon(thread, &thread->builders[i]);
-    segment_stage_forget(thread, job->group);
+    uint64_t first_index = job->segment.first_index;
+    for (uint32_t i = 0; i < thread->builders_max; i++) {
+        struct segment_builder *builder = &thread->builders[i];
+        if (builder->slot == job->slot && (first_index == 0 || builder->file.running.first_index == first_index))
+            abandon(thread, builder);
+    }
+    if (first_index == 0)
+        segment_stage_forget(thread, job->group);
 }
 
 void segment_builders_abandon(struct segment_thread *thread) {
@@ -192,8 +217,6 @@ void segment_seal(struct segment_thread *thread, struct segment_job *job) {
         job->status = segment_file_finish(&file, &job->error);
     else
         segment_file_abandon(&file);
-    if (job->status == LF_OK)
-        job->status = segment_ingest(thread, id, &job->error);
     if (job->status != LF_OK)
         job->made_count = 0;
 }

@@ -20,19 +20,31 @@ static rocksdb_ingestexternalfileoptions_t *ingest_options(void) {
     return options;
 }
 
-enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, struct lf_error *error) {
-    char *path = segment_file_path(thread->directory, id);
-    if (!path)
-        return lf_error_set(error, LF_NO_MEMORY, "no memory for a segment's path");
-    const char *paths[] = {path};
+static enum lf_status ingest_paths(const struct segment_thread *thread, char *const *paths, size_t count,
+                                   struct lf_error *error) {
     char *failure = NULL;
     rocksdb_ingestexternalfileoptions_t *options = ingest_options();
-    rocksdb_ingest_external_file_cf(thread->db->db, thread->db->segments, paths, 1, options, &failure);
+    rocksdb_ingest_external_file_cf(thread->db->db, thread->db->segments, (const char *const *)paths, count, options,
+                                    &failure);
     rocksdb_ingestexternalfileoptions_destroy(options);
-    free(path);
-    enum lf_status status = rocks_error(&failure, error, "ingest a segment");
-    if (status != LF_OK)
-        segment_file_remove(thread->directory, id);
+    return rocks_error(&failure, error, count == 1 ? "ingest a segment" : "ingest segments");
+}
+
+enum lf_status segment_ingest(const struct segment_thread *thread, const uint64_t *ids, size_t count,
+                              struct lf_error *error) {
+    char *paths[SEGMENT_INGEST_MAX] = {NULL};
+    enum lf_status status = LF_OK;
+    lf_check(count <= SEGMENT_INGEST_MAX);
+    for (size_t i = 0; i < count; i++)
+        if (!(paths[i] = segment_file_path(thread->directory, ids[i])))
+            status = lf_error_set(error, LF_NO_MEMORY, "no memory for a segment's path");
+    if (status == LF_OK && count > 0)
+        status = ingest_paths(thread, paths, count, error);
+    for (size_t i = 0; i < count; i++) {
+        if (status != LF_OK)
+            segment_file_remove(thread->directory, ids[i]);
+        free(paths[i]);
+    }
     return status;
 }
 

@@ -22,6 +22,8 @@ void segment_job_destroy(struct segment_job **where) {
     for (uint32_t i = 0; i < job->entry_count; i++)
         lf_buf_unref(&job->entries[i]);
     free(job->entries);
+    if (job->lent)
+        atomic_fetch_sub_explicit(job->lent, job->lent_bytes, memory_order_relaxed);
     free(job->made);
     free(job->old);
     log_store_completion_destroy(&job->completion);

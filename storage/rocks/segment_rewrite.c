@@ -147,7 +147,7 @@ static enum lf_status ingest_next(struct segment_thread *thread) {
     struct segment_rewrites *rewrites = &thread->rewrites;
     struct segment_job *job = rewrites->job;
     const struct log_held *made = &job->made[rewrites->ingested];
-    enum lf_status status = made->segment.entry_count > 0 ? segment_ingest(thread, made->id, &job->error) : LF_OK;
+    enum lf_status status = made->segment.entry_count > 0 ? segment_ingest(thread, &made->id, 1, &job->error) : LF_OK;
     if (status == LF_OK)
         rewrites->ingested++;
     return status;

@@ -65,7 +65,7 @@ static enum lf_status finish(struct segment_thread *thread, struct segment_job *
     if (status == LF_OK)
         status = segment_file_finish(&stage->file, &job->error);
     if (status == LF_OK && !empty)
-        status = segment_ingest(thread, id, &job->error);
+        status = segment_ingest(thread, &id, 1, &job->error);
     if (status != LF_OK)
         job->made_count = 0;
     return status;

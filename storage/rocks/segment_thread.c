@@ -64,8 +64,40 @@ static int tidy_after_drops(struct segment_thread *thread) {
     return -1;
 }
 
+static void ingest_finished(struct segment_thread *thread) {
+    uint64_t ids[SEGMENT_INGEST_MAX];
+    struct lf_error error = {0};
+    for (size_t i = 0; i < thread->finished_count; i++)
+        ids[i] = thread->finished[i]->made[0].id;
+    enum lf_status status = segment_ingest(thread, ids, thread->finished_count, &error);
+    for (size_t i = 0; i < thread->finished_count; i++) {
+        struct segment_job *job = thread->finished[i];
+        job->status = status;
+        job->error = error;
+        job->made_count = status == LF_OK ? job->made_count : 0;
+        answer(thread, job);
+    }
+    thread->finished_count = 0;
+    thread->finished_bytes = 0;
+}
+
+/* Its answer comes when it is ingested, with others that wait. */
+static void seal(struct segment_thread *thread, struct segment_job *job) {
+    segment_seal(thread, job);
+    if (job->status != LF_OK) {
+        answer(thread, job);
+        return;
+    }
+    thread->finished[thread->finished_count++] = job;
+    thread->finished_bytes += job->segment.bytes;
+    if (thread->finished_count == SEGMENT_INGEST_MAX || thread->finished_bytes >= SEGMENT_INGEST_BYTES_MAX)
+        ingest_finished(thread);
+}
+
 static void carry_out(struct segment_thread *thread, struct segment_job *job) {
     bool hint = has_no_answer(job);
+    if (job->kind != SEGMENT_JOB_SEAL && job->kind != SEGMENT_JOB_STREAM)
+        ingest_finished(thread);
     switch (job->kind) {
     case SEGMENT_JOB_STREAM:
         segment_stream(thread, job);
@@ -74,8 +106,8 @@ static void carry_out(struct segment_thread *thread, struct segment_job *job) {
         segment_forget(thread, job);
         break;
     case SEGMENT_JOB_SEAL:
-        segment_seal(thread, job);
-        break;
+        seal(thread, job);
+        return;
     case SEGMENT_JOB_DELETE:
         delete_all(thread, job);
         thread->dropped_us = rocks_clock_us();
@@ -129,10 +161,13 @@ static void *thread_main(void *argument) {
             segment_job_destroy(&job);
         else if (item)
             carry_out(thread, job);
+        else if (thread->finished_count > 0)
+            ingest_finished(thread);
         else
             wait_for_more(thread, tidy_after_drops(thread));
         go_on(thread);
     }
+    ingest_finished(thread);
     segment_rewrites_abandon(thread);
     segment_builders_abandon(thread);
     segment_stages_abandon(thread);
@@ -179,6 +214,10 @@ void segment_thread_deinit(struct segment_thread *thread) {
     thread->builders = NULL;
     thread->stages = NULL;
     thread->directory = NULL;
+}
+
+bool segment_thread_has_place(const struct segment_thread *thread) {
+    return atomic_load_explicit(&thread->hints, memory_order_relaxed) < SEGMENT_HINTS_MAX;
 }
 
 void segment_thread_push(struct segment_thread *thread, struct segment_job **where) {

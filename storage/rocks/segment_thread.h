@@ -26,6 +26,11 @@
 #define SEGMENT_JOBS_MAX 1024u
 /** Of these, streams and forgets that may wait; more are left out. */
 #define SEGMENT_HINTS_MAX 256u
+/** Files of sealed segments that are ingested together at most. Each ingestion waits for the writer and syncs the
+ * MANIFEST twice, so where seals wait for their tables the files made meanwhile share one. */
+#define SEGMENT_INGEST_MAX 16u
+/** ... and of so many bytes: their entries stay in `active` until then. */
+#define SEGMENT_INGEST_BYTES_MAX (32u << 20)
 /** Groups with a segment that was begun to be staged. */
 #define SEGMENT_STAGES_MAX 64u
 
@@ -55,11 +60,15 @@ struct segment_thread {
     atomic_uint hints;  /**< jobs without an answer in the ring */
     atomic_bool tidies; /**< one to tidy is among them, or under way */
     atomic_uint builders_open;
+    atomic_ullong entries_fed, entries_read; /**< into files of segments: from memory, out of `active` */
     atomic_bool stopping;
     /* of the thread: */
     struct segment_builder *builders;
     struct segment_stage *stages;
     struct segment_rewrites rewrites;
+    struct segment_job *finished[SEGMENT_INGEST_MAX]; /**< SEAL, their files not ingested yet */
+    size_t finished_count;
+    uint64_t finished_bytes;
     uint64_t tick;
     uint64_t dropped_us; /**< the last drop since `active` was looked at for what drops leave behind; 0: none */
     pthread_t thread;
@@ -70,11 +79,13 @@ struct segment_thread {
 enum lf_status segment_thread_init(struct segment_thread *thread, const char *directory, struct lf_error *error);
 /** All else is set. LF_IO. */
 enum lf_status segment_thread_start(struct segment_thread *thread, struct lf_error *error);
-/** After the job under way; what waits is not done. The writer may still add jobs. */
+/** After the job under way, and with what it has finished; what waits is not done. The writer may still add jobs. */
 void segment_thread_stop(struct segment_thread *thread);
 /** Once the writer has stopped. */
 void segment_thread_deinit(struct segment_thread *thread);
 
+/** Whether one more without an answer would most likely not be destroyed. */
+bool segment_thread_has_place(const struct segment_thread *thread);
 /** Hands a job over (taken, NULL afterwards). Those without an answer are destroyed when too many wait. */
 void segment_thread_push(struct segment_thread *thread, struct segment_job **job);
 
@@ -88,15 +99,17 @@ static inline struct segment_job *segment_answer_untag(void *item) {
 /* What the thread does, by file. */
 
 /** Reading entries of `active`: entry by entry from `first` on, checked, to `add`. LF_DAMAGED when one is missing. */
-enum lf_status segment_copy_active(const struct segment_thread *thread, uint64_t group, uint64_t slot, uint64_t last,
+enum lf_status segment_copy_active(struct segment_thread *thread, uint64_t group, uint64_t slot, uint64_t last,
                                    struct segment_file *file, struct lf_error *error);
-/** segment_build.c */
+/** segment_build.c. A seal's file is made, and is to be ingested; or the job has failed. */
 void segment_stream(struct segment_thread *thread, const struct segment_job *job);
 void segment_forget(struct segment_thread *thread, const struct segment_job *job);
 void segment_seal(struct segment_thread *thread, struct segment_job *job);
 void segment_builders_abandon(struct segment_thread *thread);
-/** segment_ingest.c: the finished file becomes a table of the family `segments`. */
-enum lf_status segment_ingest(const struct segment_thread *thread, uint64_t id, struct lf_error *error);
+/** segment_ingest.c: finished files, at most SEGMENT_INGEST_MAX, become tables of the family `segments`: all or none.
+ */
+enum lf_status segment_ingest(const struct segment_thread *thread, const uint64_t *ids, size_t count,
+                              struct lf_error *error);
 /** The files of a DELETE job's segments to the reaper, as far as it has place. None where the store has so many tables
  * that looking for them would hold writes up longer than freeing them at once. */
 void segment_files_hand_over(const struct segment_thread *thread, const struct segment_job *job);

@@ -190,8 +190,7 @@ static bool is_what_was_written(const struct sim_log *log, uint64_t index, const
     const struct sim_entry *entry = &log->entries[index - 1];
     if (entry->sum == lf_crc32c(0, bytes->data, bytes->size))
         return true;
-    const struct sim_known *known =
-        sim_known_entry(sim_group_index(log->of, index), entry->term);
+    const struct sim_known *known = sim_known_entry(sim_group_index(log->of, index), entry->term);
     const size_t kept = 16; /* of the header: from the index on */
     return index <= log->rewritten && known && known->header[5] == LF_ENTRY_BATCH && bytes->data[5] == LF_ENTRY_BATCH &&
            memcmp(known->header + kept, bytes->data + kept, LF_ENTRY_HEADER_BYTES - kept) == 0;

@@ -86,8 +86,8 @@ static void check_drop(struct sim_host *host, const struct sim_log *log, uint64_
     if (drop_before < 2 || drop_before > log->last + 1 || !partition)
         sim_fail(world, "SG: node %u group %llu drops what is before %llu of a log that ends at %zu", host->id,
                  (ull)log->group, (ull)drop_before, log->last);
-    const struct sim_known *known = sim_known_entry(sim_group_index(log->of, drop_before - 1),
-                                                    log->entries[drop_before - 2].term);
+    const struct sim_known *known =
+        sim_known_entry(sim_group_index(log->of, drop_before - 1), log->entries[drop_before - 2].term);
     int64_t start = partition_log_start_offset(partition);
     if (!known || lf_get_le64(known->header + 40) > (uint64_t)start)
         sim_fail(world, "SG: node %u group %llu drops what is before entry %llu, its log starts at offset %lld",
