@@ -380,6 +380,10 @@ enum lf_status rocks_segments_answered(struct rocks_segments *segments, struct s
         status = take_made(segments, job, answer);
     if (status == LF_NO_MEMORY)
         lf_error_set(error, status, "no memory for segments");
+    if (status == LF_OK && job->final) {
+        *error = job->error;
+        status = job->status;
+    }
     count(segments);
     return status;
 }

@@ -44,6 +44,8 @@ struct segment_job {
     /* the answer: */
     enum lf_status status;
     struct lf_error error;
+    bool final; /**< STAGE, REWRITE: the disk failed an ingestion. What the MANIFEST holds is not what RocksDB
+                   thinks: the store is finished (S6) */
     struct log_held *made; /**< ingested, not in any row yet; owned */
     size_t made_count, made_capacity;
     struct segment_job *next; /**< of the writer's list of answers */

@@ -150,6 +150,7 @@ static enum lf_status ingest_next(struct segment_thread *thread) {
     enum lf_status status = made->segment.entry_count > 0 ? segment_ingest(thread, &made->id, 1, &job->error) : LF_OK;
     if (status == LF_OK)
         rewrites->ingested++;
+    job->final = status == LF_IO;
     return status;
 }
 

@@ -64,8 +64,10 @@ static enum lf_status finish(struct segment_thread *thread, struct segment_job *
         status = segment_job_add_made(job, &stage->stage.wanted, id);
     if (status == LF_OK)
         status = segment_file_finish(&stage->file, &job->error);
-    if (status == LF_OK && !empty)
+    if (status == LF_OK && !empty) {
         status = segment_ingest(thread, &id, 1, &job->error);
+        job->final = status == LF_IO;
+    }
     if (status != LF_OK)
         job->made_count = 0;
     return status;
