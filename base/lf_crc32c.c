@@ -1,8 +1,8 @@
 /** Two twins that give the same: the processor's instruction, found at run time, and slice-by-8 tables.
  *
  *  The instruction answers three cycles after it was asked and can be asked every cycle, so three stretches of
- * LANE_BYTES are summed side by side, the second and third from zero. A sum is linear in its register: what the first
- * stretch left, taken over as many zero bytes as the second has, is added to the second's, and so on (`lane_shift`).
+ *  LANE_BYTES are summed side by side, the second and third from zero. A sum is linear in its register: what the first
+ *  stretch left, taken over as many zero bytes as the second has, is added to the second's, and so on (`lane_shift`).
  *
  *  The tables are built by whoever needs them first; `tables_state` makes that one thread, and the others wait for it.
  */

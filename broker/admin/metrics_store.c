@@ -38,7 +38,7 @@ void metrics_write_store(struct text *text, const struct log_store_stats *stats,
     metrics_counter(text, "store_segments_made_total", "Tables of segments made.", engine->segments_made);
     metrics_counter(text, "store_segment_entries_fed_total", "Entries written to these from memory.",
                     engine->segment_entries_fed);
-    metrics_counter(text, "store_segment_entries_read_total", "Entries read from the disk again for these.",
+    metrics_counter(text, "store_segment_entries_read_total", "Entries read again, out of the store, for these.",
                     engine->segment_entries_read);
     metrics_gauge(text, "store_segment_drops_waiting", "Tables of dropped segments that are not deleted yet.",
                   engine->segment_drops_waiting);

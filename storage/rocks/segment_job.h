@@ -10,7 +10,7 @@
 
 enum segment_job_kind {
     SEGMENT_JOB_STREAM,  /**< from the writer: the group's entries up to `until` will not change: write on at this
-                            segment,  which is open, or sealed just now. No answer; may be left out */
+                            segment, which is open, or sealed just now. No answer; may be left out */
     SEGMENT_JOB_FORGET,  /**< from the writer: what was begun of the segment that begins there, or of the group, is not
                             wanted any more. No answer; may be left out, since what is outdated shows */
     SEGMENT_JOB_SEAL,    /**< from the writer: make and ingest the segment, whose entries are in `active` */

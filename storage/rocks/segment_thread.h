@@ -98,7 +98,8 @@ static inline struct segment_job *segment_answer_untag(void *item) {
 
 /* What the thread does, by file. */
 
-/** Reading entries of `active`: entry by entry from `first` on, checked, to `add`. LF_DAMAGED when one is missing. */
+/** Entries of `active`, checked, from where the file ends up to `last`, into it; none where it ends there already.
+ *  LF_DAMAGED when one is missing. */
 enum lf_status segment_copy_active(struct segment_thread *thread, uint64_t group, uint64_t slot, uint64_t last,
                                    struct segment_file *file, struct lf_error *error);
 /** segment_build.c. A seal's file is made, and is to be ingested; or the job has failed. */

@@ -1,5 +1,4 @@
-/** What the segment thread is lent: one stretch of entries per group, bounded over all; and how writes are held back.
- */
+/** What the segment thread is lent: one stretch of entries per group, bounded over all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
